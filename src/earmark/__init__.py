@@ -1,0 +1,56 @@
+"""earmark: clips that carry only clip-level tags in, a model that tags recordings and times events out.
+
+    import earmark
+
+    tagger = earmark.load("model-dir")
+    result = tagger("street.wav")
+    for onset, offset, label, score in result.events: ...
+
+The road of a clip, a room each: `audio`, `features`, `augment`, `encoders`, `pooling` make a `Tagger`; `inference`
+runs it; `decisions` turns scores into events; `metrics`, `formats`, `report` measure, write and show; `data`,
+`training`, `recipes` make models. Importing this package loads none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from earmark.errors import EarmarkError
+    from earmark.events import Event
+    from earmark.inference.pipeline import Pipeline, Result
+    from earmark.labels import Labels
+    from earmark.scores import Scores
+    from earmark.tagger import Tagger
+
+_HOMES = {
+    "EarmarkError": "earmark.errors",
+    "Event": "earmark.events",
+    "Labels": "earmark.labels",
+    "Pipeline": "earmark.inference.pipeline",
+    "Result": "earmark.inference.pipeline",
+    "Scores": "earmark.scores",
+    "Tagger": "earmark.tagger",
+}
+
+__all__ = ["EarmarkError", "Event", "Labels", "Pipeline", "Result", "Scores", "Tagger", "__version__", "load"]
+
+
+def load(directory: str, *, device: str = "cpu", precision: str = "float32") -> Pipeline:
+    """A model directory, ready to listen: `earmark.load(dir)("street.wav")`.
+
+    `device` is cpu, cuda, cuda:1 or auto; `precision` float32, bf16 or auto. Raises `earmark.EarmarkError`.
+    """
+    from earmark.inference.pipeline import Pipeline
+    from earmark.runtime import as_precision
+
+    return Pipeline.from_pretrained(directory, device=device, precision=as_precision(precision))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'earmark' has no attribute {name!r}")

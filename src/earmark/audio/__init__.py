@@ -1,0 +1,35 @@
+"""From a file to samples.
+
+`find.py`      which recordings are meant by files and folders
+`source.py`    what can be read, and what is wrong with what cannot
+`sndfile.py`   decoder: wav, flac, ogg, opus, mp3
+`mp3.py`       whether an mp3 says how long it is
+`media.py`     decoder: m4a, aac, mp4, webm (extra `media`)
+`blocks.py`    a recording of any length as mono blocks at one rate
+`resample.py`  the sample rate
+`decode.py`    a whole recording at once
+`records.py`   what is known of a recording
+
+Samples are mono float32 (samples,), nominally in [-1, 1]; rates are Hz.
+"""
+
+from earmark.audio.blocks import AudioBlocks, probe, read_blocks
+from earmark.audio.decode import from_array, read_audio
+from earmark.audio.find import Recording, audio_files, find_recordings
+from earmark.audio.records import Audio, AudioInfo
+from earmark.audio.source import AUDIO_EXTENSIONS, Source
+
+__all__ = [
+    "AUDIO_EXTENSIONS",
+    "Audio",
+    "AudioBlocks",
+    "AudioInfo",
+    "Recording",
+    "Source",
+    "audio_files",
+    "find_recordings",
+    "from_array",
+    "probe",
+    "read_audio",
+    "read_blocks",
+]

@@ -1,0 +1,123 @@
+"""A recording of any length as a stream of mono blocks, in bounded memory.
+
+    file -> decoder -> check -> mean of channels -> resample -> blocks of one length (the last may be shorter)
+
+The same samples come out whatever the length of the blocks, because the decoder's own steps never depend on
+it and the resampler is a stream. Memory: about 65,536 frames of all channels plus two blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+
+from earmark.audio.media import MediaDecoder
+from earmark.audio.records import AudioInfo, Decoder, FloatArray, actions
+from earmark.audio.resample import resample_blocks
+from earmark.audio.sndfile import SndfileDecoder
+from earmark.audio.source import Source, needs_media, read_head
+from earmark.errors import AudioError
+
+RATES = (1_000, 4_000_000)  # Hz; outside, a header is damaged rather than a microphone unusual
+
+
+def open_decoder(source: Source) -> Decoder:
+    """The decoder that reads this content. `AudioError` (or `MissingExtraError`) says why none can."""
+    return MediaDecoder(source) if needs_media(read_head(source)) else SndfileDecoder(source)
+
+
+def probe(source: Source) -> AudioInfo:
+    """Rate, channels and promised length from a file's header, without decoding it."""
+    decoder = open_decoder(source)
+    decoder.close()
+    return decoder.info
+
+
+class AudioBlocks:
+    """Iterator over a recording: mono float32 (samples,) at `rate` Hz.
+
+    Once it has run out, `problem` says what of the recording is missing (None: nothing). `AudioError` when
+    the file cannot be read, holds no samples, or holds a value that is not a number; what came before such a
+    value has then been given out already.
+    """
+
+    def __init__(self, source: Source, rate: int | None = None, block_seconds: float = 10.0) -> None:
+        self._decoder = open_decoder(source)
+        self.info = self._decoder.info
+        self.rate = self.info.rate if rate is None else rate
+        self.problem: str | None = None
+        if not RATES[0] <= self.info.rate <= RATES[1]:
+            self.close()
+            raise AudioError(f"{self.info.name}: says {self.info.rate} Hz; is its header damaged?")
+        self._blocks = self._run(max(1, round(block_seconds * self.rate)))
+
+    @property
+    def truncated(self) -> bool:
+        """Whether part of the recording is missing; known once the iterator has run out."""
+        return self.problem is not None
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What was done to the recording, in words."""
+        return actions(self.info, self.rate, self.problem)
+
+    def _run(self, size: int) -> Iterator[FloatArray]:
+        given = 0
+        for block in _regroup(resample_blocks(self._mono(), self.info.rate, self.rate), size):
+            given += len(block)
+            yield block
+        self.problem = self._decoder.problem
+        self.close()
+        if not given:
+            why = "" if self.problem is None else f" ({self.problem})"
+            raise AudioError(f"{self.info.name}: holds no samples{why}")
+
+    def _mono(self) -> Iterator[FloatArray]:
+        """Checked blocks (samples,), the mean of all channels."""
+        start = 0
+        for block in self._decoder.blocks():
+            if not np.isfinite(block).all():
+                first = start + int(np.argmin(np.isfinite(block).all(axis=1)))
+                where = f"sample {first} ({first / self.info.rate:.3f} s)"
+                raise AudioError(f"{self.info.name}: {where} is not a number; a faulty program wrote this file")
+            start += len(block)
+            yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1)
+
+    def close(self) -> None:
+        """Let go of the file; a file object given by the caller stays open."""
+        self._decoder.close()
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        return self
+
+    def __next__(self) -> FloatArray:
+        return next(self._blocks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def read_blocks(source: Source, rate: int | None = None, block_seconds: float = 10.0) -> AudioBlocks:
+    """A recording of any length in blocks of `block_seconds`, at `rate` Hz (None: its own)."""
+    return AudioBlocks(source, rate, block_seconds)
+
+
+def _regroup(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
+    """The same samples in blocks of exactly `size`, the last shorter."""
+    held: list[FloatArray] = []
+    count = 0
+    for block in blocks:
+        while count + len(block) >= size:
+            take = size - count
+            yield np.concatenate([*held, block[:take]])
+            held, count, block = [], 0, block[take:]
+        if len(block):
+            held.append(block)
+            count += len(block)
+    if held:
+        yield np.concatenate(held)

@@ -1,0 +1,34 @@
+"""Changing the sample rate: soxr at quality HQ (aliases below -130 dB, 0.01 dB flat to 0.9 of Nyquist).
+
+There is one path only, a stream: fed whole or in blocks of any size, it gives the same samples to the last
+bit, `round(samples * new / old)` of them, aligned with the input (the filter's delay is taken out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+
+from earmark.audio.records import FloatArray
+
+
+def resample_blocks(blocks: Iterable[FloatArray], old: int, new: int) -> Iterator[FloatArray]:
+    """Mono float32 blocks (samples,) at `old` Hz to blocks at `new` Hz; equal rates pass untouched."""
+    if old == new:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(old, new, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+
+def resample(samples: FloatArray, old: int, new: int) -> FloatArray:
+    """A whole waveform, float32 (samples,), from `old` to `new` Hz.
+
+    >>> resample(np.zeros(44_100, dtype=np.float32), 44_100, 32_000).shape
+    (32000,)
+    """
+    return np.concatenate([np.zeros(0, dtype=np.float32), *resample_blocks([samples], old, new)])

@@ -1,0 +1,68 @@
+"""What training does to a batch and inference never does: mixing, SpecAugment, time shift."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from earmark.augment.mixup import mixup, overlay
+from earmark.augment.randomness import step_generator, step_seed
+from earmark.augment.specaugment import SpecAugmentOptions, spec_augment
+from earmark.options import Options
+
+__all__ = [
+    "AugmentOptions",
+    "SpecAugmentOptions",
+    "augment_features",
+    "augment_waveform",
+    "mixup",
+    "overlay",
+    "spec_augment",
+    "step_generator",
+    "step_seed",
+]
+
+
+class AugmentOptions(Options):
+    """Which augmentations a training uses; everything off by default."""
+
+    overlay: float = Field(0.0, ge=0, le=1)  # share of clips laid over with another clip, tags united
+    overlay_db: float = Field(6.0, ge=0)  # largest level difference of the two, dB
+    gain_db: float = Field(0.0, ge=0)  # each clip's level is changed by up to this, dB
+    time_shift: bool = False  # clips are rotated in time by a drawn amount
+    mixup: float = Field(0.0, ge=0)  # alpha of the Beta distribution; 0: off
+    spec_augment: SpecAugmentOptions | None = None
+
+
+def augment_waveform(
+    waveform: Tensor, lengths: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Augment waveforms (batch, samples), their `lengths` (batch,) in valid samples, and targets (batch, classes).
+
+    The arguments are left as they are.
+    """
+    if options.gain_db:
+        gain = 10 ** ((torch.rand(len(waveform), 1, generator=generator) * 2 - 1) * options.gain_db / 20)
+        waveform = waveform * gain.to(waveform.device)
+    if options.overlay:
+        return overlay(waveform, lengths, targets, options.overlay, options.overlay_db, generator)
+    return waveform, lengths, targets
+
+
+def augment_features(
+    features: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator, whole: bool
+) -> tuple[Tensor, Tensor]:
+    """Augment scaled features (batch, frames, bands) and targets (batch, classes).
+
+    `whole` says that no clip of the batch is padded: only then are clips rotated in time.
+    """
+    if options.time_shift and whole:
+        shifts = torch.randint(0, features.shape[1], (len(features), 1), generator=generator)
+        source = (torch.arange(features.shape[1]) + shifts) % features.shape[1]  # (batch, frames)
+        features = features.gather(1, source[:, :, None].expand_as(features).to(features.device))
+    if options.mixup:
+        features, targets = mixup(features, targets, options.mixup, generator)
+    if options.spec_augment is not None:
+        features = spec_augment(features, options.spec_augment, generator)
+    return features, targets

@@ -1,0 +1,56 @@
+"""Mixing clips of a batch: mixup, and laying one clip over another.
+
+`mixup` (Zhang et al. 2018; used for audio tagging by Hong et al. 2020, section 4.2):
+
+    x' = lambda x_i + (1 - lambda) x_j,   y' = lambda y_i + (1 - lambda) y_j,   lambda ~ Beta(alpha, alpha)
+
+on features. lambda is folded to at least 1/2, which permutes pairs and changes nothing else.
+
+`overlay` adds waveforms, as sounds add in the air, at a drawn level difference; both clips' tags are true of the
+sum, so the target is their union, and the sum lasts as long as the longer of the two.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def mixup(features: Tensor, targets: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mix features (batch, frames, bands) and targets (batch, classes), each clip with another of the batch."""
+    batch = len(features)
+    share = _beta(alpha, batch, generator)
+    share = torch.maximum(share, 1 - share).to(features.device)
+    partner = torch.randperm(batch, generator=generator).to(features.device)
+    wide = share[:, None, None]
+    mixed = wide * features + (1 - wide) * features[partner]
+    return mixed, share[:, None] * targets + (1 - share[:, None]) * targets[partner]
+
+
+def overlay(
+    waveform: Tensor,
+    lengths: Tensor,
+    targets: Tensor,
+    probability: float,
+    level_db: float,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Add another clip of the batch to a share of the clips; targets become the union, lengths the longer of the two.
+
+    waveform (batch, samples), lengths (batch,) valid samples, targets (batch, classes). The partner's gain is
+    uniform in +-`level_db` decibels.
+    """
+    batch = len(waveform)
+    chosen = torch.rand(batch, generator=generator) < probability
+    partner = torch.randperm(batch, generator=generator)
+    gain = 10 ** ((torch.rand(batch, generator=generator) * 2 - 1) * level_db / 20) * chosen
+    chosen, partner, gain = (tensor.to(waveform.device) for tensor in (chosen, partner, gain))
+    mixed = waveform + gain[:, None] * waveform[partner]
+    lengths = torch.where(chosen, torch.maximum(lengths, lengths[partner]), lengths)
+    return mixed, lengths, torch.where(chosen[:, None], torch.maximum(targets, targets[partner]), targets)
+
+
+def _beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:
+    """Draws from Beta(alpha, alpha), as the share of one of two gamma variates."""
+    gammas = torch._standard_gamma(torch.full((2, count), alpha), generator=generator)
+    return gammas[0] / gammas.sum(0).clamp(min=1e-12)

@@ -1,0 +1,16 @@
+"""The command line: one verb a file, no logic.
+
+Results go to stdout or into files, messages and progress to stderr. Exit code 0: all done; 1: done, but some inputs
+failed (or `doctor` found something); 2: nothing done, the one line on stderr says why. `--debug` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    from earmark.cli.app import run
+
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))

@@ -1,0 +1,38 @@
+"""Options that several verbs share, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Model = Annotated[Path, typer.Option("--model", "-m", help="Model directory made by 'earmark train'.")]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="Model directory made by 'earmark train'.")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="Folder of folders (folder name = label), CSV/TSV of labels, or a folder with weak.tsv / strong.tsv.",
+    ),
+]
+Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the audio, where it is not beside the table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages; errors stay.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
+PrecisionName = Literal["auto", "float32", "bf16"]
+Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 where this machine is faster at it.")]
+Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Audio files and folders (searched whole).")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder to write to, or a file of the format's extension. Default: stdout."),
+]
+Formats = Annotated[
+    list[str], typer.Option("--format", "-f", help="csv, tsv, json, audacity, raven; may be given several times.")
+]
+MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Leave out what scores lower.")]
+Threshold = Annotated[
+    float | None, typer.Option("--threshold", help="One threshold for every label, in place of the model's own.")
+]
+OperatingPointFile = Annotated[
+    Path | None, typer.Option("--operating-point", help="Decide by this file in place of the model's own.")
+]

@@ -1,0 +1,71 @@
+"""What `tag` and `detect` share: a model on many recordings, the broken ones listed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from earmark.audio import find_recordings
+from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal
+from earmark.decisions import OperatingPoint
+from earmark.errors import ConfigError
+from earmark.inference import Job, Pipeline, Result
+from earmark.runtime import Precision, tune_allocator
+
+
+@dataclass
+class Listening:
+    """One run of `tag` or `detect`."""
+
+    terminal: Terminal
+    pipeline: Pipeline
+    heard: int = 0
+    failed: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)  # read in part
+
+    def results(self, inputs: Sequence[Path], min_score: float) -> Iterator[Result]:
+        """The result of every recording that can be read."""
+        jobs = [Job(recording.name, recording.path) for recording in find_recordings(inputs)]
+        changed: dict[str, int] = {}
+        with self.terminal.bar("listening") as bar:
+            for done, outcome in enumerate(self.pipeline.stream(jobs, min_score=min_score), 1):
+                if isinstance(outcome, Result):
+                    self.heard += 1
+                    if outcome.problem:
+                        self.partial.append(f"{outcome.recording}: {outcome.problem}")
+                    for action in outcome.actions:
+                        if action != outcome.problem:
+                            changed[action] = changed.get(action, 0) + 1
+                    yield outcome
+                else:
+                    self.failed.append(str(outcome[1]))
+                if bar:
+                    bar(done, len(jobs))
+        for action, count in changed.items():
+            self.terminal.say(f"{action}: {count} of {len(jobs)} recordings")
+
+    def close(self) -> int:
+        """List what failed; the exit code."""
+        self.terminal.faults(self.partial, "recordings could be read only in part")
+        self.terminal.faults(self.failed, "recordings could not be read")
+        if not self.failed and not self.partial:
+            return OK
+        return SOME_FAILED if self.heard else NOTHING_DONE
+
+
+def open_pipeline(
+    model: Path, device: str, precision: Precision, threshold: float | None = None, operating_point: Path | None = None
+) -> Pipeline:
+    """A model ready to listen, with another operating point where one is asked for."""
+    if threshold is not None and operating_point is not None:
+        raise ConfigError("--threshold and --operating-point exclude each other: give one of them")
+    tune_allocator()
+    pipeline = Pipeline.from_pretrained(model, device=device, precision=precision)
+    if operating_point is not None:
+        pipeline.operating_point = OperatingPoint.load(operating_point)
+        for label in pipeline.labels:
+            pipeline.operating_point.of(label)
+    if threshold is not None:
+        pipeline.operating_point = pipeline.operating_point.with_threshold(threshold)
+    return pipeline

@@ -1,0 +1,48 @@
+"""`earmark score`: the metrics from label files alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli.choices import Quiet
+from earmark.cli.console import Terminal
+
+
+def command(
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label file: what is there.")],
+    estimate: Annotated[Path, typer.Argument(metavar="ESTIMATE", help="Label file: what was found.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics to this file.")] = None,
+    segment_length: Annotated[float, typer.Option("--segment-length", help="Seconds.")] = 1.0,
+    onset_collar: Annotated[float, typer.Option("--onset-collar", help="Seconds.")] = 0.2,
+    offset_share: Annotated[
+        float, typer.Option("--offset-share", help="Offset collar: at least this share of the event's length.")
+    ] = 0.2,
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Leave out labels and recordings the reference does not have.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare two label files: DCASE TSV, CSV, JSON, folders of Audacity or Raven files."""
+    from earmark.files import write_text
+    from earmark.metrics.files import score_files
+    from earmark.report.tables import overall_table, per_class_table
+
+    terminal = Terminal(quiet)
+    metrics = score_files(
+        reference,
+        estimate,
+        segment_length=segment_length,
+        onset_collar=onset_collar,
+        offset_share=offset_share,
+        unknown="ignore" if ignore_unknown else "error",
+    ).to_json()
+    terminal.table(overall_table(metrics))
+    terminal.out.print()
+    terminal.table(per_class_table(metrics))
+    if json_file is not None:
+        write_text(json_file, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        terminal.say(f"wrote {json_file}")

@@ -1,0 +1,37 @@
+"""`earmark tag`: what is in each recording."""
+
+from __future__ import annotations
+
+import typer
+
+from earmark.cli import choices
+from earmark.cli.console import Terminal
+
+
+def command(
+    inputs: choices.Inputs,
+    model: choices.Model,
+    output: choices.Output = None,
+    formats: choices.Formats = ["csv"],  # noqa: B006 - the command line's default, never changed
+    min_score: choices.MinScore = 0.0,
+    threshold: choices.Threshold = None,
+    operating_point: choices.OperatingPointFile = None,
+    device: choices.Device = "auto",
+    precision: choices.Precision = "float32",
+    quiet: choices.Quiet = False,
+) -> None:
+    """Say what is heard in files and folders. A tag of a long recording is true of a part of it."""
+    from earmark.cli.listening import Listening, open_pipeline
+    from earmark.cli.writing import check_output, print_tags
+    from earmark.formats import write_tags
+
+    check_output(output, formats, tags=True)
+    terminal = Terminal(quiet)
+    listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
+    tags = {result.recording: result.tags for result in listening.results(inputs, min_score)}
+    if output is None:
+        print_tags(tags, formats[0])
+    else:
+        for path in write_tags(output, tags, formats):
+            terminal.say(f"wrote {path}")
+    raise typer.Exit(listening.close())

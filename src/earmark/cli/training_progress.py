@@ -1,0 +1,116 @@
+"""Progress of a training: a bar with the loss and the time left on a terminal, a line an epoch in any case."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import lightning
+from rich.progress import TaskID
+from typing_extensions import override
+
+from earmark.cli.console import Terminal, progress_bar
+from earmark.inference.labelled import Progress
+from earmark.training.callbacks import History
+from earmark.training.job import Reporter
+
+_SHOWN = {"train_loss": "loss", "valid_map": "valid mAP", "valid_segment_f1": "valid segment F1"}
+
+
+class TrainingProgress(lightning.Callback):
+    """Follows a training on the terminal."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.bar = progress_bar(terminal.err) if sys.stderr.isatty() and not terminal.quiet else None
+        self.task: TaskID | None = None
+        self.began, self.first_step = 0.0, 0
+
+    @override
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the bar where the run starts."""
+        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        self.began, self.first_step = time.monotonic(), trainer.global_step
+        if trainer.global_step:
+            self.terminal.say(f"going on from update {trainer.global_step} of {total}")
+        if self.bar is not None:
+            self.bar.start()
+            self.task = self.bar.add_task("training", total=total, completed=trainer.global_step)
+
+    @override
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Move the bar."""
+        if self.bar is not None and self.task is not None:
+            loss = float(trainer.callback_metrics.get("loss", float("nan")))
+            title = "training" if loss != loss else f"training, loss {loss:.3f}"
+            self.bar.update(self.task, completed=trainer.global_step, description=title)
+
+    @override
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """One line an epoch."""
+        rows = [callback.rows for callback in self._callbacks(trainer) if isinstance(callback, History)]
+        row = rows[0][-1]
+        left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
+        pace = (time.monotonic() - self.began) / max(1, trainer.global_step - self.first_step)
+        seconds = pace * left * float(trainer.num_training_batches)
+        figures = [f"{name} {row[key]:.3f}" for key, name in _SHOWN.items() if key in row]
+        self.terminal.say(f"epoch {row['epoch']}/{trainer.max_epochs}  {'  '.join(figures)}  {minutes(seconds)} left")
+
+    @staticmethod
+    def _callbacks(trainer: lightning.Trainer) -> list[lightning.Callback]:
+        found: list[lightning.Callback] = vars(trainer)["callbacks"]
+        return found
+
+    @override
+    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Leave the terminal tidy."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+class TrainingReporter(Reporter):
+    """Stages as bars, the training as a bar of its own."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self._open: StageBar | None = None
+
+    @override
+    def stage(self, text: str) -> Progress | None:
+        """A bar for the stage; it ends when all is done."""
+        if self.terminal.quiet or not sys.stderr.isatty():
+            return None
+        return StageBar(self.terminal, text)
+
+    @override
+    def callbacks(self) -> list[lightning.Callback]:
+        """The bar of the training."""
+        return [TrainingProgress(self.terminal)]
+
+
+class StageBar:
+    """A bar that starts at its first call and stops at its last."""
+
+    def __init__(self, terminal: Terminal, title: str) -> None:
+        self.bar, self.title = progress_bar(terminal.err), title
+        self.task: TaskID | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` is done."""
+        if self.task is None:
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=total)
+        self.bar.update(self.task, completed=done)
+        if done >= total:
+            self.bar.stop()
+
+
+def minutes(seconds: float) -> str:
+    """A time for people.
+
+    >>> minutes(42), minutes(600), minutes(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,56 @@
+"""`earmark tune`: the operating point, chosen on labelled recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli import choices
+from earmark.cli.console import OK, SOME_FAILED, Terminal
+
+
+def command(
+    model: choices.ModelArgument,
+    data: choices.Data,
+    audio: choices.Audio = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective",
+            help="segment-f1, event-f1 (each also -micro), error-rate, tagging-f1, precision=0.9, recall=0.9. "
+            "Default: segment-f1 with strong labels, tagging-f1 without.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write to, in place of the model itself.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the cross-validation.")] = 0,
+    device: choices.Device = "auto",
+    precision: choices.Precision = "float32",
+    quiet: choices.Quiet = False,
+) -> None:
+    """Choose thresholds and smoothing for each label, and store them in the model.
+
+    Strong labels tune detection and tagging; tags alone tune what they can.
+    """
+    from earmark.cli.listening import open_pipeline
+    from earmark.data.manifest import read_manifest
+    from earmark.decisions.tuning.aims import parse_objective
+    from earmark.inference.labelled import score_clips, tune
+
+    if objective is not None:
+        parse_objective(objective)
+    terminal = Terminal(quiet)
+    pipeline = open_pipeline(model, device, precision)
+    manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
+    with terminal.bar("scoring") as bar:
+        scored = score_clips(pipeline.scorer, manifest, bar)
+    tuned = tune(scored, objective, data=data.name, seed=seed)
+    terminal.say(tuned.report.summary())
+    path = tuned.point.save(output or model)
+    terminal.say(f"stored in {path}")
+    faults = [str(problem) for problem in (*manifest.problems, *scored.problems)]
+    terminal.faults(faults, "clips or rows were left out")
+    raise typer.Exit(SOME_FAILED if faults else OK)

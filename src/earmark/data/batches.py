@@ -1,0 +1,114 @@
+"""Batches of waveforms, put together whole.
+
+Item k of `TrainingBatches` is batch k of the training: which clips and which cut of a long clip follow from (seed,
+k). A batch is filled into one buffer at once, which costs less than collating clip by clip. Clips shorter than the
+longest of their batch are followed by zeros, and `lengths` says how far each one goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from earmark.data.balance import BalancedStream
+
+
+class Waveforms(Protocol):
+    """Random access to the decoded clips of a data set, all mono at one rate."""
+
+    def __len__(self) -> int: ...
+
+    def samples(self, index: int) -> int:
+        """Length of a clip in samples."""
+        ...
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
+        """Samples (length,) of a clip from `start` on."""
+        ...
+
+
+class Batch(NamedTuple):
+    """waveform (batch, samples) float32, lengths (batch,) valid samples, targets (batch, classes) float32."""
+
+    waveform: Tensor
+    lengths: Tensor
+    targets: Tensor
+    clips: list[int]
+
+
+class TrainingBatches(Dataset[Batch]):
+    """Batch k as a function of (seed, k).
+
+    `longest` (samples): longer clips give a random cut of that length. With several processes, process `rank` of
+    `world` takes every `world`-th clip of the same batch.
+    """
+
+    def __init__(
+        self,
+        waveforms: Waveforms,
+        targets: npt.NDArray[np.bool_],
+        stream: BalancedStream,
+        batch_size: int,
+        longest: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.waveforms, self.targets, self.stream = waveforms, targets, stream
+        self.batch_size, self.longest, self.seed = batch_size, longest, seed
+        self.rank, self.world = rank, world
+
+    def __getitem__(self, step: int) -> Batch:
+        clips = self.stream.take(step * self.batch_size, self.batch_size)
+        chance = np.random.default_rng((self.seed, 2, step)).random(self.batch_size)
+        mine = slice(self.rank, None, self.world)
+        return self._gather(clips[mine].tolist(), chance[mine])
+
+    def _gather(self, clips: list[int], chance: npt.NDArray[np.float64]) -> Batch:
+        cuts = []
+        for clip, where in zip(clips, chance, strict=True):
+            spare = max(0, self.waveforms.samples(clip) - self.longest)
+            cuts.append((clip, int(where * (spare + 1)), min(self.waveforms.samples(clip), self.longest)))
+        return fill(self.waveforms, self.targets, cuts)
+
+
+class EvaluationBatches(Dataset[Batch]):
+    """Every clip once and whole, clips of like length together so that little is padding."""
+
+    def __init__(self, waveforms: Waveforms, targets: npt.NDArray[np.bool_], batch_size: int, longest: int) -> None:
+        self.waveforms, self.targets, self.longest = waveforms, targets, longest
+        order = sorted(range(len(waveforms)), key=waveforms.samples)
+        self._groups = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __getitem__(self, number: int) -> Batch:
+        if number >= len(self):
+            raise IndexError(number)
+        cuts = [(clip, 0, min(self.waveforms.samples(clip), self.longest)) for clip in self._groups[number]]
+        return fill(self.waveforms, self.targets, cuts)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[number] for number in range(len(self)))
+
+
+def fill(waveforms: Waveforms, targets: npt.NDArray[np.bool_], cuts: Sequence[tuple[int, int, int]]) -> Batch:
+    """One batch from cuts (clip, first sample, samples)."""
+    buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts))
+    view = buffer.numpy()
+    for row, (clip, start, length) in enumerate(cuts):
+        view[row, :length] = waveforms.read(clip, start, length)
+    clips = [clip for clip, _, _ in cuts]
+    return Batch(
+        buffer,
+        torch.tensor([length for _, _, length in cuts]),
+        torch.from_numpy(targets[clips].astype(np.float32)),
+        clips,
+    )

@@ -1,0 +1,196 @@
+"""What is wrong with a labelled collection, and what it holds. Pure data; printing is the caller's.
+
+`problems` are mistakes to mend (`ok` is false then); `notes` are worth a look and may well be meant. Every
+recording is decoded to its end once, in threads, with bounded memory.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.data.inspection import Inspection, inspect
+from earmark.data.manifest import read_manifest
+from earmark.data.records import Clip, Manifest, Problem
+from earmark.data.spelling import has_outer_space, nearly_the_same, same_but_for_form
+from earmark.errors import AudioError, MissingExtraError
+from earmark.formats.tables import normalised
+
+SILENT = -80.0  # dB re full scale, root mean square
+SHORT = 0.1  # seconds
+CLIPPED = 0.01  # share of samples at full scale
+FEW = 5  # clips a label should have at least
+BEYOND = 0.1  # seconds an event may reach beyond the end, as rounded tables do
+_COLUMNS = ("split", "fold", "onset", "offset", "event_label", "event_labels", "filename")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label: how many clips carry it, how long these are, and how long its events (None: not known)."""
+
+    label: str
+    clips: int
+    seconds: float
+    event_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that `examine` found."""
+
+    source: Path
+    clips: int  # listed and present
+    seconds: float  # of those that can be read
+    unlabelled: int  # clips in which none of the labels is heard
+    labels: tuple[LabelRow, ...]
+    formats: tuple[tuple[str, int], ...]  # "WAV PCM_16, 32000 Hz, 1 channel" and how many, most first
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing needs mending."""
+        return not self.problems
+
+    def counts(self) -> dict[str, int]:
+        """How many problems of each kind."""
+        return dict(Counter(problem.kind for problem in self.problems))
+
+
+def examine(
+    data: Manifest | Path,
+    *,
+    audio: Path | None = None,
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Look at everything. `DataError` only where there is nothing to look at; `progress(clips done, clips)`."""
+    manifest = data if isinstance(data, Manifest) else read_manifest(data, audio=audio)
+    looks: dict[str, Inspection] = {}
+    problems = list(manifest.problems)
+    notes: list[Problem] = []
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        outcomes = zip(manifest.clips, pool.map(_look, manifest.clips), strict=True)
+        for done, (clip, outcome) in enumerate(outcomes, 1):
+            if isinstance(outcome, Problem):
+                problems.append(outcome)
+            else:
+                looks[clip.name] = outcome
+                problems += _faults(clip, outcome)
+                notes += _oddities(clip, outcome)
+            if progress is not None:
+                progress(done, len(manifest.clips))
+    problems += _duplicates(manifest, looks)
+    problems += _misspelt(manifest)
+    notes += _label_notes(manifest)
+    problems += [Problem("column", str(manifest.source), text) for text in _misspelt_columns(manifest)]
+    return Diagnosis(
+        manifest.source,
+        len(manifest.clips),
+        sum(look.duration for look in looks.values()),
+        sum(not clip.labels for clip in manifest.clips),
+        _rows(manifest, looks),
+        tuple(Counter(_format(look) for look in looks.values()).most_common()),
+        tuple(problems),
+        tuple(notes),
+    )
+
+
+def _look(clip: Clip) -> Inspection | Problem:
+    try:
+        return inspect(clip.path)
+    except (AudioError, MissingExtraError) as error:
+        return Problem("unreadable", clip.name, str(error).removeprefix(f"{clip.path}: "))
+
+
+def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
+    """What makes a clip useless, or its labels wrong."""
+    if look.problem is not None:
+        yield Problem("truncated", clip.name, look.problem)
+    if look.duration < SHORT:
+        yield Problem("short", clip.name, f"lasts {1000 * look.duration:.0f} ms, too short to hold a sound")
+    if look.level < SILENT and clip.labels:
+        what = "digital silence" if look.peak == 0 else f"nothing above {look.level:.0f} dB"
+        yield Problem("silent", clip.name, f"holds {what}, yet is labelled {', '.join(clip.labels)}")
+    if look.peak > 1000:
+        yield Problem("level", clip.name, f"peaks at {look.peak:.0f}; integers saved as floats? full scale is 1")
+    late = [event for event in clip.events or () if event.offset > look.duration + BEYOND]
+    if late and look.problem is None:
+        event = max(late, key=lambda event: event.offset)
+        message = f"{event.label!r} ends at {event.offset:.3f} s, but the recording at {look.duration:.3f} s"
+        yield Problem("event", clip.name, message)
+
+
+def _oddities(clip: Clip, look: Inspection) -> Iterator[Problem]:
+    if look.clipped > CLIPPED:
+        yield Problem("clipping", clip.name, f"{look.clipped:.1%} of its samples are at full scale")
+    empty = [event for event in clip.events or () if event.offset <= event.onset]
+    if empty:
+        yield Problem("event", clip.name, f"{len(empty)} events of no length, {empty[0].label!r} the first")
+
+
+def _duplicates(manifest: Manifest, looks: dict[str, Inspection]) -> Iterator[Problem]:
+    """Clips with the same sound, whatever their names and formats."""
+    groups: dict[str, list[Clip]] = defaultdict(list)
+    for clip in manifest.clips:
+        if clip.name in looks and looks[clip.name].peak > 0:
+            groups[looks[clip.name].digest].append(clip)
+    for first, *others in groups.values():
+        for other in others:
+            differ = set(first.labels) != set(other.labels)
+            how = f"labelled {list(other.labels)} here and {list(first.labels)} there" if differ else "same labels"
+            apart = "" if first.split == other.split else f", in splits {first.split} and {other.split}"
+            yield Problem("duplicate", other.name, f"sounds exactly as {first.name} ({how}{apart})")
+
+
+def _misspelt(manifest: Manifest) -> Iterator[Problem]:
+    names, counts = list(manifest.labels), manifest.counts()
+    for group in same_but_for_form(names):
+        listed = " and ".join(f"{label!r} ({counts[label]} clips)" for label in group)
+        yield Problem("label", group[0], f"one label in several spellings? {listed}")
+    grouped = {label for group in same_but_for_form(names) for label in group}
+    for label in names:
+        if has_outer_space(label) and label not in grouped:
+            yield Problem("label", label, f"{label!r} begins or ends with a space")
+
+
+def _label_notes(manifest: Manifest) -> Iterator[Problem]:
+    for one, other in nearly_the_same(manifest.labels):
+        yield Problem("label", one, f"nearly the same as {other!r}; are they one sound?")
+    for label, count in manifest.counts().items():
+        if count < FEW:
+            yield Problem("few", label, {0: "no clips", 1: "only 1 clip"}.get(count, f"only {count} clips"))
+    if manifest.unused_columns:
+        yield Problem("column", str(manifest.source), f"columns not used: {', '.join(manifest.unused_columns)}")
+
+
+def _misspelt_columns(manifest: Manifest) -> Iterator[str]:
+    """Unused columns that look like one that would be used."""
+    for column in manifest.unused_columns:
+        near = difflib.get_close_matches(normalised(column), _COLUMNS, n=1, cutoff=0.75)
+        if near and normalised(column) not in _COLUMNS:
+            yield f"column {column!r} is not used; did you mean {near[0]!r}?"
+
+
+def _rows(manifest: Manifest, looks: dict[str, Inspection]) -> tuple[LabelRow, ...]:
+    seconds: defaultdict[str, float] = defaultdict(float)
+    events: defaultdict[str, float] = defaultdict(float)
+    strong = any(clip.events is not None for clip in manifest.clips)
+    for clip in manifest.clips:
+        for label in clip.labels:
+            seconds[label] += looks[clip.name].duration if clip.name in looks else 0.0
+        for event in clip.events or ():
+            events[event.label] += event.offset - event.onset
+    return tuple(
+        LabelRow(label, clips, seconds[label], events[label] if strong else None)
+        for label, clips in manifest.counts().items()
+    )
+
+
+def _format(look: Inspection) -> str:
+    channels = "1 channel" if look.info.channels == 1 else f"{look.info.channels} channels"
+    return f"{look.info.format}, {look.info.rate} Hz, {channels}"

@@ -1,0 +1,160 @@
+"""Any labelled folder or table -> one checked `Manifest`.
+
+`DATA` is one of
+
+- a folder of folders (`folders.py`)
+- a CSV or TSV of labels (`tables.py`); its audio lies beside it, in `audio/` beside it, or where `audio` says
+- a folder that holds `weak.tsv` and/or `strong.tsv` (or .csv): tags from the first, events from the second, and
+  recordings without events from `durations.tsv`
+
+Given a table, only that table says what is heard; beside `strong.tsv`, `durations.tsv` (beside `dev_strong.tsv`,
+`dev_durations.tsv`) adds the recordings in which nothing is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from earmark.audio import AUDIO_EXTENSIONS
+from earmark.data.folders import read_folders
+from earmark.data.locate import audio_folders, locate, why_missing
+from earmark.data.records import Clip, Manifest, Problem
+from earmark.data.tables import Entries, Entry, read_entries
+from earmark.errors import DataError, did_you_mean
+from earmark.formats.dcase import read_durations
+from earmark.labels import Labels
+
+__all__ = ["Clip", "Manifest", "Problem", "read_manifest"]
+
+
+def read_manifest(data: Path, *, audio: Path | None = None, labels: Labels | None = None) -> Manifest:
+    """Read a labelled collection and check that its files exist.
+
+    With `labels` (a model's), these are the classes, in this order; other labels in the data are left out and
+    reported. Without, the classes are the labels found, sorted. `DataError` when nothing usable is left.
+    """
+    data = Path(data)
+    if not data.exists():
+        siblings = [p.name for p in data.parent.iterdir()] if data.parent.is_dir() else []
+        raise DataError(f"{data}: no such file or folder{did_you_mean(data.name, siblings)}")
+    if audio is not None and not audio.is_dir():
+        raise DataError(f"{audio}: no such folder of audio")
+    if data.is_file() and data.suffix.lower() in AUDIO_EXTENSIONS:
+        raise DataError(f"{data}: is a recording; expected a table of labels or a folder")
+    known = () if labels is None else labels.names
+    weak, strong = (data, None) if data.is_file() else (_table(data, "weak"), _table(data, "strong"))
+    if weak is None and strong is None:
+        if audio is not None:
+            raise DataError(f"{data}: a folder of folders holds its own audio; leave the audio folder ({audio}) out")
+        clips, problems = read_folders(data)
+        return _finish(data, clips, problems, (), labels)
+    first = read_entries(weak or strong or data, known)
+    problems = list(first.problems)
+    if weak is not None and strong is not None:
+        problems += _add_events(first, read_entries(strong, known))
+    durations = _durations(first)
+    if first.strong:
+        for name in durations:
+            first.found.setdefault(name, Entry(name, 0, events=[]))
+    clips, lost = _clips(first, durations, audio_folders(first.path, audio))
+    return _finish(data, clips, problems + lost, first.unused, labels)
+
+
+def _table(folder: Path, name: str) -> Path | None:
+    paths = (folder / f"{name}{suffix}" for suffix in (".tsv", ".csv"))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _durations(entries: Entries) -> dict[str, float]:
+    """Seconds by name, from the durations table that belongs to a weak or strong table, if there is one."""
+    path, word = entries.path, "strong" if entries.strong else "weak"
+    if word not in path.stem:
+        return {}
+    beside = path.with_name(path.name.replace(word, "durations"))
+    return read_durations(beside) if beside.is_file() else {}
+
+
+def _add_events(weak: Entries, strong: Entries) -> list[Problem]:
+    """Put the events of a strong table beside the tags of a weak one."""
+    problems = [*strong.problems, *(doubt for entry in strong.found.values() for doubt in entry.doubts)]
+    if not strong.strong:
+        raise DataError(f"{strong.path}: no columns onset and offset; a strong table says when each event is heard")
+    for name, entry in strong.found.items():
+        if name not in weak.found:
+            problems.append(Problem("missing", strong.where(entry), f"{name} is not in {weak.path.name}; left out"))
+    for name, entry in weak.found.items():
+        other = strong.found.get(name)
+        if other is None:
+            if entry.labels:
+                message = f"{name} has tags but no events in {strong.path.name}; its events count as unknown"
+                problems.append(Problem("conflict", weak.where(entry), message))
+            else:
+                entry.events = []
+        elif not other.doubts:
+            entry.events = other.events
+            extra = sorted(set(other.labels) - set(entry.labels))
+            if extra:
+                message = f"events of {name} are labelled {extra}, which its tags lack; the tags stand"
+                problems.append(Problem("conflict", strong.where(other), message))
+    return problems
+
+
+def _clips(entries: Entries, durations: dict[str, float], folders: list[Path]) -> tuple[list[Clip], list[Problem]]:
+    """The entries beyond doubt whose file exists."""
+    files = locate(entries.found, folders)
+    if not files:
+        first, looked = next(iter(entries.found)), " and ".join(map(str, folders))
+        raise DataError(
+            f"{entries.path}: none of its {len(entries.found)} files exist (the first is {first!r}; looked in"
+            f" {looked}); say where they are with --audio"
+        )
+    clips, problems = [], []
+    holder: dict[Path, Clip] = {}
+    for name, entry in entries.found.items():
+        problems += entry.doubts
+        if entry.doubts:
+            continue
+        if name not in files:
+            message = f"{why_missing(name, folders)}; it is left out"
+            problems.append(Problem("missing", entries.where(entry), message))
+            continue
+        events = None if entry.events is None else tuple(entry.events)
+        clip = Clip(files[name], name, tuple(entry.labels), events, entry.split, durations.get(name))
+        earlier = holder.setdefault(clip.path.resolve(), clip)
+        if earlier is not clip:
+            message = f"{name} is the same file as {earlier.name}; only the first is kept"
+            problems.append(Problem("duplicate", entries.where(entry), message))
+            continue
+        clips.append(clip)
+    return clips, problems
+
+
+def _finish(
+    source: Path, clips: list[Clip], problems: list[Problem], unused: tuple[str, ...], labels: Labels | None
+) -> Manifest:
+    """Fix the classes; complain when nothing is left."""
+    if not clips:
+        raise DataError(f"{source}: no usable clips; the first of {len(problems)} problems: {problems[0]}")
+    found = Counter(label for clip in clips for label in clip.labels)
+    if not found:
+        raise DataError(f"{source}: none of the {len(clips)} clips has a label")
+    if labels is None:
+        return Manifest(source, tuple(clips), Labels(sorted(found)), tuple(problems), unused)
+    other = sorted(set(found) - set(labels))
+    if len(other) == len(found):
+        raise DataError(
+            f"{source}: none of its labels ({', '.join(other[:5])}) is one of {', '.join(labels.names[:5])}"
+        )
+    for name in other:
+        guess = did_you_mean(name, labels)
+        message = f"not one of the {len(labels)} labels asked for{guess}; left out of {found[name]} clips"
+        problems.append(Problem("label", name, message))
+    kept = [_only(clip, labels) for clip in clips] if other else clips
+    return Manifest(source, tuple(kept), labels, tuple(problems), unused)
+
+
+def _only(clip: Clip, labels: Labels) -> Clip:
+    events = None if clip.events is None else tuple(event for event in clip.events if event.label in labels)
+    tags = tuple(label for label in clip.labels if label in labels)
+    return Clip(clip.path, clip.name, tags, events, clip.split, clip.duration)

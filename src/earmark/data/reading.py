@@ -1,0 +1,41 @@
+"""Data as `earmark train` is given it: what trains, what validates.
+
+Validation clips come from a table of their own, else from the split or fold column, else a seeded, stratified share of
+the clips is set aside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.data.manifest import read_manifest
+from earmark.data.records import Manifest, Problem
+from earmark.data.splits import split, split_by_column
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to validate."""
+
+    data: Path | None = None  # a table or folder of its own
+    audio: Path | None = None  # folder of its audio
+    fraction: float = 0.15  # else this share is set aside; 0: nothing validates
+    fold: str | None = None  # else this value of the split column
+
+
+def read_parts(
+    data: Path, audio: Path | None, wanted: Wanted, seed: int
+) -> tuple[Manifest, Manifest | None, tuple[Problem, ...]]:
+    """Training part, validation part (or None), and what was wrong with the data. `DataError` as in `read_manifest`."""
+    whole = read_manifest(data, audio=audio)
+    if wanted.data is not None:
+        valid = read_manifest(wanted.data, audio=wanted.audio, labels=whole.labels)
+        return whole, valid, (*whole.problems, *valid.problems)
+    if wanted.fold is not None or any(clip.split is not None for clip in whole.clips):
+        train, held = split_by_column(whole, wanted.fold)
+        return train, held, whole.problems
+    if not wanted.fraction:
+        return whole, None, whole.problems
+    train, held = split(whole, wanted.fraction, seed)
+    return train, held, whole.problems

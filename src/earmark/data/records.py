@@ -1,0 +1,80 @@
+"""What is known of a labelled collection: clips, their labels, and what was wrong with the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.events import Event
+from earmark.labels import Labels
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something found wrong: what kind, where, and a sentence for the user.
+
+    >>> str(Problem("missing", "weak.tsv, line 3", "dog.wav does not exist"))
+    'weak.tsv, line 3: dog.wav does not exist'
+    """
+
+    kind: str  # one word, to count and to group by
+    where: str  # a file, a row of a table, a label
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and what is said to be heard in it."""
+
+    path: Path
+    name: str  # as the table writes it, or the path relative to the folder
+    labels: tuple[str, ...]  # weak labels; empty: none of the known sounds is heard
+    events: tuple[Event, ...] | None = None  # strong labels; None where they are not known
+    split: str | None = None  # as the table's split or fold column writes it
+    duration: float | None = None  # seconds, where the data set says so
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A checked collection: every clip's file exists and its labels are beyond doubt.
+
+    What is missing or doubtful is left out and listed in `problems`; it is never passed on as a clip in which
+    nothing is heard.
+    """
+
+    source: Path
+    clips: tuple[Clip, ...]
+    labels: Labels
+    problems: tuple[Problem, ...] = ()
+    unused_columns: tuple[str, ...] = ()  # of the table, not understood
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def with_clips(self, clips: Iterable[Clip]) -> Manifest:
+        """The same collection, with these clips only; the labels stay, the problems do not."""
+        return replace(self, clips=tuple(clips), problems=())
+
+    def targets(self) -> npt.NDArray[np.bool_]:
+        """Weak labels as multi-hot rows (clips, classes)."""
+        rows = np.zeros((len(self.clips), len(self.labels)), dtype=np.bool_)
+        for row, clip in zip(rows, self.clips, strict=True):
+            row[:] = self.labels.encode(clip.labels)
+        return rows
+
+    def counts(self) -> dict[str, int]:
+        """Clips that carry each label, in the order of the labels."""
+        found = Counter(label for clip in self.clips for label in clip.labels)
+        return {label: found[label] for label in self.labels}
+
+    def reference(self) -> dict[str, list[Event]]:
+        """The events of every clip whose strong labels are known, by clip name."""
+        return {clip.name: list(clip.events) for clip in self.clips if clip.events is not None}

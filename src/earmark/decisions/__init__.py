@@ -1,0 +1,13 @@
+"""From scores to decisions: which tags a recording carries, and which events it holds, from when to when.
+
+    Scores -> [calibration] -> smoothing -> segments  (method "threshold")  -> Events
+                            -> boxes                  (method "boxes")      -> Events
+
+`operating_point` holds every number that takes part, per label; `decide` is the one door; `tuning` chooses
+the numbers on labelled recordings; `calibration` and `reliability` make scores mean what they say.
+"""
+
+from earmark.decisions.decide import Decision, decide, decide_all
+from earmark.decisions.operating_point import FILE_NAME, ClassPoint, OperatingPoint
+
+__all__ = ["FILE_NAME", "ClassPoint", "Decision", "OperatingPoint", "decide", "decide_all"]

@@ -1,0 +1,128 @@
+"""Calibration: rising maps that make a score of 0.7 be right about seven times in ten.
+
+Platt scaling  p' = sigmoid(slope * logit(p) + intercept), two numbers a class (J. Platt, 1999), fitted by
+    maximum likelihood with Platt's smoothed targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2), so that perfectly
+    parted scores do not send the slope to infinity. Differs from Platt in: works on the logit of the score,
+    as ours are probabilities, and never falls (a negative slope becomes 0: the base rate for all).
+Isotonic       the best rising staircase (pool adjacent violators), linear between the middles of its steps;
+    needs more data, bends as it must.
+
+Scores and references are (clips,) for one class; maps are frozen and go into the operating point.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+_Wide = npt.NDArray[np.float64]
+_EDGE = 1e-7  # scores nearer to 0 or 1 count as this near: float32 has no more to say
+
+
+class Platt(BaseModel):
+    """A logistic map of the logit.
+
+    >>> Platt(slope=1, intercept=0).apply(np.float32([0.25, 0.75])).tolist()
+    [0.25, 0.75]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    kind: Literal["platt"] = "platt"
+    slope: Annotated[float, Field(ge=0)]
+    intercept: float
+
+    def apply(self, scores: FloatArray) -> FloatArray:
+        """Calibrated scores of the same shape."""
+        return _sigmoid(self.slope * _logit(scores) + self.intercept).astype(np.float32)
+
+
+class Isotonic(BaseModel):
+    """A rising line through points, flat beyond the outer ones.
+
+    >>> Isotonic(x=(0.0, 1.0), y=(0.0, 0.5)).apply(np.float32([0.5])).tolist()
+    [0.25]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    kind: Literal["isotonic"] = "isotonic"
+    x: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+    y: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+
+    @model_validator(mode="after")
+    def _rising(self) -> Isotonic:
+        if not self.x or len(self.x) != len(self.y) or np.any(np.diff(self.x) <= 0) or np.any(np.diff(self.y) < 0):
+            raise ValueError("x and y must be of one length, x rising and y not falling")
+        return self
+
+    def apply(self, scores: FloatArray) -> FloatArray:
+        """Calibrated scores of the same shape."""
+        return np.interp(scores, self.x, self.y).astype(np.float32)
+
+
+Calibration = Annotated[Platt | Isotonic, Field(discriminator="kind")]
+
+
+def fit_platt(reference: BoolArray, scores: FloatArray, *, steps: int = 50) -> Platt:
+    """Fit by Newton's method; reference and scores (clips,). Without any clip: the identity."""
+    _check(reference, scores)
+    if not len(scores):
+        return Platt(slope=1.0, intercept=0.0)
+    positive = int(reference.sum())
+    target = np.where(reference, (positive + 1) / (positive + 2), 1 / (len(scores) - positive + 2))
+    design = np.stack([_logit(scores), np.ones(len(scores))], axis=1)
+    weights = np.array([0.0, np.log((positive + 1) / (len(scores) - positive + 1))])
+    loss = _loss(design @ weights, target)
+    for _ in range(steps):
+        guess = _sigmoid(design @ weights)
+        gradient = design.T @ (guess - target)
+        bend = design.T @ (design * (guess * (1 - guess))[:, None]) + 1e-9 * np.eye(2)
+        move = np.linalg.solve(bend, gradient)
+        while (found := _loss(design @ (weights - move), target)) > loss and np.abs(move).max() > 1e-12:
+            move /= 2  # Newton may overshoot where the curve is flat
+        if loss - found < 1e-12 * len(scores):
+            break
+        weights, loss = weights - move, found
+    if weights[0] < 0:
+        return Platt(slope=0.0, intercept=float(_logit(np.array([target.mean()]))[0]))
+    return Platt(slope=float(weights[0]), intercept=float(weights[1]))
+
+
+def fit_isotonic(reference: BoolArray, scores: FloatArray) -> Isotonic:
+    """Fit by pooling adjacent violators; equal scores are one point. Without any clip: the identity."""
+    _check(reference, scores)
+    if not len(scores):
+        return Isotonic(x=(0.0, 1.0), y=(0.0, 1.0))
+    x, place = np.unique(scores.astype(np.float64), return_inverse=True)
+    count = np.bincount(place).astype(np.float64)
+    hits = np.bincount(place, weights=reference)
+    blocks: list[list[float]] = []  # [hits, clips, weighted score] of each step of the staircase
+    for hit, clips, score in zip(hits.tolist(), count.tolist(), x.tolist(), strict=True):
+        blocks.append([hit, clips, score * clips])
+        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    middles = [min(max(score / clips, 0.0), 1.0) for _, clips, score in blocks]
+    return Isotonic(x=tuple(middles), y=tuple(hit / clips for hit, clips, _ in blocks))
+
+
+def _check(reference: BoolArray, scores: FloatArray) -> None:
+    if reference.shape != scores.shape or reference.ndim != 1:
+        raise ValueError(f"one reference a score: reference {reference.shape}, scores {scores.shape}")
+
+
+def _logit(scores: npt.NDArray[np.floating]) -> _Wide:
+    inside = np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
+
+
+def _sigmoid(values: _Wide) -> _Wide:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))  # no overflow at either end
+
+
+def _loss(values: _Wide, target: _Wide) -> float:
+    return float(np.sum(np.logaddexp(0, values) - target * values))

@@ -1,0 +1,130 @@
+"""The one door from scores to decisions.
+
+`decide(scores, point)` gives the tags of a recording and its events. Tags come best first, events by onset;
+every one carries its score (calibrated, where the operating point holds a calibration). `method` of the
+operating point says how events are found:
+
+"threshold"  median filter, hysteresis, gaps filled, short ones dropped (see `segments`)
+"boxes"      boxes from change points of the unsmoothed curve; those with confidence at or above `onset`
+             count, `min_duration_on` and pads apply, `offset`, `median_seconds` and `min_duration_off` do not
+             (see `boxes`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from earmark.decisions.boxes import find_boxes
+from earmark.decisions.operating_point import ClassPoint, OperatingPoint
+from earmark.decisions.segments import (
+    FloatArray,
+    IntArray,
+    Runs,
+    drop_short,
+    fill_gaps,
+    find_runs,
+    pad_curve,
+    runs_to_events,
+    whole_frames,
+)
+from earmark.decisions.smoothing import median_filter, odd_frames
+from earmark.events import Event
+from earmark.scores import Scores
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is reported of one recording."""
+
+    recording: str
+    tags: list[tuple[str, float]]  # (label, score), best first
+    events: list[Event]  # by onset
+
+
+def decide(scores: Scores, point: OperatingPoint, *, min_score: float = 0.0) -> Decision:
+    """Tags and events of one recording; those scoring below `min_score` are left out.
+
+    The operating point must know every label of the scores (order does not matter); else `ConfigError`.
+
+    >>> from earmark.clock import Clock
+    >>> from earmark.labels import Labels
+    >>> frames = np.float32([[0.1], [0.9], [0.8], [0.2]])
+    >>> scores = Scores("a.wav", Labels(["dog"]), np.float32([0.75]), frames, Clock(Fraction(1, 2)), 2.0)
+    >>> decision = decide(scores, OperatingPoint.default(["dog"]))
+    >>> decision.tags, [(e.onset, e.offset, e.label) for e in decision.events]
+    ([('dog', 0.75)], [(0.5, 1.5, 'dog')])
+    """
+    parts = [point.of(label) for label in scores.labels]
+    scores = calibrated(scores, point)
+    tags = [
+        (label, float(score))
+        for label, score, part in zip(scores.labels, scores.clip, parts, strict=True)
+        if score >= np.float32(part.tag_threshold) and score >= np.float32(min_score)
+    ]
+    runs = find_candidates(scores.frames, parts, scores.clock.step, point.method)
+    gate = _floats(part.gate for part in parts)
+    runs = runs.where((scores.clip >= gate)[runs.column] & (runs.score >= np.float32(min_score)))
+    pads = _floats(part.pad_onset for part in parts), _floats(part.pad_offset for part in parts)
+    events = runs_to_events(runs, scores, *pads)
+    return Decision(scores.recording, sorted(tags, key=lambda tag: -tag[1]), events)
+
+
+def decide_all(many: Iterable[Scores], point: OperatingPoint, *, min_score: float = 0.0) -> Iterator[Decision]:
+    """`decide` for each recording, one at a time."""
+    return (decide(scores, point, min_score=min_score) for scores in many)
+
+
+def calibrated(scores: Scores, point: OperatingPoint) -> Scores:
+    """The scores after the operating point's calibrations; themselves where it has none for their labels."""
+    parts = [point.of(label) for label in scores.labels]
+    if not any(part.clip_calibration or part.frame_calibration for part in parts):
+        return scores
+    clip, frames = scores.clip.copy(), scores.frames.copy()
+    for column, part in enumerate(parts):
+        if part.clip_calibration:
+            clip[column : column + 1] = part.clip_calibration.apply(clip[column : column + 1])
+        if part.frame_calibration:
+            frames[:, column] = part.frame_calibration.apply(frames[:, column])
+    return replace(scores, clip=clip, frames=frames)
+
+
+def find_candidates(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> Runs:
+    """The runs of a curve (frames, classes) that `parts` (one a class) accept, before gate and pads."""
+    onset = _floats(part.onset for part in parts)
+    shortest_on = _frames((part.min_duration_on for part in parts), step)
+    if method == "boxes":
+        boxes = find_boxes(
+            frames,
+            half_steps((part.step_seconds for part in parts), step),
+            _floats(part.merge_absolute for part in parts),
+            _floats(part.merge_relative for part in parts),
+        )
+        return drop_short(boxes.where(boxes.score >= onset[boxes.column]), shortest_on)
+    lengths = _by_value((part.median_seconds for part in parts), lambda seconds: odd_frames(seconds, step))
+    smooth = median_filter(frames, lengths) if np.any(lengths > 1) else frames
+    runs = find_runs(pad_curve(smooth), onset, _floats(part.offset for part in parts))
+    return drop_short(fill_gaps(runs, _frames((part.min_duration_off for part in parts), step)), shortest_on)
+
+
+def half_steps(seconds: Iterable[float], step: Fraction) -> IntArray:
+    """Half the step filter's length in frames, rounded, at least 1 frame; (classes,)."""
+    return _by_value(seconds, lambda length: max(1, round(length / 2 / float(step))))
+
+
+def _floats(values: Iterable[float]) -> FloatArray:
+    return np.fromiter(values, dtype=np.float32)
+
+
+def _frames(seconds: Iterable[float], step: Fraction) -> IntArray:
+    return _by_value(seconds, lambda length: whole_frames(length, step))
+
+
+def _by_value(seconds: Iterable[float], convert: Callable[[float], int]) -> IntArray:
+    """Convert each value, exact fractions only once for equal ones."""
+    values = list(seconds)
+    known = {value: convert(value) for value in set(values)}
+    return np.array([known[value] for value in values], dtype=np.int64)

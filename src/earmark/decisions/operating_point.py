@@ -1,0 +1,166 @@
+"""The operating point: every number that turns scores into decisions, per label, as one frozen record.
+
+Stored as `operating_point.json` in a model directory and applied by default. Thresholds and scores are
+compared as float32, and a score *equal* to its threshold passes. Times are seconds. Names follow
+pyannote.audio (`onset`, `offset`, `min_duration_on`, `min_duration_off`, `pad_onset`, `pad_offset`).
+
+`OperatingPoint`   the record: `default`, `with_threshold`, `load`, `save`
+`ClassPoint`       the part of one label
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from earmark.decisions.calibration import Calibration
+from earmark.errors import ConfigError, ModelError, did_you_mean
+from earmark.files import write_text
+
+FILE_NAME = "operating_point.json"
+FORMAT_VERSION: Literal[1] = 1
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+_STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ClassPoint(BaseModel):
+    """How one label is decided. `ValueError` (pydantic's) where a value is impossible.
+
+    >>> ClassPoint(onset=0.6, offset=0.3, median_seconds=0.2).tag_threshold
+    0.5
+    """
+
+    model_config = _STRICT
+
+    tag_threshold: Probability = 0.5  # clip score from which the tag is given
+    onset: Probability = 0.5  # an event must reach this (boxes: the box's confidence must)
+    offset: Probability = 0.5  # ... and lasts as long as the curve stays at or above this
+    median_seconds: Seconds = 0.0  # length of the median filter over frames; 0 = none
+    min_duration_on: Seconds = 0.0  # shorter events are dropped
+    min_duration_off: Seconds = 0.0  # shorter gaps are filled
+    pad_onset: Seconds = 0.0  # added before each event
+    pad_offset: Seconds = 0.0  # added after each event
+    tag_gate: bool | Probability = False  # events only where the clip passes: True = tag_threshold, or a number
+    step_seconds: Annotated[float, Field(gt=0)] = 0.5  # boxes: length of the step filter
+    merge_absolute: Probability = 0.2  # boxes: dips up to this deep may be bridged ...
+    merge_relative: Annotated[float, Field(ge=1)] = 2.0  # ... if the curve falls by no more than this factor
+    clip_calibration: Calibration | None = None  # applied to the clip score before anything else
+    frame_calibration: Calibration | None = None  # applied to the frame scores before anything else
+
+    @model_validator(mode="after")
+    def _offset_below_onset(self) -> ClassPoint:
+        if self.offset > self.onset:
+            raise ValueError(f"offset threshold {self.offset} above onset threshold {self.onset}")
+        return self
+
+    @property
+    def gate(self) -> float:
+        """The clip score below which no event is reported; 0 where there is no gate."""
+        if isinstance(self.tag_gate, bool):
+            return self.tag_threshold if self.tag_gate else 0.0
+        return self.tag_gate
+
+
+class OperatingPoint(BaseModel):
+    """The decisions of all labels, in the model's order.
+
+    >>> point = OperatingPoint.default(["siren", "dog"]).with_threshold(0.3)
+    >>> point.classes["dog"].onset, point.labels
+    (0.3, ('siren', 'dog'))
+    """
+
+    model_config = _STRICT
+
+    format_version: Literal[1] = FORMAT_VERSION
+    method: Literal["threshold", "boxes"] = "threshold"
+    origin: str = ""  # where the numbers came from: objective, data, how many recordings; no dates, no paths
+    classes: dict[str, ClassPoint]
+
+    @classmethod
+    def default(cls, labels: Iterable[str]) -> OperatingPoint:
+        """Everything at 0.5, no smoothing."""
+        return cls(origin="default: 0.5 everywhere", classes={label: ClassPoint() for label in labels})
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the model's order."""
+        return tuple(self.classes)
+
+    def of(self, label: str) -> ClassPoint:
+        """The part of one label; `ConfigError` with a guess when there is none."""
+        if label not in self.classes:
+            raise ConfigError(f"the operating point has no label {label!r}{did_you_mean(label, self.classes)}")
+        return self.classes[label]
+
+    def with_threshold(self, threshold: float) -> OperatingPoint:
+        """One threshold for all tags and events; smoothing, durations and pads stay.
+
+        `ConfigError` when it is no probability.
+        """
+        if not 0 <= threshold <= 1:
+            raise ConfigError(f"threshold {threshold} is not between 0 and 1{_percent(threshold)}")
+        same = {"tag_threshold": threshold, "onset": threshold, "offset": threshold}
+        classes = {label: part.model_copy(update=same) for label, part in self.classes.items()}
+        return self.model_copy(update={"classes": classes, "origin": f"{self.origin}; threshold {threshold}"})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> OperatingPoint:
+        """Read a file, or the one in a model directory; `ModelError` when missing, damaged or of another version."""
+        file = _file(path)
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ModelError(f"{file}: no such file; expected an operating point") from None
+        except OSError as error:
+            raise ModelError(f"{file}: cannot be read: {error.strerror or error}") from error
+        except ValueError as error:  # no UTF-8, or no JSON
+            raise ModelError(f"{file}: not JSON ({error}); damaged?") from error
+        _check_version(file, content)
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise ModelError(f"{file}: {_first_fault(error)}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a file, or into a model directory; returns the file. `OutputError` when it cannot be written."""
+        file = _file(path)
+        write_text(file, self.model_dump_json(indent=2, exclude_none=True) + "\n")
+        return file
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    return Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+
+
+def _percent(threshold: float) -> str:
+    return f"; did you mean {threshold / 100}?" if 1 < threshold <= 100 else ""
+
+
+def _check_version(file: Path, content: Any) -> None:
+    if not isinstance(content, dict) or "format_version" not in content:
+        raise ModelError(f"{file}: no operating point (no 'format_version')")
+    version = content["format_version"]
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ModelError(
+            f"{file}: format_version {version} is newer than {FORMAT_VERSION}, the newest this earmark reads; update it"
+        )
+    if version != FORMAT_VERSION:
+        raise ModelError(f"{file}: unknown format_version {version!r}, expected {FORMAT_VERSION}")
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = [*ClassPoint.model_fields, *OperatingPoint.model_fields]
+        return f"{where}: unknown key{did_you_mean(str(fault['loc'][-1]), known)}"
+    got = fault["input"]
+    shown = f", got {got!r}" if isinstance(got, bool | int | float | str) else ""
+    return f"{where}: {fault['msg']}{shown}"

@@ -1,0 +1,28 @@
+"""Choosing the operating point on labelled recordings.
+
+Everything is counted once on a grid shared by all classes (settings x thresholds), per fold; choosing,
+shrinking and cross-validating then only add and compare counts.
+
+    aims -> counting -> sweep -> shrinkage -> tagging, detection -> report
+
+`tune_tagging`    thresholds of the clip tags
+`tune_detection`  the whole operating point, from events with times
+`tune_from_tags`  what weak labels alone can support, and a report of what they cannot
+"""
+
+from earmark.decisions.tuning.detection import Tuned, tune_detection, tune_from_tags
+from earmark.decisions.tuning.report import HeldOut, TuningReport
+from earmark.decisions.tuning.sweep import BoxGrid, ThresholdGrid
+from earmark.decisions.tuning.tagging import TunedTags, tune_tagging
+
+__all__ = [
+    "BoxGrid",
+    "HeldOut",
+    "ThresholdGrid",
+    "Tuned",
+    "TunedTags",
+    "TuningReport",
+    "tune_detection",
+    "tune_from_tags",
+    "tune_tagging",
+]

@@ -1,0 +1,104 @@
+"""Choosing per class without overfitting the rare ones.
+
+A class with one positive recording can have any threshold as its best one. So every class is chosen on its
+own counts plus those of k pseudo-recordings of the average class:
+
+    counts_c + k * (sum of all classes' counts) / (recordings * classes)
+
+k = 0 leaves each class alone, k = infinity gives all classes one choice. A class with many positives hardly
+notices a small k, a class with one follows the pool. k is chosen by cross-validation over recordings, as the
+one whose choices do best on the folds they were not made on. The number reported for the chosen k is the best
+of a few, so a little bright.
+
+Counts are (folds, classes, choices, 3); choices are settings x thresholds, thresholds last.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.decisions.segments import BoolArray, IntArray
+from earmark.decisions.tuning.aims import Aim, Counts
+
+SHRINKAGES = (0.0, 4.0, 16.0, 64.0, 256.0, math.inf)  # pseudo-recordings tried
+FALLBACK = 16.0  # where there are too few recordings to cross-validate
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The choice of each class, and what cross-validation said on the way."""
+
+    choice: IntArray  # (classes,) index into settings x thresholds
+    shrinkage: float
+    held_out: dict[str, Counts]  # by way of choosing: counts (classes, 3) on the folds not chosen on
+
+
+def assign_folds(reference: BoolArray, folds: int, seed: int) -> IntArray:
+    """Fold of each recording (recordings,) from tags (recordings, classes): rare labels spread evenly first."""
+    rng = np.random.default_rng(seed)
+    fold = np.full(len(reference), -1)
+    size = np.zeros(folds, dtype=np.int64)
+    for label in np.argsort(reference.sum(axis=0), kind="stable").tolist():
+        _deal(rng.permutation(np.flatnonzero(reference[:, label] & (fold < 0))), reference[:, label], fold, size)
+    _deal(rng.permutation(np.flatnonzero(fold < 0)), np.ones(len(reference), dtype=np.bool_), fold, size)
+    return fold
+
+
+def _deal(recordings: IntArray, carries: BoolArray, fold: IntArray, size: IntArray) -> None:
+    for recording in recordings.tolist():
+        held = np.bincount(fold[carries & (fold >= 0)], minlength=len(size))
+        to = int(np.lexsort((size, held))[0])  # the fold with fewest of this label, then fewest of all
+        fold[recording] = to
+        size[to] += 1
+
+
+def choose(counts: Counts, aim: Aim, shrinkage: float, recordings: int, thresholds: int) -> IntArray:
+    """The choice of each class (classes,) on counts (classes, choices, 3).
+
+    Among equals the pool decides; then the simplest setting, and of its thresholds the middle one.
+    """
+    pool = counts.sum(axis=0, keepdims=True) / max(recordings * len(counts), 1)
+    used = np.broadcast_to(pool, counts.shape) if math.isinf(shrinkage) else counts + shrinkage * pool
+    values = aim.values(used) + 1e-6 * aim.values(pool)
+    best = values.max(axis=1, keepdims=True)
+    tied = (values >= best - 1e-10 * np.maximum(1, np.abs(best))).reshape(len(counts), -1, thresholds)
+    setting = tied.any(axis=2).argmax(axis=1)
+    rows = [np.flatnonzero(tied[c, s]) for c, s in enumerate(setting.tolist())]
+    middle = np.array([row[len(row) // 2] for row in rows], dtype=np.int64)
+    return np.asarray(setting * thresholds + middle)
+
+
+def choose_by_cross_validation(
+    counts: Counts,
+    aim: Aim,
+    fold: IntArray,
+    thresholds: tuple[float, ...],
+    shrinkages: tuple[float, ...] = SHRINKAGES,
+) -> Chosen:
+    """Pick the shrinkage on held-out folds, then choose on all; `fold` is that of each recording (recordings,)."""
+    folds, classes = counts.shape[:2]
+    flat = counts.reshape(folds, classes, -1, 3)
+    total, count = flat.sum(axis=0), len(thresholds)
+    if folds < 2:
+        return Chosen(choose(total, aim, FALLBACK, len(fold), count), FALLBACK, {})
+    half = int(np.argmin(np.abs(np.array(thresholds) - 0.5)))
+    held: dict[str, Counts] = {name: np.zeros((classes, 3)) for name in ("default 0.5", "one threshold")}
+    by_k = {k: np.zeros((classes, 3)) for k in {*shrinkages, 0.0, math.inf}}
+    for out in range(folds):
+        rest, size = total - flat[out], int(np.sum(fold != out))
+        held["default 0.5"] += flat[out][:, half]
+        held["one threshold"] += _at(flat[out], choose(rest[:, :count], aim, math.inf, size, count))
+        for k, sums in by_k.items():
+            sums += _at(flat[out], choose(rest, aim, k, size, count))
+    sign = -1 if aim.lower_is_better else 1
+    best = max(shrinkages, key=lambda k: (sign * aim.overall(by_k[k]), k))  # of equals the stronger
+    held |= {"one setting": by_k[math.inf], "per class": by_k[0.0], "per class, shrunk": by_k[best]}
+    return Chosen(choose(total, aim, best, len(fold), count), best, held)
+
+
+def _at(counts: Counts, choice: IntArray) -> npt.NDArray[np.float64]:
+    return np.asarray(counts[np.arange(len(counts)), choice])

@@ -1,0 +1,111 @@
+"""The (gated) convolutional recurrent encoder of Xu et al. 2018, section 2 and Fig. 1.
+
+    features (batch, frames, bands)
+      -> blocks of gated convolutions, each followed by pooling over frequency alone (section 3: time is not pooled,
+         so that the frames keep the resolution of the spectrogram)
+      -> one wider convolution with ReLU, then the remaining bands collapse to one
+      -> bidirectional GRU                                               (batch, frames, 2 * units)
+
+Differs from the paper in: sizes are options (the paper: three blocks, 64 filters, pooling 1 x 2, 128 units); the GRU is
+torch's, not Keras 2's with its hard sigmoid (xu2018 facts, 2c).
+`activation: relu` is the CRNN without gates that the paper compares with.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal, NamedTuple, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from earmark.encoders.blocks import Activation, Conv, ConvBlock
+from earmark.encoders.masking import valid_steps
+from earmark.options import Options
+
+
+class Encoded(NamedTuple):
+    """What an encoder gives: embeddings (batch, steps, channels) and the valid steps of each clip (batch,) or None."""
+
+    embeddings: Tensor
+    lengths: Tensor | None
+
+
+class CRNNOptions(Options):
+    """Sizes of the encoder."""
+
+    kind: Literal["crnn"] = "crnn"
+    channels: tuple[int, ...] = Field((64, 64, 64), min_length=1)  # filters of each block
+    convs: int = Field(2, gt=0)  # convolutions in each block
+    pools: tuple[int, ...] = (2, 2, 2)  # pooling over frequency after each block
+    activation: Activation = "glu"
+    pool_kind: Literal["max", "average"] = "max"
+    last: int = Field(256, gt=0)  # filters of the last convolution
+    units: int = Field(128, gt=0)  # of the GRU, each direction
+    layers: int = Field(1, gt=0)  # of the GRU
+    dropout: float = Field(0.0, ge=0, lt=1)  # after each block and after the GRU
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.pools) != len(self.channels):
+            raise ValueError(f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must name as many blocks")
+        return self
+
+
+class CRNN(nn.Module):
+    """Convolutions over time and frequency, then a bidirectional GRU.
+
+    >>> CRNN(CRNNOptions(channels=(8, 8), pools=(4, 4), units=16), bands=64)(torch.zeros(2, 25, 64)).embeddings.shape
+    torch.Size([2, 25, 32])
+    """
+
+    reduction = Fraction(1)  # frames a step
+
+    def __init__(self, options: CRNNOptions, bands: int) -> None:
+        super().__init__()
+        widths = [1, *options.channels]
+        self.blocks = nn.ModuleList(
+            ConvBlock(inputs, outputs, options.convs, options.activation, (1, pool), options.pool_kind, options.dropout)
+            for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
+        )
+        self.last = Conv(widths[-1], options.last, "relu")
+        self.gru = nn.GRU(options.last, options.units, options.layers, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(options.dropout)
+        self.channels = 2 * options.units
+        left = bands
+        for pool in options.pools:
+            left //= pool
+        if left < 1:
+            raise ValueError(f"{bands} bands are too few for pools {options.pools}: nothing is left")
+        _initialise(self)
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
+        """Encode scaled features (batch, frames, bands) with `lengths` (batch,) valid frames."""
+        mask = None if lengths is None else valid_steps(lengths, features.shape[1])
+        x = features[:, None].to(memory_format=torch.channels_last)  # (batch, 1, frames, bands)
+        for block in self.blocks:
+            x = block(x, mask)
+        if mask is not None:
+            x = x * mask[:, None, :, None]
+        x = self.last(x, mask).amax(dim=3).transpose(1, 2)  # (batch, frames, last)
+        return Encoded(self.dropout(self._recur(x, lengths)), lengths)
+
+    def _recur(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        if lengths is None:
+            out: Tensor = self.gru(x)[0]
+            return out
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+
+
+def _initialise(module: nn.Module) -> None:
+    """Glorot-uniform kernels, orthogonal recurrent ones, zero biases (xu2018 facts, 2g)."""
+    for name, parameter in module.named_parameters():
+        if "weight_hh" in name:
+            for gate in parameter.data.chunk(3):
+                nn.init.orthogonal_(gate)
+        elif "bias" in name:
+            nn.init.zeros_(parameter)
+        elif parameter.ndim > 1:
+            nn.init.xavier_uniform_(parameter)

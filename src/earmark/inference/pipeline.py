@@ -1,0 +1,117 @@
+"""A model with its operating point: recordings in, tags and events out.
+
+tagger = earmark.load("model-dir")
+result = tagger("street.wav")
+for onset, offset, label, score in result.events: ...
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.decisions import FILE_NAME, Decision, OperatingPoint, decide
+from earmark.errors import EarmarkError, ModelError
+from earmark.events import Event
+from earmark.inference.scorer import Job, Scored, Scorer, Waveform
+from earmark.labels import Labels
+from earmark.runtime import Precision, resolve_device
+from earmark.scores import Scores
+from earmark.tagger import Tagger
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What was heard in one recording."""
+
+    recording: str
+    tags: list[tuple[str, float]]  # (label, score), best first
+    events: list[Event]  # by onset, seconds
+    scores: Scores  # clip and frame probabilities with their clock
+    actions: tuple[str, ...] = ()  # what was done to the audio: mixing down, resampling
+    problem: str | None = None  # a part of the recording could not be read
+
+
+class Pipeline:
+    """Recordings to tags and events. What `earmark.load` returns."""
+
+    def __init__(
+        self, tagger: Tagger, operating_point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
+    ) -> None:
+        self.device = resolve_device(device)
+        self.tagger = tagger.to(self.device).eval()
+        self.operating_point = operating_point
+        self.scorer = Scorer(self.tagger, self.device, precision)
+
+    @classmethod
+    def from_pretrained(
+        cls, directory: str | os.PathLike[str], *, device: str = "cpu", precision: Precision = "float32"
+    ) -> Self:
+        """Read a model directory with its operating point. `ModelError` when it is missing or damaged."""
+        tagger = Tagger.from_pretrained(directory)
+        point = OperatingPoint.load(directory)
+        if point.labels != tagger.labels.names:
+            raise ModelError(f"{Path(directory) / FILE_NAME}: its labels are not those of the model")
+        return cls(tagger, point, device=device, precision=precision)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels, in the order of the scores."""
+        return self.tagger.labels
+
+    @overload
+    def __call__(self, source: str | os.PathLike[str] | io.IOBase) -> Result: ...
+    @overload
+    def __call__(self, source: npt.NDArray[Any], rate: int) -> Result: ...
+    @overload
+    def __call__(self, source: list[str] | list[Path] | tuple[str | Path, ...]) -> Iterator[Result]: ...
+    def __call__(
+        self,
+        source: str | os.PathLike[str] | io.IOBase | npt.NDArray[Any] | Sequence[str | os.PathLike[str]],
+        rate: int | None = None,
+    ) -> Result | Iterator[Result]:
+        """Tags and events of a path, a file object, or an array with its `rate` (Hz); any length, any rate.
+
+        A list of paths gives an iterator of results, scored in batches; a recording that cannot be
+        read then raises when its turn comes (`stream` gives the error in its place instead). Raises `AudioError`.
+        """
+        if isinstance(source, np.ndarray):
+            if rate is None:
+                raise TypeError("an array needs its sample rate: tagger(waveform, rate)")
+            return self._one(Job("array", Waveform(source, rate)))
+        if rate is not None:
+            raise TypeError("rate belongs to an array; a file knows its own")
+        if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
+            return self._one(_job(source))
+        return (self._result(scored) for scored in self.scorer.score_all(map(_job, source)))
+
+    def stream(self, jobs: Iterable[Job], *, min_score: float = 0.0) -> Iterator[Result | tuple[Job, EarmarkError]]:
+        """Results in the order of the jobs; a job that fails gives (job, error) in its place.
+
+        Tags and events that score below `min_score` are left out.
+        """
+        for scored in self.scorer.score_all(jobs):
+            yield self._result(scored, min_score) if scored.error is None else (scored.job, scored.error)
+
+    def _one(self, job: Job) -> Result:
+        return self._result(next(iter(self.scorer.score_all([job]))))
+
+    def _result(self, scored: Scored, min_score: float = 0.0) -> Result:
+        if scored.scores is None:
+            assert scored.error is not None
+            raise scored.error
+        decision: Decision = decide(scored.scores, self.operating_point, min_score=min_score)
+        return Result(decision.recording, decision.tags, decision.events, scored.scores, scored.actions, scored.problem)
+
+
+def _job(source: Any) -> Job:
+    if hasattr(source, "read"):  # temporary files and uploads are file objects without being `io.IOBase`
+        return Job(str(getattr(source, "name", "file object")), cast(BinaryIO, source))
+    return Job(Path(source).name, source)

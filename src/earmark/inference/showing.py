@@ -1,0 +1,130 @@
+"""What a report shows of a model on labelled recordings: a few of them, with sound and pictures, and its thresholds."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from earmark.audio import read_audio
+from earmark.decisions import OperatingPoint
+from earmark.events import Event
+from earmark.features.mel import hz_to_mel, mel_to_hz
+from earmark.inference.labelled import ScoredClips, within
+from earmark.inference.pipeline import Pipeline
+from earmark.report.page import RecordingView, Report
+from earmark.report.tables import Table
+from earmark.tagger import Tagger
+
+LONGEST = 60.0  # seconds; longer recordings are not shown
+
+
+def point_table(point: OperatingPoint) -> Table:
+    """The operating point, a row a label."""
+    header = (
+        "class",
+        "tag threshold",
+        "event threshold",
+        "median filter (s)",
+        "shortest event (s)",
+        "shortest gap (s)",
+    )
+    rows = tuple(
+        (label, part.tag_threshold, part.onset, part.median_seconds, part.min_duration_on, part.min_duration_off)
+        for label, part in point.classes.items()
+    )
+    return Table(header, rows)
+
+
+def choose_clips(scored: ScoredClips, count: int) -> list[int]:
+    """Clips worth looking at: short enough, together covering as many labels as they can, strong labels first."""
+    usable = [index for index, scores in enumerate(scored.scores) if scores.duration <= LONGEST]
+    strong = set(scored.strong)
+    seen: set[str] = set()
+    chosen: list[int] = []
+    while usable and len(chosen) < count:
+        best = max(usable, key=lambda index: (index in strong, len(set(scored.clips[index].labels) - seen), -index))
+        usable.remove(best)
+        chosen.append(best)
+        seen |= set(scored.clips[best].labels)
+    return chosen
+
+
+def recording_views(
+    tagger: Tagger, scored: ScoredClips, detected: Mapping[str, Sequence[Event]], point: OperatingPoint, count: int
+) -> list[RecordingView]:
+    """Log-mel, scores, reference and detected events, and the sound of a few recordings."""
+    return [_view(tagger, scored, index, detected, point) for index in choose_clips(scored, count)]
+
+
+@torch.no_grad()
+def _view(
+    tagger: Tagger, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
+) -> RecordingView:
+    clip, scores = scored.clips[index], scored.scores[index]
+    audio = read_audio(clip.path, tagger.rate)
+    device = next(tagger.parameters()).device
+    logmel = tagger.front_end(torch.from_numpy(audio.samples)[None].to(device))[0].cpu().numpy()
+    return RecordingView(
+        scores=scores,
+        logmel=logmel,
+        logmel_clock=tagger.front_end.clock,
+        detected=detected[clip.name],
+        reference=None if clip.events is None else within(clip.events, scores.duration),
+        thresholds={label: part.onset for label, part in point.classes.items()},
+        band_hz=_band_centres(tagger),
+        waveform=audio.samples,
+        rate=tagger.rate,
+        note="" if clip.events is not None else f"Tagged: {', '.join(clip.labels) or 'nothing'}.",
+    )
+
+
+def _band_centres(tagger: Tagger) -> list[float]:
+    options = tagger.options.features
+    low, high = hz_to_mel([options.fmin, options.fmax or options.rate / 2], options.mel_scale)
+    step = (high - low) / (options.bands + 1)
+    return [float(mel_to_hz(low + step * (band + 1), options.mel_scale)) for band in range(options.bands)]
+
+
+def evaluation_report(
+    pipeline: Pipeline,
+    scored: ScoredClips,
+    metrics: Mapping[str, Mapping[str, Any]],
+    detected: Mapping[str, Sequence[Event]],
+    shown: int,
+    *,
+    model: Path,
+    data: Path,
+    problems: Sequence[str],
+) -> Report:
+    """The page of `earmark evaluate --report`."""
+    tagger, point = pipeline.tagger, pipeline.operating_point
+    return Report(
+        title=f"{model.name} on {data.name}",
+        summary=f"{len(scored.clips)} recordings, {len(scored.labels)} labels, "
+        f"{len(scored.strong)} of them with known events.",
+        facts={
+            "model": str(model),
+            "data": str(data),
+            "parameters": f"{tagger.parameter_count():,}",
+            "operating point": point.origin,
+        },
+        metrics=metrics,
+        history=read_log(model / "log.csv"),
+        operating_point=point_table(point),
+        recordings=recording_views(tagger, scored, detected, point, shown),
+        problems=problems,
+        command=f"earmark evaluate {shlex.quote(str(model))} {shlex.quote(str(data))} --report DIR",
+    )
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a training log; none where there is no log."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

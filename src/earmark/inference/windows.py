@@ -1,0 +1,118 @@
+r"""A recording of any length in overlapping windows, and its scores put together again.
+
+A recording no longer than `window` is scored in one piece. A longer one is cut into windows on the grid of the
+frames, each beginning `window - overlap` after the one before; the last ends with the recording. Where two windows
+overlap their frame scores are cross-faded, so that no window's edge is heard:
+
+    window k      ______________
+                               `\\
+    window k + 1              /`` ________________
+                       overlap
+
+with weights (i + 1) / (n + 1) and their complement over the n frames of the overlap. The clip score of a long recording
+is the largest of its windows': a tag is true of a recording if it is true of a part of it.
+
+Where the cuts lie follows from the sample count alone, so scores do not depend on how the file was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.tagger import Tagger
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples (samples,) of one window of a recording, counted from 0; `last` marks the final one."""
+
+    number: int
+    samples: FloatArray
+    last: bool
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """Sizes of windows: `size` and `stride` in samples, `stride` and `overlap` in steps of the scores."""
+
+    size: int
+    stride: int
+    stride_steps: int
+    overlap_steps: int
+
+    @classmethod
+    def of(cls, tagger: Tagger) -> WindowPlan:
+        """The plan of a model: its window and overlap, on the grid of its scores."""
+        options = tagger.options
+        step = tagger.clock.step * tagger.rate  # samples a step
+        if step.denominator != 1:
+            raise ValueError(f"a step of {step} samples is no whole number of samples")
+        samples = int(step)
+        whole = max(1, round(Fraction(options.window_seconds) * tagger.rate / samples))
+        overlap = min(round(Fraction(options.overlap_seconds) * tagger.rate / samples), whole // 2)
+        stride = whole - overlap
+        late = int(2 * tagger.clock.start * tagger.rate)  # what a front-end without padding needs beyond its hops
+        return cls(whole * samples + late, stride * samples, stride, overlap)
+
+    def cut(self, blocks: Iterable[FloatArray]) -> Iterator[Window]:
+        """Windows of a recording that comes in blocks of any size; holds little more than a window."""
+        held = np.zeros(0, np.float32)
+        number = 0
+        for block in blocks:
+            held = np.concatenate([held, block])
+            while len(held) > self.size:  # one sample more than the window: it is not the last
+                yield Window(number, held[: self.size].copy(), last=False)
+                held = held[self.stride :]
+                number += 1
+        yield Window(number, held, last=True)
+
+
+class Assembly:
+    """Puts the frame scores of a recording's windows together; windows come in order."""
+
+    def __init__(self, plan: WindowPlan, classes: int) -> None:
+        self.plan = plan
+        self.clip = np.zeros(classes, np.float32)
+        self._pieces: list[FloatArray] = []
+        self._tail = np.zeros((0, classes), np.float32)  # of the window before: the part that is cross-faded
+        self._samples = 0
+
+    def add(self, window: Window, clip: FloatArray, frames: FloatArray) -> None:
+        """Take up a window's clip scores (classes,) and frame scores (steps, classes)."""
+        self.clip = np.maximum(self.clip, clip)
+        faded = cross_fade(self._tail, frames)
+        self._samples = window.number * self.plan.stride + len(window.samples)
+        if window.last:
+            self._pieces.append(faded)
+        else:
+            self._pieces.append(faded[: self.plan.stride_steps])
+            self._tail = faded[self.plan.stride_steps :]
+
+    @property
+    def samples(self) -> int:
+        """Samples of the recording seen so far."""
+        return self._samples
+
+    def frames(self) -> FloatArray:
+        """Frame scores (steps, classes) of the recording."""
+        return np.concatenate(self._pieces)
+
+
+def cross_fade(before: FloatArray, after: FloatArray) -> FloatArray:
+    """`after` (steps, classes) with its beginning faded in over the last steps `before`.
+
+    >>> cross_fade(np.ones((1, 1), np.float32), np.zeros((3, 1), np.float32)).ravel().tolist()
+    [0.5, 0.0, 0.0]
+    """
+    count = min(len(before), len(after))
+    rise = ((np.arange(count, dtype=np.float32) + 1) / (count + 1))[:, None]
+    faded = after.copy()
+    faded[:count] = (1 - rise) * before[:count] + rise * after[:count]
+    return faded

@@ -1,0 +1,112 @@
+"""Event lists as columns, reference and estimate brought to the same recordings and labels.
+
+Every metric over events begins here. What the two sides disagree on is settled in one place and never
+silently:
+
+- A recording that only the reference knows counts as estimated with no events: all it holds is missed.
+- A recording or label that only the estimate knows is a `DataError` (`unknown_...="error"`, the default),
+  left out (`"ignore"`), or counted (`"count"`): its events are then insertions, and its label has no row per
+  class.
+- A reference label outside `labels` is always a `DataError`.
+- Times that are not finite, negative, or run backwards are a `DataError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.errors import DataError, did_you_mean
+from earmark.events import Event
+from earmark.labels import Labels
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Unknown = Literal["error", "ignore", "count"]
+EventLists = Mapping[str, Sequence[Event]]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Events as four columns (events,), ordered by recording and within it as given."""
+
+    recording: IntArray  # index into Pair.recordings
+    label: IntArray  # index into the labels; from len(labels) on: unknown ones that count
+    onset: FloatArray  # seconds
+    offset: FloatArray  # seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Reference and estimate over the same recordings."""
+
+    recordings: tuple[str, ...]
+    label_count: int  # labels, with the unknown ones that count
+    reference: Columns
+    estimated: Columns
+
+
+def pair(
+    reference: EventLists,
+    estimated: EventLists,
+    labels: Labels,
+    unknown_labels: Unknown = "error",
+    unknown_recordings: Unknown = "error",
+) -> Pair:
+    """Bring reference and estimate to the same recordings and labels, by the rules above."""
+    recordings = pair_recordings(reference, estimated, unknown_recordings)
+    numbers = {name: number for number, name in enumerate(labels)}
+    check_labels("reference", reference, recordings, numbers)
+    if unknown_labels == "error":
+        check_labels("estimated", estimated, recordings, numbers)
+    reference_columns = _columns("reference", reference, recordings, numbers)
+    if unknown_labels == "count":
+        for name in recordings:
+            for event in estimated.get(name, ()):
+                numbers.setdefault(event.label, len(numbers))
+    return Pair(recordings, len(numbers), reference_columns, _columns("estimated", estimated, recordings, numbers))
+
+
+def pair_recordings(
+    reference: Mapping[str, object], estimated: Mapping[str, object], unknown: Unknown = "error"
+) -> tuple[str, ...]:
+    """The recordings to be compared, the reference's first; `DataError` for unknown ones as told."""
+    extra = [name for name in estimated if name not in reference]
+    if extra and unknown == "error":
+        raise DataError(
+            f"{len(extra)} estimated recording(s) are not in the reference, first {extra[0]!r}"
+            f"{did_you_mean(extra[0], reference)}"
+        )
+    return (*reference, *extra) if unknown == "count" else tuple(reference)
+
+
+def check_labels(side: str, events: EventLists, recordings: Iterable[str], known: Mapping[str, int]) -> None:
+    """`DataError` for the first event whose label is not known."""
+    for name in recordings:
+        for event in events.get(name, ()):
+            if event.label not in known:
+                raise DataError(f"{side} {name}: unknown label {event.label!r}{did_you_mean(event.label, known)}")
+
+
+def _columns(side: str, events: EventLists, recordings: Sequence[str], numbers: Mapping[str, int]) -> Columns:
+    rows = [
+        (index, numbers[event.label], event.onset, event.offset)
+        for index, name in enumerate(recordings)
+        for event in events.get(name, ())
+        if event.label in numbers
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    recording, label = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    onset, offset = table[:, 2].copy(), table[:, 3].copy()
+    good = (onset >= 0) & (offset >= onset) & (offset < np.inf)  # false for NaN too
+    if not good.all():
+        first = int(np.argmin(good))
+        raise DataError(
+            f"{side} {recordings[recording[first]]}: event from {onset[first]:g} to {offset[first]:g} s;"
+            " times must be finite, not negative, and the offset not before the onset"
+        )
+    return Columns(recording, label, onset, offset)

@@ -1,0 +1,129 @@
+"""The one door: every metric that what is given allows.
+
+`evaluate` scores events (reference and estimated, by recording) and tags (arrays (clips, classes)) and returns an
+`Evaluation` with the sections `tagging`, `segment` and `event`; a section whose input is missing is None. Where
+tags are not given but events are, a recording's tags are the labels of its events: F1s then, but no mAP,
+which needs scores. `encode_tags` turns tags by recording into the arrays.
+
+`Evaluation.to_json()` has the keys that reports and the command line use, NaN and infinity as null:
+
+    tagging: {map, mauc, dprime, micro_f1, macro_f1, precision, recall, clips, per_class}
+    segment: {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated,
+              segment_length, per_class}
+    event:   {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated, per_class}
+
+`per_class` is {label: {...}}. Substitutions, deletions and insertions are counts; divided by `reference` they are
+the rates that add up to the error rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.errors import DataError, did_you_mean
+from earmark.labels import Labels
+from earmark.metrics.columns import EventLists, Unknown, pair_recordings
+from earmark.metrics.event import Collars, EventMetrics, event_metrics
+from earmark.metrics.rates import to_json
+from earmark.metrics.segment import SegmentMetrics, segment_metrics
+from earmark.metrics.tagging import BoolArray, TaggingMetrics, tagging_metrics
+
+TagLists = Mapping[str, Iterable[str]]
+
+
+class _Unknown(TypedDict):
+    unknown_labels: Unknown
+    unknown_recordings: Unknown
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the metrics say; None for a section whose input was missing."""
+
+    tagging: TaggingMetrics | None = None
+    segment: SegmentMetrics | None = None
+    event: EventMetrics | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Sections that are there, as plain dicts; NaN and infinity become None."""
+        sections = cast(dict[str, Any], to_json(self))
+        return {name: section for name, section in sections.items() if section is not None}
+
+
+def evaluate(
+    labels: Labels,
+    *,
+    reference: EventLists | None = None,
+    estimated: EventLists | None = None,
+    reference_tags: npt.NDArray[Any] | None = None,
+    estimated_tags: npt.NDArray[Any] | None = None,
+    clip_scores: npt.NDArray[Any] | None = None,
+    durations: Mapping[str, float] | None = None,
+    segment_length: float = 1.0,
+    collars: Collars | None = None,
+    unknown_labels: Unknown = "error",
+    unknown_recordings: Unknown = "error",
+) -> Evaluation:
+    """Score whatever is given: events by recording, tags and clip scores as (clips, classes).
+
+    `DataError` where the two sides do not fit, `ValueError` where shapes do not.
+
+    >>> from earmark.events import Event
+    >>> events = {"a.wav": [Event(0.0, 2.0, "dog")], "b.wav": []}
+    >>> found = evaluate(Labels(["dog"]), reference=events, estimated=events)
+    >>> found.tagging.micro_f1, found.segment.f1, found.event.f1
+    (1.0, 1.0, 1.0)
+    """
+    segment = event = None
+    unknown = _Unknown(unknown_labels=unknown_labels, unknown_recordings=unknown_recordings)
+    if reference is not None and estimated is not None:
+        segment = segment_metrics(
+            reference, estimated, labels, segment_length=segment_length, durations=durations, **unknown
+        )
+        event = event_metrics(reference, estimated, labels, collars=collars, **unknown)
+        if reference_tags is None and estimated_tags is None and clip_scores is None:
+            reference_tags, estimated_tags = encode_tags(
+                tags_of_events(reference), tags_of_events(estimated), labels, **unknown
+            )
+    tagging = None
+    if reference_tags is not None and not (estimated_tags is None and clip_scores is None):
+        tagging = tagging_metrics(reference_tags, labels, scores=clip_scores, estimated=estimated_tags)
+    return Evaluation(tagging, segment, event)
+
+
+def tags_of_events(events: EventLists) -> dict[str, list[str]]:
+    """The labels heard in each recording; events of no length (rows `0 0 label`) are not heard."""
+    return {
+        name: list(dict.fromkeys(event.label for event in found if event.offset > event.onset))
+        for name, found in events.items()
+    }
+
+
+def encode_tags(
+    reference: TagLists,
+    estimated: TagLists,
+    labels: Labels,
+    unknown_labels: Unknown = "error",
+    unknown_recordings: Unknown = "error",
+) -> tuple[BoolArray, BoolArray]:
+    """Tags by recording as two arrays (clips, classes), rows in the reference's order.
+
+    A recording that is missing from the estimate has no tags there. An estimated label that is unknown is a
+    `DataError` unless told to be ignored; it has no column, so `"count"` leaves it out as well.
+    """
+    recordings = pair_recordings(reference, estimated, unknown_recordings)
+    truth = [labels.encode(reference.get(name, ())) for name in recordings]
+    given = []
+    for name in recordings:
+        tags = list(estimated.get(name, ()))
+        strange = [tag for tag in tags if tag not in labels]
+        if strange and unknown_labels == "error":
+            raise DataError(f"estimated {name}: unknown label {strange[0]!r}{did_you_mean(strange[0], labels)}")
+        given.append(labels.encode(tag for tag in tags if tag in labels))
+    shape = (len(recordings), len(labels))
+    return np.array(truth, dtype=np.bool_).reshape(shape), np.array(given, dtype=np.bool_).reshape(shape)

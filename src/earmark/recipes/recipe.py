@@ -1,0 +1,97 @@
+"""A recipe: a network and its training, composed from their own options, with the paper row it stands for.
+
+Recipes are YAML files beside this module, or the user's own. Every key is checked; `--set training.epochs=3`
+changes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from earmark.errors import ConfigError, did_you_mean
+from earmark.options import Options
+from earmark.tagger import NetworkOptions
+from earmark.training.options import TrainingOptions
+
+
+class Recipe(Options):
+    """What `earmark train` follows."""
+
+    name: str
+    description: str = ""
+    paper: str | None = None  # what it reproduces, if anything
+    row: str | None = None  # of a table in that paper
+    network: NetworkOptions = NetworkOptions()
+    training: TrainingOptions = TrainingOptions()
+
+    def to_yaml(self) -> str:
+        """All options, defaults included, as YAML that `load_recipe` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes in the package, `default` first."""
+    folder = resources.files("earmark.recipes")
+    names = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(names, key=lambda name: name != "default")
+
+
+def load_recipe(name: str = "default", changes: Sequence[str] = ()) -> Recipe:
+    """A recipe by name or from a YAML file, with `key=value` changes. `ConfigError` names what is wrong."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such recipe file")
+        text, source = _read(path), str(path)
+    else:
+        known = recipe_names()
+        if name not in known:
+            raise ConfigError(f"no recipe {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+        text = resources.files("earmark.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        source = f"recipe {name!r}"
+    data = _parse(text, source)
+    for change in changes:
+        _set(data, change)
+    return Recipe.parse(data, source if not changes else f"{source} with {' '.join(changes)}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not a text file in UTF-8; expected a recipe in YAML") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _parse(text: str, source: str) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{source}: expected keys and values, got {type(data).__name__}")
+    return data
+
+
+def _set(data: dict[str, Any], change: str) -> None:
+    """Apply one `a.b.c=value`; the value is read as YAML."""
+    key, equals, value = change.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {change}: expected key=value, for example training.epochs=3")
+    *parents, last = key.split(".")
+    place = data
+    for parent in parents:
+        inner = place[parent] = {} if place.get(parent) is None else place[parent]  # null: all defaults
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {change}: {parent!r} holds a value, not keys")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {change}: the value is not valid YAML") from error

@@ -1,0 +1,111 @@
+"""The model card: README.md of a model directory, fit for the Hugging Face Hub.
+
+Markdown with a YAML front matter (https://huggingface.co/docs/hub/model-cards): what the model hears, what it
+was trained on, how well it does, how its decisions are made, how to use it and where not to trust it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import yaml
+
+from earmark.report import tables
+from earmark.report.tables import Table
+
+_TAGS = ("audio", "audio-tagging", "sound-event-detection", "weakly-supervised", "multiple-instance-learning")
+_LIMITS = (
+    "It knows the labels above and nothing else: an unknown sound is scored as the nearest of them, or as none.",
+    "Thresholds hold for recordings like those they were tuned on; for others, run `earmark tune` first.",
+    "It learnt from clip labels, not from times: starts and ends of events are estimates.",
+)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a card says. Only name and labels are needed; what is missing is left out."""
+
+    name: str
+    labels: Sequence[str]
+    summary: str = ""  # a sentence or two
+    recipe: str = ""  # its name
+    rate: int | None = None  # Hz
+    parameters: int | None = None  # trainable numbers
+    data: Mapping[str, str | int] = field(default_factory=dict)  # "training clips" -> 240 ...
+    facts: Mapping[str, str] = field(default_factory=dict)  # seed, duration, version ...: name -> text
+    metrics: tables.Metrics = field(default_factory=dict)  # the JSON of `earmark evaluate`
+    measured_on: str = ""  # which recordings the metrics are of
+    operating_point: Table | None = None  # one row a class
+    limits: Sequence[str] = ()  # further than those every such model has
+    licence: str = ""  # an identifier of the Hub, "mit" say
+    command: str = ""  # how it was trained
+
+
+def model_card(card: ModelCard) -> str:
+    """The card as Markdown text."""
+    parts = [_front_matter(card), f"# {_line(card.name)}", _line(card.summary), _facts(card)]
+    parts += ["## Labels", ", ".join(f"`{_line(label).replace('`', chr(39))}`" for label in card.labels)]
+    parts += ["## Use", _USE]
+    if rows := tables.overall_table(card.metrics).rows:
+        measured = f"Measured on {_line(card.measured_on)}." if card.measured_on else ""
+        header = ("metric", "value", "what it says")
+        parts += ["## How well it does", measured, tables.markdown_table(Table(header, rows))]
+        parts += [tables.markdown_table(tables.per_class_table(card.metrics))]
+    if card.operating_point:
+        said = (
+            "Applied by default, stored in `operating_point.json`; `--threshold` and `--operating-point` override it."
+        )
+        parts += ["## Operating point", said, tables.markdown_table(card.operating_point)]
+    parts += ["## Limits", "\n".join(f"- {_line(limit)}" for limit in (*_LIMITS, *card.limits))]
+    if card.command:
+        parts += ["## Made with", _code(card.command)]
+    return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+
+_USE = """\
+```sh
+pip install earmark
+earmark detect street.wav -m .     # events with times
+earmark tag street.wav -m .        # what is in it
+```
+
+```python
+import earmark
+
+tagger = earmark.load(".")         # this directory
+for onset, offset, label, score in tagger("street.wav").events:
+    print(f"{onset:.2f} {offset:.2f} {label} {score:.2f}")
+```"""
+
+
+def _front_matter(card: ModelCard) -> str:
+    said: dict[str, object] = {"library_name": "earmark", "pipeline_tag": "audio-classification", "tags": list(_TAGS)}
+    if card.licence:
+        said["license"] = card.licence
+    return f"---\n{yaml.safe_dump(said, sort_keys=False, allow_unicode=True)}---"
+
+
+def _facts(card: ModelCard) -> str:
+    facts: dict[str, object] = {}
+    if card.recipe:
+        facts["recipe"] = card.recipe
+    if card.parameters is not None:
+        facts["parameters"] = f"{card.parameters:,}"
+    if card.rate is not None:
+        facts["sample rate"] = f"{card.rate} Hz, mono (other recordings are converted)"
+    facts |= {**card.data, **card.facts}
+    return "\n".join(f"- **{_line(name)}**: {_line(str(value))}" for name, value in facts.items())
+
+
+def _line(text: str) -> str:
+    """User text as one line, without the power to open HTML."""
+    return " ".join(text.split()).replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    """A fenced block that no fence within the text can close."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}sh\n{text.strip()}\n{fence}"

@@ -1,0 +1,166 @@
+"""One recording in a picture: what was heard, what the model said of it, and what was true.
+
+On top the log-mel. Beneath, for each class that matters, its frame scores as a filled curve (0 at the foot of
+the row, 1 at the top) with the threshold, and under the curve two lanes: reference events and detected events.
+All share one time axis, whose place in the picture is fixed (`LEFT`, `RIGHT`), so that a page can lay a play
+head over it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.clock import Clock
+from earmark.events import Event
+from earmark.report.canvas import BLUE, FAINT, INK, ORANGE, new_figure, plain, shorten, tidy
+from earmark.scores import Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Thresholds = Mapping[str, float] | float | None
+
+LEFT, RIGHT = 0.14, 0.94  # where the time axis begins and ends, as shares of the picture's width
+_SPECTROGRAM, _ROW, _MARGINS = 2.1, 0.78, 1.0  # inches
+_FOOT, _HEAD = 0.36, 0.94  # the curve's share of a row of height 1; the lanes lie under it
+
+
+def relevant_labels(
+    scores: Scores, reference: Sequence[Event] | None, detected: Sequence[Event], most: int = 6
+) -> list[str]:
+    """The classes worth showing: those that occur or were detected, as they come, then those that nearly were.
+
+    The latter, by falling clip score and from 0.2 up, only to make `most`. Never empty. A reference may name
+    classes that the model doesn't know.
+    """
+    ranked = [scores.labels.names[column] for column in np.argsort(-scores.clip, kind="stable")]
+    heard = [event.label for event in sorted([*(reference or ()), *detected], key=lambda e: e.onset)]
+    wanted = list(dict.fromkeys(heard))
+    close = [label for label in ranked if label not in wanted and scores.clip[scores.labels.index(label)] > 0.2]
+    wanted += close[: max(0, most - len(wanted))]
+    return wanted or ranked[:1]
+
+
+def recording_figure(
+    logmel: npt.NDArray[np.floating],
+    logmel_clock: Clock,
+    scores: Scores,
+    reference: Sequence[Event] | None,
+    detected: Sequence[Event],
+    thresholds: Thresholds = None,
+    band_hz: Sequence[float] | None = None,
+) -> Figure:
+    """The picture of one recording.
+
+    logmel (frames, bands) with its own clock; `reference` None where nothing is known; `thresholds` one for all
+    or one a label; `band_hz` (bands,) the centre frequency of each band, for the vertical axis.
+    """
+    labels = relevant_labels(scores, reference, detected)
+    rows = len(labels) * _ROW
+    height = _SPECTROGRAM + rows + _MARGINS
+    figure = new_figure(height)
+    top, bottom = 1 - 0.45 / height, 0.5 / height
+    grid = figure.add_gridspec(
+        2, 1, left=LEFT, right=RIGHT, top=top, bottom=bottom, hspace=0.04, height_ratios=[_SPECTROGRAM, rows]
+    )
+    above = figure.add_subplot(grid[0])
+    below = figure.add_subplot(grid[1], sharex=above)
+    _draw_logmel(above, logmel, logmel_clock, band_hz)
+    for place, label in enumerate(labels):
+        _draw_class(below, -place - 1, label, scores, thresholds)
+        _draw_lane(below, -place - 1 + 0.19, [e for e in reference or () if e.label == label], BLUE)
+        _draw_lane(below, -place - 1 + 0.04, [e for e in detected if e.label == label], ORANGE)
+    below.set_ylim(-len(labels), 0)
+    above.set_xlim(0, scores.duration)
+    _finish(figure, above, below, labels, scores, reference is not None, thresholds is not None)
+    return figure
+
+
+def _draw_logmel(axes: Axes, logmel: npt.NDArray[np.floating], clock: Clock, band_hz: Sequence[float] | None) -> None:
+    frames, bands = logmel.shape
+    low, high = np.percentile(logmel, [3, 99.8]) if logmel.size else (0.0, 1.0)
+    edges = clock.edges(frames)
+    axes.imshow(
+        logmel.T, origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=max(high, low + 1e-6),
+        extent=(edges[0], edges[-1], 0, bands), interpolation="nearest",
+    )  # fmt: skip
+    if band_hz is None:
+        axes.set_yticks([])
+        axes.set_ylabel("mel bands", color=INK, fontsize=9)
+        return
+    marks: dict[float, str] = {}
+    for hz in (16000, 8000, 4000, 2000, 1000, 500, 250, 125):
+        place = float(np.interp(hz, band_hz, np.arange(bands) + 0.5))
+        if band_hz[0] <= hz <= band_hz[-1] and all(abs(place - other) > bands / 12 for other in marks):
+            marks[place] = f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz"
+    axes.set_yticks(list(marks), list(marks.values()))
+
+
+def _draw_class(axes: Axes, foot: float, label: str, scores: Scores, thresholds: Thresholds) -> None:
+    """The score curve of one class as steps, darker where it is above the threshold."""
+    axes.axhline(foot, color=FAINT, linewidth=0.6)
+    if label not in scores.labels:
+        return
+    values = scores.frames[:, scores.labels.index(label)]
+    over_foot = (_HEAD - _FOOT) * np.append(values, values[-1:])  # the last value up to the last edge
+    foot += _FOOT
+    edges = scores.edges[: len(over_foot)]
+    axes.fill_between(edges, foot, foot + over_foot, step="post", color=FAINT, alpha=0.55, linewidth=0)
+    threshold = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
+    if threshold is not None:
+        level = (_HEAD - _FOOT) * threshold
+        axes.fill_between(
+            edges, foot, foot + over_foot, where=(over_foot >= level).tolist(),
+            step="post", color=ORANGE, alpha=0.35, linewidth=0,
+        )  # fmt: skip
+        ends = [0.0, scores.duration]
+        axes.plot(ends, [foot + level] * 2, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7)
+    axes.step(edges, foot + over_foot, where="post", color=INK, linewidth=1.0)
+
+
+def _draw_lane(axes: Axes, foot: float, events: Sequence[Event], colour: str) -> None:
+    spans = [(event.onset, event.offset - event.onset) for event in events]
+    axes.broken_barh(spans, (foot, 0.11), facecolors=colour, edgecolors="white", linewidth=0.6)
+
+
+def _wrapped(label: str) -> str:
+    """A long label on two lines, the second cut where even that is not enough."""
+    first, *rest = textwrap.wrap(label, 17) or [label]
+    return "\n".join([first, shorten(" ".join(rest), 17)]) if rest else first
+
+
+def _finish(
+    figure: Figure, above: Axes, below: Axes, labels: list[str], scores: Scores, known: bool, threshold: bool
+) -> None:
+    """Names on the left, clip scores on the right, the time beneath, the legend on top."""
+    for axes in (above, below):
+        tidy(axes, grid=None)
+    above.tick_params(labelbottom=False)
+    below.grid(axis="x", color=FAINT, linewidth=0.5)
+    below.set_yticks([-place - 0.5 for place in range(len(labels))], [_wrapped(label) for label in labels])
+    below.tick_params(axis="y", labelsize=10)
+    plain(below.get_yticklabels())
+    below.set_xlabel("seconds", color=INK, fontsize=9)
+    for place, label in enumerate(labels):
+        score = f"{scores.clip[scores.labels.index(label)]:.2f}" if label in scores.labels else "unknown"
+        below.annotate(score, (1, -place - 0.5), (6, 0), xycoords=("axes fraction", "data"),
+                       textcoords="offset points", va="center", fontsize=9, color=INK)  # fmt: skip
+    below.annotate("clip\nscore", (1, 1), (6, 4), xycoords="axes fraction", textcoords="offset points",
+                   va="bottom", fontsize=7.5, color=INK)  # fmt: skip
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1, label="score")]
+    if threshold:
+        handles.append(Line2D([], [], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), label="threshold"))
+    if known:
+        handles.append(Patch(color=BLUE, label="reference"))
+    handles.append(Patch(color=ORANGE, label="detected"))
+    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(RIGHT + 0.008, 1.0), ncols=len(handles),
+                  frameon=False, fontsize=9, labelcolor=INK)  # fmt: skip

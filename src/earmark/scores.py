@@ -1,0 +1,48 @@
+"""What a model says of one recording: clip and frame probabilities with their labels and their clock.
+
+`Scores` is plain numpy. Probabilities, never logits: values outside [0, 1] are refused, not guessed at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.clock import Clock
+from earmark.labels import Labels
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Probabilities of one recording.
+
+    `clip` (classes,), `frames` (frames, classes), both in [0, 1]; frame `i` covers
+    `clock.time(i) .. clock.time(i + 1)`, cut at `duration` (seconds).
+    Raises `ValueError` where shapes disagree or a value is no probability.
+    """
+
+    recording: str
+    labels: Labels
+    clip: FloatArray
+    frames: FloatArray
+    clock: Clock
+    duration: float
+
+    def __post_init__(self) -> None:
+        classes = len(self.labels)
+        if self.clip.shape != (classes,) or self.frames.ndim != 2 or self.frames.shape[1] != classes:
+            raise ValueError(
+                f"{self.recording}: {classes} labels, but clip {self.clip.shape} and frames {self.frames.shape}"
+            )
+        for name, values in (("clip", self.clip), ("frame", self.frames)):
+            if values.size and not (values.min() >= 0 and values.max() <= 1):  # also catches NaN
+                raise ValueError(f"{self.recording}: {name} scores outside [0, 1] or not a number; logits?")
+
+    @property
+    def edges(self) -> npt.NDArray[np.float64]:
+        """Frame boundaries (frames + 1,) in seconds, none beyond the recording's end."""
+        return np.minimum(self.clock.edges(len(self.frames)), self.duration)

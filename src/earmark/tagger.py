@@ -1,0 +1,189 @@
+"""The tagger: front-end, encoder and pooling in one module, waveform in, clip and frame probabilities out.
+
+A model directory explains itself:
+
+    config.json           `TaggerOptions`: labels, front-end, encoder, pooling, window; with a format version
+    model.safetensors     weights, per-band scaling included
+    operating_point.json  per-label thresholds and smoothing (read by the decisions, not here)
+    README.md             the model card
+    recipe.yaml, log.csv  how it was trained
+
+Nothing is pickled and nothing is guessed at load: a key too many or too few, or a later version, is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import safetensors
+import safetensors.torch
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from earmark.clock import Clock
+from earmark.encoders import CRNNOptions, EncoderOptions, build_encoder
+from earmark.encoders.masking import valid_steps
+from earmark.errors import ConfigError, ModelError
+from earmark.features import BandScaling, FeatureOptions, LogMelOptions, build_features
+from earmark.files import write_aside, write_text
+from earmark.labels import Labels
+from earmark.options import Options
+from earmark.pooling import AttentionOptions, Pooled, PoolingOptions, build_pooling
+
+FORMAT_VERSION = 1  # of config.json; raised when an older earmark could misread a newer directory
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class NetworkOptions(Options):
+    """What a recipe says about the network: everything but the labels."""
+
+    features: FeatureOptions = LogMelOptions()
+    encoder: EncoderOptions = CRNNOptions()
+    pooling: PoolingOptions = AttentionOptions()
+    window_seconds: float = Field(10.0, gt=0)  # longest stretch scored in one piece; longer recordings are cut
+    overlap_seconds: float = Field(2.0, ge=0)  # by which neighbouring windows overlap, scores cross-faded
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.overlap_seconds > self.window_seconds / 2:
+            raise ValueError(
+                f"overlap_seconds ({self.overlap_seconds}) is more than half of window_seconds ({self.window_seconds})"
+            )
+        return self
+
+
+class TaggerOptions(NetworkOptions):
+    """The content of config.json."""
+
+    format_version: Literal[1] = 1
+    labels: tuple[str, ...] = Field(min_length=1)
+
+
+class Tagger(nn.Module):
+    """Waveform (batch, samples) to clip and frame probabilities.
+
+    >>> tagger = Tagger(TaggerOptions(labels=("dog", "siren"), encoder=CRNNOptions(channels=(8,), pools=(8,), units=8)))
+    >>> pooled = tagger(torch.zeros(1, 32_000))
+    >>> pooled.clip.shape, pooled.frames.shape
+    (torch.Size([1, 2]), torch.Size([1, 25, 2]))
+    """
+
+    def __init__(self, options: TaggerOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.labels = Labels(options.labels)
+        try:
+            self.front_end = build_features(options.features)
+        except ValueError as error:
+            raise ConfigError(f"features: {error}") from error
+        self.scaling = BandScaling(self.front_end.bands)
+        try:
+            self.encoder = build_encoder(options.encoder, self.front_end.bands)
+        except ValueError as error:
+            raise ConfigError(f"encoder: {error}") from error
+        self.pooling = build_pooling(options.pooling, self.encoder.channels, len(self.labels))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def rate(self) -> int:
+        """Samples a second that the waveform must have."""
+        return self.options.features.rate
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the frame scores."""
+        front = self.front_end.clock
+        return Clock(front.step * self.encoder.reduction, front.start)
+
+    def steps_in(self, samples: Tensor) -> Tensor:
+        """Steps of the frame scores of clips of so many samples."""
+        reduction = self.encoder.reduction
+        frames = self.front_end.frames_in(samples)
+        return torch.div(frames * reduction.denominator, reduction.numerator, rounding_mode="floor").clamp(min=1)
+
+    def features(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Scaled features (batch, frames, bands) and the valid frames of each clip.
+
+        `lengths` (batch,) counts the valid samples of each clip, None when all are; what lies beyond must be zero.
+        Frames beyond a clip's end are zero.
+        """
+        features = self.scaling(self.front_end(waveform))
+        if lengths is None or bool((lengths == waveform.shape[1]).all()):
+            return features, None
+        frames = self.front_end.frames_in(lengths)
+        return features * valid_steps(frames, features.shape[1])[:, :, None], frames
+
+    def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
+        """Scaled features (batch, frames, bands) to probabilities; `lengths` counts valid frames."""
+        encoded = self.encoder(features, lengths)
+        pooled: Pooled = self.pooling(encoded.embeddings, encoded.lengths)
+        return pooled
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Pooled:
+        """Probabilities of a batch of clips; `lengths` as in `features`."""
+        return self.classify(*self.features(waveform, lengths))
+
+    def parameter_count(self) -> int:
+        """Trainable parameters."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Write config.json and model.safetensors; each appears whole or not at all. `OutputError` if it cannot."""
+        folder = Path(directory)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        with write_aside(folder / WEIGHTS) as temporary:
+            safetensors.torch.save_file(state, temporary, metadata={"format": "pt"})
+        write_text(folder / CONFIG, self.options.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def from_pretrained(cls, directory: str | os.PathLike[str], device: str = "cpu") -> Self:
+        """Read a model directory, in evaluation mode. `ModelError` if it is missing, damaged or of a later version."""
+        folder = Path(directory)
+        options = read_options(folder)
+        tagger = cls(options)
+        tagger.load_state_dict(read_weights(folder / WEIGHTS, tagger.state_dict()))
+        return tagger.to(device).eval()
+
+
+def read_options(folder: Path) -> TaggerOptions:
+    """The checked content of config.json; `ModelError` when it is missing, damaged or of a later version."""
+    path = folder / CONFIG
+    if not folder.is_dir():
+        raise ModelError(f"no model at {folder}: expected a directory made by 'earmark train'")
+    if not path.is_file():
+        raise ModelError(f"{folder} is no model directory: {CONFIG} is missing (training not finished?)")
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{path} is damaged: expected an object, got {type(data).__name__}")
+    version = data.get("format_version")
+    if version != FORMAT_VERSION:
+        hint = ": made by a newer earmark, upgrade to use it" if isinstance(version, int) and version > 1 else ""
+        raise ModelError(f"{path}: format_version is {version!r}, this earmark reads {FORMAT_VERSION}{hint}")
+    try:
+        return TaggerOptions.parse(data, str(path))
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+
+
+def read_weights(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with exactly the names and shapes expected; `ModelError` otherwise."""
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: the model directory is incomplete")
+    try:
+        state = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"{path} is damaged (cut short while copying?): {error}") from error
+    wrong = sorted(
+        {name for name in expected.keys() ^ state.keys()}
+        | {name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape}
+    )
+    if wrong:
+        raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ, first {wrong[0]!r}")
+    return state

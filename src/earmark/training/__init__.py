@@ -1,0 +1,13 @@
+"""From labelled clips to a trained model.
+
+`options.py`     what a recipe says about training
+`objective.py`   the loss
+`module.py`      a tagger as the training engine sees it; randomness and learning rate as functions of the step
+`validation.py`  figures after every epoch
+`callbacks.py`   log and checkpoints
+`averaging.py`   fusion of the last epochs
+`loop.py`        one training, resumed where it stopped
+`job.py`         the whole job: from a manifest to a model directory
+
+Nothing is imported here: recipes need the options alone, not the engine.
+"""

@@ -1,0 +1,92 @@
+"""What happens after each epoch: a row in the log, the epoch's weights, a checkpoint.
+
+The log's rows travel inside the checkpoint, so log.csv after a resume is the log of one undisturbed run. The checkpoint
+is written aside and renamed: a power cut leaves the last one whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from earmark.files import write_text
+from earmark.training.averaging import save_epoch
+from earmark.training.module import TrainingModule
+
+Row = dict[str, float | int]
+Validate = Callable[[TrainingModule], dict[str, float]]
+
+
+class History(lightning.Callback):
+    """One row an epoch: losses, validation figures, seconds; kept in the checkpoint and written to `path` as CSV."""
+
+    def __init__(self, path: Path, validate: Validate | None) -> None:
+        self.path, self.validate = path, validate
+        self.rows: list[Row] = []
+        self._began = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far, for the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of the run that is resumed."""
+        self.rows = list(state_dict["rows"])
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Add this epoch's row."""
+        assert isinstance(pl_module, TrainingModule)
+        before = self.rows[-1]["seconds"] if self.rows else 0.0
+        row: Row = {
+            "epoch": len(self.rows) + 1,
+            "step": trainer.global_step,
+            "seconds": round(float(before) + time.monotonic() - self._began, 1),
+            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "train_loss": float(torch.stack(pl_module.losses).mean()),
+        }
+        self._began = time.monotonic()
+        if self.validate is not None:
+            row |= self.validate(pl_module)
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            write_text(self.path, rows_to_csv(self.rows))
+            for logger in trainer.loggers:
+                logger.log_metrics({k: v for k, v in row.items() if k not in ("epoch", "step")}, step=int(row["step"]))
+
+
+class Checkpoints(lightning.Callback):
+    """After each epoch: its weights, and the whole state of the run in `last.ckpt`."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder, self.keep = folder, keep
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write both, the checkpoint last."""
+        assert isinstance(pl_module, TrainingModule)
+        if trainer.is_global_zero:
+            save_epoch(self.folder, trainer.current_epoch + 1, pl_module.tagger.state_dict(), self.keep)
+        aside = self.folder / "last.ckpt.aside"
+        trainer.save_checkpoint(aside)  # every process takes part, the first one writes
+        if trainer.is_global_zero:
+            with open(aside, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, self.folder / "last.ckpt")
+
+
+def rows_to_csv(rows: list[Row]) -> str:
+    """CSV text of the rows; numbers with as many digits as say something."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: str(value) if isinstance(value, int) else f"{value:.6g}" for k, value in row.items()})
+    return text.getvalue()

@@ -1,0 +1,161 @@
+"""The training loop: a tagger, batches and callbacks handed to the engine, resumed where it stopped.
+
+Epoch e is the updates e * n to (e + 1) * n of the endless stream of batches. After each comes a checkpoint; a run that
+is stopped, however, goes on from there and ends with the very weights it would have had (on a processor, with the same
+number of threads).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import numpy.typing as npt
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from earmark.data.balance import BalancedStream
+from earmark.data.batches import Batch, EvaluationBatches, TrainingBatches, Waveforms
+from earmark.runtime import Precision, resolve_precision
+from earmark.tagger import Tagger
+from earmark.training.averaging import average_weights, epoch_file
+from earmark.training.callbacks import Checkpoints, History, Row, Validate
+from earmark.training.module import TrainingModule
+from earmark.training.options import TrainingOptions
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Decoded clips and their weak labels: targets (clips, classes)."""
+
+    waveforms: Waveforms
+    targets: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """On what a training runs."""
+
+    device: str = "cpu"  # resolved: cpu, cuda, cuda:1, mps
+    precision: Precision = "auto"
+    processes: int = 1  # GPUs, or processes on CPU
+    workers: int = 0  # processes that load data
+
+
+class Loaders(lightning.LightningDataModule):
+    """Loaders of each epoch's batches: the sampler is the list of the epoch's step numbers."""
+
+    def __init__(
+        self, train: ClipSet, valid: ClipSet | None, rate: int, options: TrainingOptions, seed: int, workers: int
+    ):
+        super().__init__()
+        self.train_set, self.valid_set, self.rate, self.options = train, valid, rate, options
+        self.seed, self.workers = seed, workers
+        self.stream = BalancedStream(train.targets, options.balance.max_ratio, seed)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in an epoch."""
+        return self.options.steps_per_epoch or max(1, round(len(self.train_set.targets) / self.options.batch_size))
+
+    @property
+    def longest(self) -> int:
+        """Longest cut of a clip, samples."""
+        return round(self.options.clip_seconds * self.rate)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the current epoch."""
+        assert self.trainer is not None
+        batches = TrainingBatches(
+            self.train_set.waveforms,
+            self.train_set.targets,
+            self.stream,
+            self.options.batch_size,
+            self.longest,
+            self.seed,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+        first = self.trainer.current_epoch * self.steps_per_epoch
+        steps = range(first, first + self.steps_per_epoch)
+        return DataLoader(batches, batch_size=None, sampler=steps, num_workers=self.workers)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Every validation clip once."""
+        if self.valid_set is None:
+            return []
+        batches = EvaluationBatches(
+            self.valid_set.waveforms, self.valid_set.targets, self.options.batch_size, 6 * self.longest
+        )
+        return DataLoader(batches, batch_size=None, num_workers=self.workers)
+
+
+def fit(
+    tagger: Tagger,
+    train: ClipSet,
+    valid: ClipSet | None,
+    options: TrainingOptions,
+    folder: Path,
+    *,
+    seed: int,
+    machine: Machine,
+    validate: Validate | None = None,
+    progress: Sequence[lightning.Callback] = (),
+) -> list[Row]:
+    """Train `tagger` in place, keeping state in `folder/training`; returns the rows of the log.
+
+    Goes on from `folder/training/last.ckpt` where there is one. At the end the tagger holds the average of the last
+    epochs' weights.
+    """
+    state = folder / "training"
+    history = History(folder / "log.csv", validate)
+    checkpoints = Checkpoints(state, options.average_last)
+    loaders = Loaders(train, valid, tagger.rate, options, seed, machine.workers)
+    total = loaders.steps_per_epoch * options.epochs
+    module = TrainingModule(tagger, options, total, seed)
+    last = state / "last.ckpt"
+    with _QuietEngine():
+        trainer = _engine(options, machine, state, [history, checkpoints, *progress])
+        trainer.fit(module, loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    trainer.strategy.barrier()
+    first = max(1, options.epochs - options.average_last + 1)
+    tagger.load_state_dict(average_weights(epoch_file(state, e) for e in range(first, options.epochs + 1)))
+    return history.rows
+
+
+def _engine(
+    options: TrainingOptions, machine: Machine, state: Path, callbacks: list[lightning.Callback]
+) -> lightning.Trainer:
+    kind, _, number = machine.device.partition(":")
+    precision = resolve_precision(machine.precision, machine.device)
+    return lightning.Trainer(
+        accelerator="gpu" if kind == "cuda" else kind,
+        devices=[int(number)] if number else machine.processes,
+        strategy="ddp" if machine.processes > 1 else "auto",
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        max_epochs=options.epochs,
+        gradient_clip_val=options.gradient_clip,
+        logger=TensorBoardLogger(state, name=None, version="tensorboard"),
+        callbacks=callbacks,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+class _QuietEngine(warnings.catch_warnings):
+    """The engine's advice on workers, samplers and devices is not for our users."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)

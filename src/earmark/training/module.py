@@ -1,0 +1,89 @@
+"""The tagger as the training engine sees it (Lightning).
+
+The engine brings devices, precision and processes; everything random is set from (seed, step) before each step, so the
+engine has no randomness of its own to remember.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
+from earmark.data.batches import Batch
+from earmark.tagger import Tagger
+from earmark.training.objective import clip_loss
+from earmark.training.options import TrainingOptions
+
+Validate = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], dict[str, float]]
+
+
+class TrainingModule(lightning.LightningModule):
+    """One training of one tagger.
+
+    `validate` turns the clip scores (clips, classes) of all validation clips and their targets into numbers to log.
+    """
+
+    def __init__(self, tagger: Tagger, options: TrainingOptions, total_steps: int, seed: int) -> None:
+        super().__init__()
+        self.tagger, self.options, self.total_steps, self.seed = tagger, options, total_steps, seed
+        self.losses: list[Tensor] = []  # of this epoch's steps
+        self.scored: list[tuple[list[int], Tensor, Tensor]] = []  # clips, clip scores, frame scores of a validation
+        self.valid_losses: list[Tensor] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the last epoch's losses."""
+        self.losses = []
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set all randomness and the learning rate of this step."""
+        torch.manual_seed(step_seed(self.seed, self.global_step, f"network/{self.global_rank}"))
+        rate = learning_rate(self.options, self.global_step, self.total_steps)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one batch, augmented."""
+        generator = step_generator(self.seed, self.global_step, f"augment/{self.global_rank}")
+        augment = self.options.augment
+        waveform, samples, targets = augment_waveform(batch.waveform, batch.lengths, batch.targets, augment, generator)
+        with torch.no_grad():
+            features, lengths = self.tagger.features(waveform, samples)
+            features, targets = augment_features(features, targets, augment, generator, whole=lengths is None)
+        loss = clip_loss(self.tagger.classify(features, lengths).clip, targets)
+        self.losses.append(loss.detach())
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score one batch of validation clips."""
+        pooled = self.tagger(batch.waveform, batch.lengths)
+        self.valid_losses.append(clip_loss(pooled.clip, batch.targets).detach() * len(batch.clips))
+        self.scored.append((batch.clips, pooled.clip.cpu(), pooled.frames.cpu()))
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation's scores."""
+        self.scored, self.valid_losses = [], []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam, with decoupled weight decay where asked for."""
+        return torch.optim.AdamW(
+            self.tagger.parameters(), lr=self.options.learning_rate, weight_decay=self.options.weight_decay
+        )
+
+
+def learning_rate(options: TrainingOptions, step: int, total: int) -> float:
+    """The rate at a step: a linear rise, then constant or half a cosine down to zero.
+
+    >>> options = TrainingOptions(learning_rate=1.0, warmup_steps=10)
+    >>> [round(learning_rate(options, step, 100), 2) for step in (0, 10, 50, 99)]
+    [0.1, 0.98, 0.5, 0.0]
+    """
+    rise = min(1.0, (step + 1) / (options.warmup_steps + 1)) if options.warmup_steps else 1.0
+    fall = 0.5 * (1 + math.cos(math.pi * step / total)) if options.schedule == "cosine" else 1.0
+    return options.learning_rate * rise * fall

@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Callable[..., Path]:
+    """Write short noises under these names, each different; returns their folder."""
+
+    def make(*names: str, seconds: float = 0.5, rate: int = 8_000) -> Path:
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            seed = sum(name.encode())
+            rng = np.random.default_rng([seed, len(name), *name.encode()])
+            soundfile.write(path, 0.1 * rng.standard_normal(round(seconds * rate)), rate)
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    """Write a text file of these lines, `|` standing for a tab."""
+
+    def make(name: str, *lines: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines).replace("|", "\t") + "\n")
+        return path
+
+    return make

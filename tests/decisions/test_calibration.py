@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from earmark.decisions.calibration import Isotonic, Platt, fit_isotonic, fit_platt
+
+
+def planted(count=4000, slope=2.0, intercept=-1.0, seed=0):
+    """Scores whose truth is sigmoid(slope * logit + intercept)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 1.5, count)
+    heard = rng.random(count) < 1 / (1 + np.exp(-(slope * logits + intercept)))
+    return heard, (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+def test_platt_finds_the_planted_map_and_agrees_with_scikit_learn():
+    heard, scores = planted()
+    fitted = fit_platt(heard, scores)
+    assert (fitted.slope, fitted.intercept) == pytest.approx((2, -1), abs=0.15)
+    logits = np.log(scores.astype(float) / (1 - scores.astype(float)))[:, None]
+    theirs = LogisticRegression(C=1e9).fit(logits, heard)
+    assert (fitted.slope, fitted.intercept) == pytest.approx((theirs.coef_[0, 0], theirs.intercept_[0]), abs=0.02)
+
+
+def test_isotonic_equals_scikit_learn_at_the_scores_of_its_steps():
+    heard, scores = planted(500)
+    fitted = fit_isotonic(heard, scores)
+    stairs = IsotonicRegression(out_of_bounds="clip").fit(scores.astype(float), heard)
+    np.testing.assert_allclose(sorted(set(stairs.predict(scores.astype(float)).round(9))), np.round(fitted.y, 9))
+
+
+@pytest.mark.parametrize("fit", [fit_platt, fit_isotonic])
+def test_calibrated_scores_mean_what_they_say(fit):
+    heard, scores = planted(seed=1)
+    fresh, new = planted(seed=2)
+    calibrated = fit(heard, scores).apply(new)
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        inside = (calibrated >= low) & (calibrated < low + 0.2)
+        assert abs(calibrated[inside].mean() - fresh[inside].mean()) < 0.08
+    assert np.all(np.diff(fit(heard, scores).apply(np.linspace(0, 1, 50, dtype=np.float32))) >= 0)
+
+
+@pytest.mark.parametrize("fit", [fit_platt, fit_isotonic])
+def test_edge_cases_stay_probabilities(fit):
+    scores = np.float32([0, 0.2, 0.2, 0.8, 1])
+    for heard in ([0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 1], [1, 1, 0, 0, 0]):
+        out = fit(np.array(heard, dtype=bool), scores).apply(scores)
+        assert out.min() >= 0
+        assert out.max() <= 1
+    nothing = fit(np.zeros(0, dtype=bool), np.zeros(0, np.float32))
+    np.testing.assert_allclose(nothing.apply(scores), scores, atol=1e-6)
+    with pytest.raises(ValueError, match="one reference a score"):
+        fit(np.zeros(2, dtype=bool), scores)
+
+
+def test_impossible_maps_are_refused():
+    with pytest.raises(ValueError, match="rising"):
+        Isotonic(x=(0.5, 0.5), y=(0, 1))
+    with pytest.raises(ValueError, match="slope"):
+        Platt(slope=-1, intercept=0)

@@ -1,0 +1,87 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earmark.decisions import OperatingPoint, decide
+from earmark.decisions.tuning.counting import EventCounter, SegmentCounter, maximum_matching
+from earmark.decisions.tuning.sweep import BoxGrid, ThresholdGrid, sweep_boxes, sweep_thresholds
+from earmark.decisions.tuning.timeline import lay_out
+from earmark.events import Event
+
+
+def slow_segments(reference, estimate, label, length=1.0):
+    def active(events):
+        return {
+            k
+            for event in events
+            if event.label == label
+            for k in range(int(np.floor(event.onset / length)), int(np.ceil(event.offset / length)))
+        }
+
+    there, found = active(reference), active(estimate)
+    return [len(there & found), len(found - there), len(there - found)]
+
+
+def slow_events(reference, estimate, label, collar=0.2):
+    there = [e for e in reference if e.label == label]
+    found = [e for e in estimate if e.label == label]
+
+    def fits(r, e):
+        reach = max(collar, 0.2 * (r.offset - r.onset))
+        return abs(r.onset - e.onset) <= collar and abs(r.offset - e.offset) <= reach
+
+    small, large = sorted((there, found), key=len)
+    swap = small is found
+    hits = max(
+        sum(fits(*((b, a) if swap else (a, b))) for a, b in zip(small, order, strict=True))
+        for order in permutations(large, len(small))
+    )
+    return [hits, len(found) - hits, len(there) - hits]
+
+
+GRIDS = [
+    ThresholdGrid((0.2, 0.5, 0.8), (0.0, 0.3), (0.0, 0.4), (0.0, 0.3), (1.0, 0.6)),
+    BoxGrid((0.2, 0.5, 0.8), (0.6, 1.0), (0.1, 0.3), (1.5, 3.0), (0.0, 0.3)),
+]
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=["threshold", "boxes"])
+@pytest.mark.parametrize(("counter", "slow"), [(SegmentCounter, slow_segments), (EventCounter, slow_events)])
+def test_the_sweep_counts_what_deciding_and_counting_one_by_one_does(made, grid, counter, slow):
+    references, scores = made(recordings=6, classes=3, frames=47, noise=1.2)
+    references[2] = []
+    references[3].append(Event(4.0, 6.2, "c1"))  # beyond the recording's end, and overlapping
+    fold = np.array([1, 0, 2, 0, 1, 2])
+    line = lay_out(scores, references, fold, 4)  # one fold is empty
+    boxes = isinstance(grid, BoxGrid)
+    sweep = (sweep_boxes if boxes else sweep_thresholds)(line, counter(line), grid)
+    choices = range(len(sweep.settings) * len(grid.thresholds))
+    for choice in choices:
+        part = OperatingPoint.default(["x"]).classes["x"].model_copy(update=sweep.fields(choice))
+        point = OperatingPoint(
+            method="boxes" if boxes else "threshold", classes=dict.fromkeys(["c0", "c1", "c2"], part)
+        )
+        expected = np.zeros((4, 3, 3))
+        for reference, each, k in zip(references, scores, fold, strict=True):
+            events = decide(each, point).events
+            expected[k] += [slow(reference, events, label) for label in point.labels]
+        setting, threshold = divmod(choice, len(grid.thresholds))
+        np.testing.assert_array_equal(sweep.counts[:, :, setting, threshold], expected, err_msg=str(part))
+
+
+@given(st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=12))
+def test_no_larger_matching_exists(pairs):
+    left, right = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
+    matched = maximum_matching(left, right)
+    best = max(sum((a, b) in pairs for a, b in enumerate(order)) for order in permutations(range(5)))
+    assert len(matched) == len(set(matched.tolist())) == best
+
+
+def test_recordings_of_another_clock_or_other_labels_are_refused(made):
+    references, scores = made(recordings=1)
+    _, others = made(recordings=1, classes=2)
+    with pytest.raises(ValueError, match="labels or clock differ"):
+        lay_out([*scores, *others], [*references, []], np.zeros(2, dtype=np.int64), 1)

@@ -1,0 +1,40 @@
+import pytest
+
+from earmark.errors import DataError
+from earmark.events import Event
+from earmark.formats import read_audacity, write_audacity
+
+
+def test_a_track_as_audacity_exports_it(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text('0.500000\t1.250000\ta "dog", far\n\\\t100.0\t2000.0\n3.000000\t3.000000\tclick\n')
+    assert read_audacity(path) == [Event(0.5, 1.25, 'a "dog", far'), Event(3, 3, "click")]
+
+
+def test_a_track_as_we_write_it(tmp_path):
+    path = tmp_path / "a.txt"
+    write_audacity(path, [Event(0.5, 1.2345678, "dog", 0.9)])
+    assert path.read_text() == "0.500\t1.234568\tdog\n"
+    write_audacity(path, [])
+    assert read_audacity(path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0\t1\tdog\n0 1 dog\n", "a.txt, line 2: expected onset, offset and label"),
+        ("0\t1\tdog\n2\t1\tdog\n", "a.txt, line 2: offset 1 before onset 2"),
+        ("0\t1\t\n", "a.txt, line 1: an event without a label"),
+    ],
+)
+def test_broken_tracks_name_the_line(tmp_path, text, message):
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_audacity(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("label", ["a\tb", "a\nb", " "])
+def test_labels_a_text_line_cannot_carry_are_refused(tmp_path, label):
+    with pytest.raises(DataError, match="cannot be written"):
+        write_audacity(tmp_path / "a.txt", [Event(0, 1, label)])
+    assert not (tmp_path / "a.txt").exists()

@@ -1,0 +1,52 @@
+import pytest
+
+from earmark.errors import ConfigError, OutputError
+from earmark.formats import file_names, match_recordings
+from earmark.formats.naming import target_files
+
+SUFFIXES = {"csv": ".csv", "json": ".json"}
+
+
+def test_folders_are_mirrored_and_stems_kept():
+    assert file_names(["x/a.wav", "y/a.wav"], ".txt") == {"x/a.wav": "x/a.txt", "y/a.wav": "y/a.txt"}
+    assert file_names(["x_30.000_40.000"], ".txt") == {"x_30.000_40.000": "x_30.000_40.000.txt"}
+    assert file_names(["/data/a.wav", r"C:\data\b.wav"], ".txt") == {
+        "/data/a.wav": "data/a.txt",
+        r"C:\data\b.wav": "C/data/b.txt",
+    }
+
+
+@pytest.mark.parametrize("names", [["a.wav", "a.mp3"], ["a.wav", "A.flac"], ["a.wav", "a.mp3", "a.wav.ogg", "a"]])
+def test_no_two_recordings_share_a_file(names):
+    files = [path.casefold() for path in file_names(names, ".txt").values()]
+    assert len(set(files)) == len(names)
+
+
+def test_what_cannot_be_told_apart_or_leads_out_is_refused():
+    with pytest.raises(OutputError, match=r"'a.wav' and 'A.wav' would be written to one file"):
+        file_names(["a.wav", "A.wav"], ".txt")
+    with pytest.raises(OutputError, match="leads out of the output folder"):
+        file_names(["../a.wav"], ".txt")
+
+
+def test_recordings_are_matched_by_name_stem_and_base_name():
+    known = ["street/a.wav", "street/b.wav", "park/a.wav", "c.flac"]
+    found = match_recordings(["street/a.wav", "park/a", "/data/street/b.wav", "c", "d"], known)
+    assert found == {
+        "street/a.wav": "street/a.wav",
+        "park/a": "park/a.wav",
+        "/data/street/b.wav": "street/b.wav",
+        "c": "c.flac",
+    }
+    assert match_recordings(["a"], known) == {}  # street/a or park/a? not guessed
+    assert match_recordings(["b.wav", "b.mp3"], known) == {"b.wav": "street/b.wav"}  # no recording twice
+
+
+def test_targets_are_files_in_a_folder_or_the_one_file_named(tmp_path):
+    both = target_files(tmp_path, ["csv", "json"], SUFFIXES, "events")
+    assert both == {"csv": tmp_path / "events.csv", "json": tmp_path / "events.json"}
+    assert target_files(tmp_path / "x.csv", ["csv"], SUFFIXES, "events") == {"csv": tmp_path / "x.csv"}
+    with pytest.raises(OutputError, match=r"x.csv cannot hold csv and json: give a folder"):
+        target_files(tmp_path / "x.csv", ["csv", "json"], SUFFIXES, "events")
+    with pytest.raises(ConfigError, match=r"unknown format 'cvs', choose from csv, json \(did you mean 'csv'\?\)"):
+        target_files(tmp_path, ["cvs"], SUFFIXES, "events")

@@ -1,0 +1,119 @@
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+
+from earmark.labels import Labels
+from earmark.metrics import average_precision, d_prime, roc_auc, tagging_metrics
+
+
+def names(count):
+    return Labels(f"class {number}" for number in range(count))
+
+
+@st.composite
+def tied_scores(draw):
+    clips, classes = draw(st.integers(2, 30)), draw(st.integers(1, 3))
+    truth = draw(hnp.arrays(np.bool_, (clips, classes)))
+    levels = draw(st.sampled_from([2, 5, 1000]))  # few levels: many ties
+    scores = draw(hnp.arrays(np.int64, (clips, classes), elements=st.integers(0, levels)))
+    return truth, (scores / levels).astype(draw(st.sampled_from([np.float32, np.float64])))
+
+
+@given(tied_scores())
+@settings(max_examples=150, deadline=None)
+def test_ap_and_auc_are_those_of_scikit_learn_ties_included(pair):
+    truth, scores = pair
+    ap, auc = average_precision(truth, scores), roc_auc(truth, scores)
+    for column in range(truth.shape[1]):
+        y, s = truth[:, column], scores[:, column]
+        if y.any():
+            assert ap[column] == pytest.approx(average_precision_score(y, s), abs=1e-9)
+        else:
+            assert math.isnan(ap[column])
+        if y.any() and not y.all():
+            assert auc[column] == pytest.approx(roc_auc_score(y, s), abs=1e-9)
+        else:
+            assert math.isnan(auc[column])
+
+
+def test_decisions_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth = rng.random((300, 6)) < [0.5, 0.3, 0.1, 0.05, 0.2, 0.02]
+    given_tags = (rng.random((300, 6)) < 0.2) | (truth & (rng.random((300, 6)) < 0.6))
+    given_tags[:, 2] = False  # a class with positives, never estimated
+    found = tagging_metrics(truth, names(6), estimated=given_tags)
+    assert found.micro_f1 == pytest.approx(f1_score(truth, given_tags, average="micro"), abs=1e-12)
+    assert found.macro_f1 == pytest.approx(f1_score(truth, given_tags, average="macro", zero_division=0), abs=1e-12)
+    assert found.precision == pytest.approx(precision_score(truth, given_tags, average="micro"), abs=1e-12)
+    assert found.recall == pytest.approx(recall_score(truth, given_tags, average="micro"), abs=1e-12)
+    classes = list(found.per_class.values())
+    expected = f1_score(truth, given_tags, average=None, zero_division=0)
+    assert [one.f1 for one in classes] == pytest.approx(expected.tolist(), abs=1e-12)
+    assert math.isnan(classes[2].precision)
+    assert classes[2].f1 == 0
+    assert math.isnan(found.map)  # no scores given
+
+
+def test_means_leave_out_classes_that_have_no_number():
+    truth = np.array([[1, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 1]])
+    scores = np.array([[0.9, 0.1, 0.5], [0.8, 0.2, 0.5], [0.7, 0.3, 0.5], [0.6, 0.4, 0.5]])
+    found = tagging_metrics(truth, names(3), scores=scores, estimated=scores > 0.35)
+    one, without_positives, without_negatives = found.per_class.values()
+    assert math.isnan(without_positives.ap)
+    assert math.isnan(without_positives.f1)  # also left out of macro F1, its false alarm counts in micro F1
+    assert math.isnan(without_negatives.auc)
+    assert found.map == pytest.approx((one.ap + without_negatives.ap) / 2)
+    assert found.mauc == one.auc
+    assert found.macro_f1 == pytest.approx((one.f1 + without_negatives.f1) / 2)
+    assert found.micro_f1 == pytest.approx(2 * 6 / (6 + 9))
+
+
+def test_scores_of_chance_and_of_an_oracle():
+    truth = np.arange(10)[:, None] < 3
+    assert average_precision(truth, np.zeros((10, 1)))[0] == pytest.approx(0.3)
+    assert roc_auc(truth, np.zeros((10, 1)))[0] == 0.5
+    found = tagging_metrics(truth, names(1), scores=truth.astype(float))
+    assert (found.map, found.mauc, found.dprime) == (1.0, 1.0, math.inf)
+
+
+def test_d_prime_is_root_two_times_the_normal_quantile():
+    assert d_prime(0.8413447460685429) == pytest.approx(math.sqrt(2), abs=1e-9)  # one standard deviation
+    assert d_prime(0.2) == pytest.approx(-d_prime(0.8))
+    assert math.isnan(d_prime(math.nan))
+
+
+def test_nothing_estimated_is_f1_zero_without_precision():
+    found = tagging_metrics(np.array([[1], [0]]), names(1), estimated=np.array([[0], [0]]))
+    assert (found.micro_f1, found.macro_f1, found.recall) == (0.0, 0.0, 0.0)
+    assert math.isnan(found.precision)
+
+
+def test_audioset_size_is_quick():
+    rng = np.random.default_rng(1)
+    truth = rng.random((20371, 527), dtype=np.float32) < 0.004
+    scores = rng.random((20371, 527), dtype=np.float32)
+    begin = time.process_time()
+    tagging_metrics(truth, names(527), scores=scores)
+    assert time.process_time() - begin < 3  # about 0.2 s; room for a slow machine
+
+
+@pytest.mark.parametrize(
+    ("reference", "options", "message"),
+    [
+        ([[0.3]], {"scores": [[0.5]]}, "0 and 1 only"),
+        ([[1]], {"scores": [[0.5, 0.2]]}, r"reference \(1, 1\), but scores \(1, 2\)"),
+        ([[1]], {"scores": [[math.nan]]}, "a score is NaN"),
+        ([[1]], {"estimated": [[1], [0]]}, r"but estimated \(2, 1\)"),
+        ([1], {"estimated": [[1]]}, r"must be \(clips, classes\)"),
+        ([[1, 0]], {"estimated": [[1, 0]]}, "1 labels, but reference"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(reference, options, message):
+    with pytest.raises(ValueError, match=message):
+        tagging_metrics(np.array(reference), names(1), **{k: np.array(v) for k, v in options.items()})
