@@ -7,7 +7,10 @@
 `callbacks.py`   log and checkpoints
 `averaging.py`   fusion of the last epochs
 `loop.py`        one training, resumed where it stopped
+`request.py`     what a training was asked for, and the directory that is its own
+`preparing.py`   clips decoded, and what of them can be used
 `job.py`         the whole job: from a manifest to a model directory
+`card.py`        the model card
 
 Nothing is imported here: recipes need the options alone, not the engine.
 """

@@ -1,24 +1,37 @@
-"""The model card of a training."""
+"""The model card of a training, and of a model that was tuned again since."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from earmark import __version__
+from earmark.decisions import OperatingPoint
+from earmark.files import write_text
 from earmark.inference.showing import point_table
 from earmark.report.model_card import ModelCard, model_card
-from earmark.training.job import Request, Trained
+from earmark.report.tables import markdown_table
+from earmark.training.job import Trained
+from earmark.training.request import Request
+
+_SINCE = (
+    "The operating point was chosen anew since: these figures are of the one before, "
+    "`earmark evaluate` gives those of today."
+)
 
 
 def write_card(request: Request, trained: Trained, *, name: str, recipe: str, command: str) -> str:
     """README.md of the model directory, as text."""
-    data: dict[str, str | int] = {"training clips": len(request.train), "labels": len(request.train.labels)}
-    if request.valid is not None:
-        data["validation clips"] = len(request.valid)
+    trained_on, validated_on = trained.clips
+    data: dict[str, str | int] = {"training clips": trained_on, "labels": len(trained.tagger.labels)}
+    if validated_on:
+        data["validation clips"] = validated_on
     if trained.problems:
-        data["clips left out"] = len(trained.problems)
+        data["left out"] = f"{len(trained.problems)} clips or labels"
     return model_card(
         ModelCard(
             name=name,
-            labels=request.train.labels.names,
+            labels=trained.tagger.labels.names,
             summary=f"Tags recordings and says when each event starts and stops; trained by earmark {__version__}.",
             recipe=recipe,
             rate=trained.tagger.rate,
@@ -31,3 +44,20 @@ def write_card(request: Request, trained: Trained, *, name: str, recipe: str, co
             command=command,
         )
     )
+
+
+def update_card(folder: Path, point: OperatingPoint) -> None:
+    """Bring the card of a model in `folder` up to its new operating point; a card of another make is left alone."""
+    path = folder / "README.md"
+    if path.is_file():
+        write_text(path, retuned(path.read_text(encoding="utf-8"), point))
+
+
+def retuned(card: str, point: OperatingPoint) -> str:
+    """A card with another operating point: its origin, its table, and a word of warning at the figures."""
+    card = re.sub(r"(?m)^- \*\*operating point\*\*: .*$", lambda _: f"- **operating point**: {point.origin}", card)
+    table = markdown_table(point_table(point)).rstrip("\n")
+    card = re.sub(r"(?ms)(^## Operating point\n.*?)^\|.*?(?=\n\n|\Z)", lambda found: found[1] + table, card)
+    if _SINCE not in card:
+        card = re.sub(r"(?m)^(Measured on .*)$", lambda found: f"{found[1]} {_SINCE}", card)
+    return card

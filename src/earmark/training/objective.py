@@ -14,6 +14,7 @@ _EPS = 1e-7  # probabilities are kept this far from 0 and 1
 def clip_loss(clip: Tensor, targets: Tensor) -> Tensor:
     """Mean binary cross-entropy of clip probabilities (batch, classes) against targets in [0, 1].
 
+    >>> import torch
     >>> clip_loss(torch.tensor([[0.5]]), torch.tensor([[1.0]])).item()
     0.693...
     """

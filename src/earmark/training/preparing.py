@@ -1,0 +1,92 @@
+"""Clips decoded for a training, and what is left of them: clips that can be used, labels that have any.
+
+A clip that cannot be read, or is too short to hold a sound, is left out and listed. A label of which no training clip
+is left would be learned as "never there": it is left out and listed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.data.doctor import SHORT
+from earmark.data.records import Clip, Manifest, Problem
+from earmark.data.store import ClipStore, Progress, open_store
+from earmark.errors import DataError
+from earmark.inference.labelled import too_short
+from earmark.labels import Labels
+from earmark.training.request import Request
+
+CACHE_LIMIT = 20e9  # bytes of decoded audio beyond which clips are decoded anew each time
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training goes by."""
+
+    labels: Labels
+    train: ClipStore
+    valid: ClipStore | None
+    problems: tuple[Problem, ...]  # clips and labels left out, and why
+
+
+def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepared:
+    """Decode the clips of a request. `DataError` when none of a part is left, or no label."""
+    train, problems = _open(request, request.train, "train", stage)
+    valid = None
+    if request.valid is not None:
+        valid, more = _open(request, request.valid, "valid", stage)
+        problems += more
+    heard = {label for clip in train.clips for label in clip.labels}
+    labels = Labels(label for label in request.train.labels if label in heard)
+    if not labels:
+        raise DataError(f"{request.train.source}: none of the clips that can be used has a label")
+    for label in request.train.labels:
+        if label not in labels:
+            problems.append(Problem("label", label, "no clip with this label can be trained on; the label is left out"))
+    return Prepared(labels, train, valid, tuple(problems))
+
+
+def targets(store: ClipStore, labels: Labels) -> npt.NDArray[np.bool_]:
+    """Weak labels of the clips of a store, (clips, classes)."""
+    return np.stack([labels.encode(clip.only(labels).labels) for clip in store.clips])
+
+
+def _open(
+    request: Request, manifest: Manifest, name: str, stage: Callable[[str], Progress | None]
+) -> tuple[ClipStore, list[Problem]]:
+    rate = request.network.features.rate
+    seconds = sum(clip.duration or request.training.clip_seconds for clip in manifest.clips)
+    packed = request.cache == "on" or (request.cache == "auto" and seconds * rate * 2 < CACHE_LIMIT)
+    cache = request.output / "cache" / name if packed else None
+    store = open_store(manifest.clips, rate, cache, progress=stage(f"decoding ({name})"))
+    problems = list(store.problems)
+    long = store.lengths >= SHORT * rate
+    for index in np.flatnonzero(~long):
+        problems.append(Problem("short", store.clips[int(index)].name, too_short(store.samples(int(index)) / rate)))
+    if not long.any():
+        raise DataError(f"{manifest.source}: none of its {len(manifest)} clips can be used; the first: {problems[0]}")
+    return (store if long.all() else Part(store, np.flatnonzero(long))), problems
+
+
+class Part:
+    """Some clips of a store, as a store."""
+
+    def __init__(self, store: ClipStore, chosen: npt.NDArray[np.int64]) -> None:
+        self._store, self._chosen = store, chosen
+        self.clips: tuple[Clip, ...] = tuple(store.clips[index] for index in chosen)
+        self.rate, self.lengths, self.problems = store.rate, store.lengths[chosen], store.problems
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def samples(self, index: int) -> int:
+        """Length of a clip in samples."""
+        return int(self.lengths[index])
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
+        """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
+        return self._store.read(int(self._chosen[index]), start, length)

@@ -1,0 +1,147 @@
+"""What a training was asked for, and the directory that is its own.
+
+    MODEL/
+      recipe.yaml       what is followed, written first
+      training/         state of the run: run.json, last.ckpt, weights of the last epochs, tensorboard/
+      cache/            decoded clips; removed at the end
+      log.csv           a row an epoch
+      model.safetensors, operating_point.json, README.md, and last config.json: the model is complete
+
+`run.json` holds what the run was asked for, and the arithmetic it began in (`auto` measures the machine, and a second
+measurement may come out otherwise). The same request goes on from the last checkpoint; another one in the same
+directory is refused with the first thing that differs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from earmark.data.records import Manifest
+from earmark.decisions import FILE_NAME
+from earmark.errors import ConfigError, OutputError
+from earmark.files import write_text
+from earmark.runtime import Precision, resolve_precision
+from earmark.tagger import CONFIG, WEIGHTS, NetworkOptions
+from earmark.training.options import TrainingOptions
+
+STATE = "training"
+RUN = Path(STATE) / "run.json"
+_FILES = (CONFIG, WEIGHTS, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained."""
+
+    train: Manifest
+    valid: Manifest | None
+    network: NetworkOptions
+    training: TrainingOptions
+    output: Path
+    seed: int = 0
+    recipe: str = ""  # YAML text, kept beside the model
+    cache: Literal["auto", "on", "off"] = "auto"  # decode every clip once, into MODEL/cache
+
+    def asked(self) -> dict[str, Any]:
+        """What makes this run this run, as plain data."""
+        return {
+            "network": self.network.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json"),
+            "seed": self.seed,
+            "labels": list(self.train.labels),
+            "training clips": _fingerprint(self.train),
+            "validation clips": _fingerprint(self.valid),
+        }
+
+    def difference(self) -> str:
+        """The first thing in which the run in the directory was asked for otherwise; empty where none was."""
+        begun = _begun(self.output)
+        return _first_difference({key: begun.get(key) for key in self.asked()}, self.asked()) if begun else ""
+
+    def check(self) -> None:
+        """Refuse a directory that is not this run's and cannot become it. `ConfigError`, `OutputError`."""
+        if _begun(self.output):
+            if differing := self.difference():
+                raise ConfigError(
+                    f"{self.output} holds a training of its own, with another {differing}; "
+                    "give another directory, or --overwrite to begin anew"
+                )
+        elif self.output.exists() and not self.output.is_dir():
+            raise OutputError(f"{self.output} is a file; expected a directory to write the model into")
+        elif self.output.is_dir() and any(self.output.iterdir()):
+            raise OutputError(f"{self.output} is not empty and holds no training; give a new directory")
+
+    def precision(self, wanted: Precision, device: str) -> Literal["float32", "bf16"]:
+        """The arithmetic to train in: of a run that has begun its own. `ConfigError` where another is wanted."""
+        begun: Literal["float32", "bf16"] | None = _begun(self.output).get("precision")
+        if begun is None:
+            return resolve_precision(wanted, device)
+        if wanted not in ("auto", begun):
+            raise ConfigError(f"{self.output} holds a training of its own, with another precision ({begun})")
+        return begun
+
+    def claim(self, precision: Precision) -> bool:
+        """Make the directory this run's own, or find that it is; returns whether the run is a new one."""
+        self.check()
+        if _begun(self.output):
+            return False
+        asked = {**self.asked(), "precision": precision}
+        write_text(self.output / RUN, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.output / "recipe.yaml", self.recipe)
+        return True
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a training has completed here."""
+    return (folder / CONFIG).is_file()
+
+
+def clear(folder: Path) -> None:
+    """Remove a model or a run from its directory: what a training writes and nothing else."""
+    if not is_finished(folder) and not (folder / RUN).is_file():
+        return
+    for name in _FILES:  # config.json first: what is half gone is no model
+        (folder / name).unlink(missing_ok=True)
+    for name in ("cache", STATE):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # something else lies in it
+        folder.rmdir()
+
+
+def _begun(folder: Path) -> dict[str, Any]:
+    """Content of run.json; nothing where no run has begun."""
+    path = folder / RUN
+    if not path.is_file():
+        return {}
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged ({error}); --overwrite begins anew") from error
+    return content
+
+
+def _first_difference(old: Any, new: Any, where: str = "") -> str:
+    """Dotted name of the first thing that differs; empty when nothing does."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            found = _first_difference(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+            if found:
+                return found
+        return ""
+    return "" if old == new else where
+
+
+def _fingerprint(manifest: Manifest | None) -> str | None:
+    """Digest of the clips' names, labels and files' sizes."""
+    if manifest is None:
+        return None
+    digest = hashlib.sha256()
+    for clip in manifest.clips:
+        digest.update(repr((clip.name, clip.labels, clip.path.stat().st_size)).encode())
+    return digest.hexdigest()[:16]

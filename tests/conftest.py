@@ -1,0 +1,116 @@
+"""Settings of the whole suite, a tiny labelled collection, and a model trained on it once."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# Small networks run fastest on one thread, and several test processes must not fight over the cores.
+# Set before any test imports torch, which reads it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import soundfile
+
+TONES = {"beep": 2000, "horn": 400, "hum": 150, "whistle": 4000}  # Hz; each label is a tone over faint noise
+SECONDS, RATE = 2.0, 16_000
+RECIPE = """\
+name: tiny
+network:
+  features: {kind: logmel, rate: 16000, window: 512, hop: 320, bands: 24}
+  encoder: {kind: crnn, channels: [8], pools: [4], convs: 1, activation: glu, last: 16, units: 8}
+  pooling: {kind: attention, axis: class}
+  window_seconds: 4.0
+  overlap_seconds: 1.0
+training: {epochs: 12, batch_size: 8, learning_rate: 0.01, warmup_steps: 0}
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+def tone_clip(seed: list[int], labels: list[str]) -> tuple[np.ndarray, list[tuple[float, float, str]]]:
+    """Two seconds of faint noise with a tone for each label, and when it sounds."""
+    rng = np.random.default_rng(seed)
+    wave, events = 0.01 * rng.standard_normal(round(SECONDS * RATE)), []
+    for label in labels:
+        onset = round(rng.uniform(0, 1.2), 2)
+        offset = round(onset + rng.uniform(0.4, 0.8), 2)
+        times = np.arange(round(onset * RATE), round(offset * RATE))
+        wave[times] += 0.2 * np.sin(2 * np.pi * TONES[label] * times / RATE)
+        events.append((onset, offset, label))
+    return wave, events
+
+
+def write_collection(folder: Path, clips: int, seed: int) -> None:
+    """`weak.tsv`, `strong.tsv` and `audio/`; every label in one of the first clips, few or none in the others."""
+    (folder / "audio").mkdir(parents=True)
+    weak, strong = ["filename\tevent_labels"], ["filename\tonset\toffset\tevent_label"]
+    for number in range(clips):
+        rng = np.random.default_rng([seed, number, 1])
+        names = list(TONES)
+        labels = [names[number]] if number < len(names) else sorted(rng.choice(names, rng.integers(0, 3), False))
+        wave, events = tone_clip([seed, number], labels)
+        name = f"{folder.name}{number:02d}.wav"
+        soundfile.write(folder / "audio" / name, wave, RATE)
+        weak.append(f"{name}\t{','.join(labels)}")
+        strong += [f"{name}\t{onset:.2f}\t{offset:.2f}\t{label}" for onset, offset, label in events] or [f"{name}\t\t\t"]
+    (folder / "weak.tsv").write_text("\n".join(weak) + "\n")
+    (folder / "strong.tsv").write_text("\n".join(strong) + "\n")
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`train/` (32 clips, tags alone) and `dev/` (16 clips, events too). Not to be changed."""
+    folder = tmp_path_factory.mktemp("collection")
+    write_collection(folder / "train", 32, 0)
+    (folder / "train" / "strong.tsv").unlink()
+    write_collection(folder / "dev", 16, 1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe that learns the tones in two seconds."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, collection: Path, recipe: Path) -> Path:
+    """A model directory as `earmark train` leaves it, tuned on dev. Not to be changed."""
+    from earmark.cli.app import run
+
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    words = ["train", collection / "train", "-o", folder, "--recipe", recipe, "--valid", collection / "dev"]
+    assert run([*map(str, words), "--precision", "float32", "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path, trained: Path) -> Path:
+    """A copy of the trained model, to be changed at will."""
+    return Path(shutil.copytree(trained, tmp_path / "model"))
+
+
+@pytest.fixture
+def earmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run a command within this process."""
+    from earmark.cli.app import run
+
+    def call(*arguments: object) -> Ran:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Ran(code, out, err)
+
+    return call

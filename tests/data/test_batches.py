@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+
+from earmark.data.balance import BalancedStream
+from earmark.data.batches import EvaluationBatches, TrainingBatches, fill
+
+LENGTHS = [40, 100, 250, 7, 100, 180, 100, 33, 100, 61]
+
+
+class Ramps:
+    """Clip i holds i * 1000 + 1, i * 1000 + 2, ...: each sample tells where it comes from."""
+
+    def __len__(self) -> int:
+        return len(LENGTHS)
+
+    def samples(self, index: int) -> int:
+        return LENGTHS[index]
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        whole = index * 1000 + 1 + np.arange(LENGTHS[index], dtype=np.float32)
+        return whole[start : None if length is None else start + length]
+
+
+TARGETS = np.random.default_rng(0).random((10, 3)) < 0.4
+
+
+def batches(seed: int = 0, rank: int = 0, world: int = 1, longest: int = 100) -> TrainingBatches:
+    stream = BalancedStream(TARGETS, 5, seed)
+    return TrainingBatches(Ramps(), TARGETS, stream, 8, longest, seed, rank, world)
+
+
+@pytest.mark.parametrize("step", [0, 1, 50])
+def test_a_batch_holds_what_its_clips_hold_and_zeros_beyond(step: int) -> None:
+    batch = batches()[step]
+    assert batch.waveform.shape == (8, max(batch.lengths))
+    for row, length, target, clip in zip(*batch, strict=True):
+        assert length == min(LENGTHS[clip], 100)
+        assert torch.equal(torch.diff(row[:length]), torch.ones(length - 1))  # one piece, nothing left out
+        assert clip * 1000 + 1 <= row[0] <= row[length - 1] <= clip * 1000 + LENGTHS[clip]
+        assert not row[length:].any()
+        np.testing.assert_array_equal(target.numpy(), TARGETS[clip])
+
+
+def test_a_cut_of_a_long_clip_may_lie_anywhere_within() -> None:
+    firsts = {
+        int(row[0]) - 2001
+        for k in range(600)
+        for row, clip in zip(batches()[k][0], batches()[k].clips, strict=True)
+        if clip == 2
+    }
+    assert min(firsts) <= 3
+    assert max(firsts) >= 147
+    assert firsts <= set(range(151))
+    assert len(firsts) > 100
+
+
+def test_a_batch_follows_from_seed_and_step() -> None:
+    first = batches(seed=4)
+    fourth = first[3]
+    for step in (9, 0, 2):
+        first[step]
+    again = batches(seed=4)[3]
+    assert again.clips == fourth.clips
+    assert torch.equal(again.waveform, fourth.waveform)
+    assert not torch.equal(batches(seed=5)[3].waveform[:, :7], fourth.waveform[:, :7])
+
+
+def test_processes_share_out_the_very_same_batch() -> None:
+    for world in (2, 3):
+        whole = batches()[5]
+        shares = [batches(rank=rank, world=world)[5] for rank in range(world)]
+        rows = {(clip, tuple(row[:length].tolist())) for s in shares for row, length, _, clip in zip(*s, strict=True)}
+        assert rows == {(clip, tuple(row[:length].tolist())) for row, length, _, clip in zip(*whole, strict=True)}
+        assert sum(len(share.clips) for share in shares) == 8
+        assert [share.clips for share in shares] == [whole.clips[rank::world] for rank in range(world)]
+
+
+def test_one_after_another_batches_follow_the_stream() -> None:
+    drawn = [clip for step in range(6) for clip in batches()[step].clips]
+    assert drawn == BalancedStream(TARGETS, 5, 0).take(0, 48).tolist()
+
+
+def test_evaluation_shows_every_clip_once_and_whole() -> None:
+    found = list(EvaluationBatches(Ramps(), TARGETS, batch_size=4, longest=1000))
+    assert [len(batch.clips) for batch in found] == [4, 4, 2]
+    assert sorted(clip for batch in found for clip in batch.clips) == list(range(10))
+    for batch in found:
+        for row, length, target, clip in zip(*batch, strict=True):
+            np.testing.assert_array_equal(row[:length].numpy(), Ramps().read(clip))
+            np.testing.assert_array_equal(target.numpy(), TARGETS[clip])
+    padding = sum(batch.waveform.numel() - int(batch.lengths.sum()) for batch in found)
+    assert padding < 0.35 * sum(LENGTHS)  # clips of like length stand together
+
+
+def test_evaluation_cuts_a_clip_that_is_far_too_long() -> None:
+    batch = EvaluationBatches(Ramps(), TARGETS, batch_size=10, longest=120)[0]
+    assert batch.waveform.shape == (10, 120)
+    assert batch.lengths.max() == 120
+
+
+def test_evaluation_ends() -> None:
+    with pytest.raises(IndexError, match="3"):
+        EvaluationBatches(Ramps(), TARGETS, 4, 100)[3]
+
+
+def test_fill_takes_the_cuts_it_is_given() -> None:
+    batch = fill(Ramps(), TARGETS, [(2, 200, 50), (3, 0, 7)])
+    assert batch.waveform[0].tolist() == [2201 + i for i in range(50)]
+    assert batch.waveform[1].tolist() == [3001 + i for i in range(7)] + [0] * 43
+    assert batch.targets.dtype == torch.float32

@@ -1,0 +1,156 @@
+"""The house: which room may import which, and what every file owes its reader."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import earmark
+
+SOURCE = Path(earmark.__file__).parent
+BASE = {"errors", "files", "options", "clock", "labels", "events", "scores", "runtime"}
+ROOMS = (
+    *("base", "formats", "decisions", "metrics", "report"),  # these need no torch
+    *("audio", "features", "augment", "data", "encoders", "pooling", "tagger"),
+    *("inference", "training", "recipes", "cli"),
+)
+WITHOUT_TORCH = ROOMS[:5]
+NEEDS_TORCH = {"earmark.runtime"}  # in the base, and for programs alone
+ENTRANCES = {"earmark", "earmark.__main__"}  # these may open any door
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    first = module.split(".")[1]
+    return "base" if first in BASE else first
+
+
+class Imports(ast.NodeVisitor):
+    """Modules that a file imports anywhere but under `if TYPE_CHECKING`."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, int]] = []
+
+    def visit_If(self, node: ast.If) -> None:
+        if "TYPE_CHECKING" not in ast.unparse(node.test):
+            self.generic_visit(node)
+        for other in node.orelse:
+            self.visit(other)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.found += [(alias.name, node.lineno) for alias in node.names]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        assert not node.level, "imports are written out from the top"
+        whole = node.module or ""
+        inner = [alias.name for alias in node.names] if whole == "earmark" else []
+        self.found += [(f"{whole}.{name}", node.lineno) for name in inner] or [(whole, node.lineno)]
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports() -> Iterator[tuple[Path, str, str, int]]:
+    """File, its module name, what it imports, and in which line."""
+    for path in MODULES:
+        visitor = Imports()
+        visitor.visit(parse(path))
+        for target, line in visitor.found:
+            yield path, module_name(path), target, line
+
+
+def test_the_imports_are_read_as_they_are_meant() -> None:
+    hidden = "if TYPE_CHECKING:\n    import hidden\nelse:\n    import seen\n"
+    visitor = Imports()
+    visitor.visit(ast.parse(f"import a.b\nfrom earmark import tagger\n{hidden}def f():\n    from c import d\n"))
+    assert [name for name, _ in visitor.found] == ["a.b", "earmark.tagger", "seen", "c"]
+
+
+def test_a_room_imports_only_from_rooms_before_it() -> None:
+    wrong = []
+    for path, module, target, line in imports():
+        if module in ENTRANCES or not target.startswith("earmark.") or target == "earmark.__version__":
+            continue
+        here, there = room_of(module), room_of(target)
+        if ROOMS.index(there) > ROOMS.index(here):
+            wrong.append(f"{path.relative_to(SOURCE)}:{line}: {here} imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_has_its_place_in_the_order() -> None:
+    assert {room_of(module_name(path)) for path in MODULES if module_name(path) not in ENTRANCES} <= set(ROOMS)
+    for module in (*ROOMS[1:], *BASE):
+        assert (SOURCE / module).is_dir() or (SOURCE / f"{module}.py").is_file(), f"{module} is gone"
+
+
+def test_the_rooms_that_need_no_torch_import_none() -> None:
+    wrong = []
+    for path, module, target, line in imports():
+        if module in ENTRANCES or module in NEEDS_TORCH or room_of(module) not in WITHOUT_TORCH:
+            continue
+        if target.split(".")[0] in ("torch", "lightning", "safetensors") or target in NEEDS_TORCH:
+            wrong.append(f"{path.relative_to(SOURCE)}:{line}: imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "earmark",
+        "earmark.metrics.evaluation, earmark.decisions, earmark.decisions.tuning, earmark.formats, earmark.report.page",
+        "earmark.audio, earmark.options, earmark.scores, earmark.files",
+    ],
+)
+def test_importing_them_loads_no_torch(names: str) -> None:
+    code = f"import {names}, sys; sys.exit(' and '.join({{'torch', 'lightning'}} & set(sys.modules)) or None)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_library_does_not_print() -> None:
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in MODULES
+        if module_name(path).split(".")[1:2] != ["cli"]
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not wrong, f"printed from the library: {wrong}"
+
+
+def test_every_public_module_opens_with_its_chapter() -> None:
+    public = [path for path in MODULES if path.name == "__init__.py" or not path.stem.startswith("_")]
+    assert not [str(path.relative_to(SOURCE)) for path in public if not ast.get_docstring(parse(path))]
+
+
+def test_every_package_is_one() -> None:
+    folders = {path.parent for path in MODULES}
+    assert not [str(folder.relative_to(SOURCE)) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def test_files_are_short_enough_to_be_read() -> None:
+    lengths = {str(path.relative_to(SOURCE)): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {name: length for name, length in lengths.items() if length >= 300}
+
+
+def test_nothing_broad_is_caught_without_a_reason() -> None:
+    """A bare or broad `except` hides faults; where one is right the line says why (`noqa: BLE001 - ...`)."""
+    wrong = []
+    for path in MODULES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ExceptHandler):
+                caught = ast.unparse(node.type) if node.type else ""
+                broad = not caught or caught in ("Exception", "BaseException")
+                if broad and "noqa: BLE001 - " not in lines[node.lineno - 1]:
+                    wrong.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert not wrong, wrong

@@ -1,0 +1,52 @@
+import platform
+
+import pytest
+import torch
+
+from earmark import runtime
+from earmark.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("float32", "bf16", "chosen"), [(1.0, 0.5, "bf16"), (1.0, 0.95, "float32"), (1.0, 4.0, "float32")]
+)
+def test_auto_takes_bfloat16_only_where_it_is_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, float32: float, bf16: float, chosen: str
+) -> None:
+    seconds = {torch.float32: float32, torch.bfloat16: bf16}
+    monkeypatch.setattr(runtime, "_time_convolution", seconds.__getitem__)
+    assert runtime.resolve_precision("auto") == chosen
+
+
+def test_a_precision_that_is_asked_for_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(runtime, "_time_convolution")
+    assert runtime.resolve_precision("bf16") == "bf16"
+    assert runtime.resolve_precision("float32", "cuda") == "float32"
+
+
+def test_the_measurement_itself_takes_a_moment_only() -> None:
+    assert 0 < runtime._time_convolution(torch.float32) < 1
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ConfigError, match="device 'gpu' is unknown: expected auto, cpu"):
+        runtime.resolve_device("gpu")
+
+
+@pytest.mark.parametrize(("there", "chosen"), [(True, "cuda"), (False, "cpu")])
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, there: bool, chosen: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert runtime.resolve_device("auto") == chosen
+    assert runtime.resolve_device("cpu") == "cpu"
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"'cuda' is not there.*--device cpu"):
+        runtime.resolve_device("cuda:1")
+
+
+def test_the_allocator_is_left_alone_where_it_is_not_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda mode: True)  # it would outlive this test
+    assert runtime.tune_allocator() is False

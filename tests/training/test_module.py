@@ -1,0 +1,50 @@
+import math
+
+import numpy as np
+import pytest
+
+from earmark.errors import ConfigError
+from earmark.training.module import learning_rate
+from earmark.training.options import TrainingOptions
+
+
+def curve(total: int = 1_000, **options: object) -> np.ndarray:
+    made = TrainingOptions(**{"learning_rate": 2e-3, **options})
+    return np.array([learning_rate(made, step, total) for step in range(total)])
+
+
+def test_the_rate_rises_step_by_step_and_then_stays() -> None:
+    rates = curve(warmup_steps=50, schedule="constant")
+    np.testing.assert_allclose(rates[:50], 2e-3 * np.arange(1, 51) / 51)
+    np.testing.assert_allclose(rates[50:], 2e-3)
+
+
+def test_the_rate_falls_along_half_a_cosine() -> None:
+    rates = curve(warmup_steps=0, schedule="cosine")
+    np.testing.assert_allclose(rates, [1e-3 * (1 + math.cos(math.pi * step / 1_000)) for step in range(1_000)])
+    assert rates[0] == 2e-3
+    assert rates[500] == pytest.approx(1e-3)
+    assert 0 < rates[-1] < 1e-7
+
+
+def test_rise_and_fall_together_have_one_peak() -> None:
+    rates = curve(warmup_steps=100)
+    peak = int(rates.argmax())
+    assert 90 <= peak <= 101
+    assert (np.diff(rates[:peak]) > 0).all()
+    assert (np.diff(rates[peak:]) < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs: .*greater than 0, got 0"),
+        ({"balance": {"max_ratio": 0.5}}, r"balance\.max_ratio: .*greater than or equal to 1"),
+        ({"augment": {"overlay": 2}}, r"augment\.overlay: .*less than or equal to 1"),
+        ({"augment": {"mixpu": 2}}, r"augment\.mixpu.*did you mean 'mixup'"),
+        ({"schedule": "cosin"}, "schedule: .*'constant' or 'cosine'"),
+    ],
+)
+def test_impossible_options_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainingOptions.parse(wrong, "training")
