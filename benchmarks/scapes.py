@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
 import os
 import pathlib
-import platform
 import subprocess
 import sys
 from dataclasses import dataclass
 
 import numpy as np
 import safetensors.torch
-import torch
 
-import earmark
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Manifest
 from earmark.decisions.tuning import tune_detection
@@ -35,10 +31,10 @@ from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.runtime import tune_allocator
 from earmark.tagger import Tagger
 from earmark.training.averaging import epoch_file
+from sections import machine, replace_section
 
 OBJECTIVE = "segment-f1-micro"
 COLUMNS = ("tagging mAP", "tagging F1", "segment F1", "error rate", "event F1")
-RESULTS = pathlib.Path(__file__).parent.parent / "docs" / "results.md"
 
 
 @dataclass
@@ -63,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--threads", type=int, default=1, help="of each training")
     parser.add_argument("--parallel", type=int, default=2, help="trainings at once")
-    parser.add_argument("--write", action="store_true", help=f"write the tables into {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/results.md")
     args = parser.parse_args()
     tune_allocator()
     halve_dev(args.scapes / "dev", args.output)
@@ -72,7 +68,7 @@ def main() -> None:
     text = tables(runs, args.scapes, args.output, args)
     print(text)
     if args.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        replace_section("results.md", "scapes", text, title="# Results")
 
 
 def halve_dev(dev: pathlib.Path, output: pathlib.Path) -> None:
@@ -125,10 +121,6 @@ def tables(runs: list[Run], scapes: pathlib.Path, output: pathlib.Path, args: ar
     shown = "python benchmarks/scapes.py SCAPES -o RUNS --seeds " + " ".join(map(str, args.seeds))
     return "\n".join(
         [
-            "# Results",
-            "",
-            "Printed by `benchmarks/scapes.py`; not typed.",
-            "",
             "## scapes: weak labels in, tags and events out",
             "",
             "2,000 ten-second soundscapes of real recordings to train on, tags only; thresholds and smoothing tuned "
@@ -146,9 +138,7 @@ def tables(runs: list[Run], scapes: pathlib.Path, output: pathlib.Path, args: ar
             "Training took, evaluation after each epoch included: "
             f"{'; '.join(timing)}; {args.parallel} at once, {args.threads} thread each.",
             "",
-            f"Machine: {os.cpu_count()} cores, {processor()}; Python {platform.python_version()}, torch "
-            f"{torch.__version__}, earmark {earmark.__version__}; {datetime.date.today().isoformat()}. A shared "
-            "machine: times are upper bounds.",
+            f"{machine()} Times are upper bounds.",
             "",
         ]
     )
@@ -230,13 +220,6 @@ def markdown(rows: dict[str, list[tuple[float, ...]]]) -> list[str]:
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
-
-
-def processor() -> str:
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
