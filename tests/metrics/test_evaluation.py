@@ -1,12 +1,15 @@
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from earmark.clock import Clock
 from earmark.errors import DataError
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.metrics import encode_tags, evaluate, tags_of_events
+from earmark.metrics import Criteria, Resampling, encode_tags, evaluate, tags_of_events
+from earmark.scores import Scores
 
 LABELS = Labels(["cat", "dog", "owl"])
 REFERENCE = {"a": [Event(0, 2, "dog"), Event(1, 3, "cat")], "b": [Event(0, 0, "cat")], "c": [Event(1, 2, "dog")]}
@@ -57,3 +60,39 @@ def test_tags_become_arrays_over_the_recordings_of_the_reference():
     with pytest.raises(DataError, match=r"estimated a: unknown label 'dogs' \(did you mean 'dog'\?\)"):
         encode_tags({"a": []}, {"a": ["dogs"]}, LABELS)
     assert not encode_tags({"a": []}, {"a": ["dogs"]}, LABELS, unknown_labels="ignore")[1].any()
+
+
+def frame_scores():
+    found = []
+    for name, events in REFERENCE.items():
+        frames = np.full((20, 3), 0.1, dtype=np.float32)
+        for event in events:
+            frames[int(event.onset * 4) : int(event.offset * 4), LABELS.index(event.label)] = 0.7
+        found.append(Scores(name, LABELS, frames.max(axis=0), frames, Clock(Fraction(1, 4)), 5.0))
+    return found
+
+
+def test_overlap_and_all_thresholds_have_their_sections():
+    criteria = Criteria(dtc=0.9, gtc=0.9)
+    found = evaluate(LABELS, reference=REFERENCE, estimated=ESTIMATED, scores=frame_scores(), criteria=criteria)
+    result = found.to_json()
+    assert list(result) == ["tagging", "segment", "event", "intersection", "psds"]
+    assert result["intersection"].keys() >= {"macro_f1", "micro_f1", "precision", "recall", "per_class", "merged"}
+    assert result["intersection"]["per_class"]["dog"]["f1"] == pytest.approx(2 / 3)
+    ones, none = {"psds1": 1.0, "psds2": 1.0}, {"psds1": None, "psds2": None}
+    assert result["psds"] == {**ones, "merged": 0, "per_class": {"cat": ones, "dog": ones, "owl": none}}
+    assert evaluate(LABELS, reference=REFERENCE, scores=frame_scores()).to_json().keys() == {"psds"}
+
+
+def test_intervals_stand_beside_what_they_are_of():
+    given = {"reference": REFERENCE, "estimated": ESTIMATED, "scores": frame_scores(), "criteria": Criteria()}
+    result = evaluate(LABELS, **given, resampling=Resampling(50)).to_json()
+    plain = evaluate(LABELS, **given).to_json()
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    for section in result.values():
+        for figure, (low, high) in section.pop("intervals").items():
+            assert figure in section
+            assert low is None or low <= high
+        for row in section["per_class"].values():
+            assert row.pop("intervals").keys() <= row.keys()
+    assert result == plain

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from earmark.clock import Clock
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.metrics.evaluation import evaluate
+from earmark.metrics import Criteria, evaluate
 from earmark.report.page import RecordingView, Report
 from earmark.report.tables import Table
 from earmark.scores import Scores
@@ -44,7 +46,9 @@ def view(scores):
 
 @pytest.fixture(scope="session")
 def metrics(view):
-    found = evaluate(LABELS, reference={"x": list(view.reference)}, estimated={"x": list(view.detected)})
+    reference, estimated = {"x": list(view.reference)}, {"x": list(view.detected)}
+    given = {"reference": reference, "estimated": estimated, "scores": [replace(view.scores, recording="x")]}
+    found = evaluate(LABELS, **given, criteria=Criteria())
     return found.to_json()
 
 

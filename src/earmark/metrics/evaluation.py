@@ -1,9 +1,9 @@
 """The one door: every metric that what is given allows.
 
-`evaluate` scores events (reference and estimated, by recording) and tags (arrays (clips, classes)) and returns an
-`Evaluation` with the sections `tagging`, `segment` and `event`; a section whose input is missing is None. Where
-tags are not given but events are, a recording's tags are the labels of its events: F1s then, but no mAP,
-which needs scores. `encode_tags` turns tags by recording into the arrays.
+`evaluate` scores events (reference and estimated, by recording), frame scores and tags (arrays (clips, classes)) and
+returns an `Evaluation` with the sections `tagging`, `segment`, `event`, `intersection` (where asked for) and `psds`; a
+section whose input is missing is None. Where tags are not given but events are, a recording's tags are the labels of
+its events: F1s then, but no mAP, which needs scores. `encode_tags` turns tags by recording into the arrays.
 
 `Evaluation.to_json()` has the keys that reports and the command line use, NaN and infinity as null:
 
@@ -11,15 +11,20 @@ which needs scores. `encode_tags` turns tags by recording into the arrays.
     segment: {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated,
               segment_length, per_class}
     event:   {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated, per_class}
+    intersection: {macro_f1, micro_f1, precision, recall, error_rate, deletions, insertions, cross_triggers, reference,
+              estimated, merged, per_class}
+    psds:    {psds1, psds2, merged, per_class}
 
 `per_class` is {label: {...}}. Substitutions, deletions and insertions are counts; divided by `reference` they are
-the rates that add up to the error rate.
+the rates that add up to the error rate. With `resampling` each section, and each class in it, also holds
+`intervals: {figure: [low, high]}`: bootstrap intervals over recordings (see `bootstrap`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypedDict, cast
 
 import numpy as np
@@ -27,11 +32,18 @@ import numpy.typing as npt
 
 from earmark.errors import DataError, did_you_mean
 from earmark.labels import Labels
+from earmark.metrics.bootstrap import Intervals, Resampling, Statistic, intervals
+from earmark.metrics.bootstrap_counts import counts_statistic
+from earmark.metrics.bootstrap_psds import psds_metrics_statistic
+from earmark.metrics.bootstrap_tagging import tagging_statistic
 from earmark.metrics.columns import EventLists, Unknown, pair_recordings
 from earmark.metrics.event import Collars, EventMetrics, event_metrics
+from earmark.metrics.intersection import Criteria, IntersectionMetrics, intersection_metrics
+from earmark.metrics.psds import PsdsMetrics, psds_metrics
 from earmark.metrics.rates import to_json
 from earmark.metrics.segment import SegmentMetrics, segment_metrics
 from earmark.metrics.tagging import BoolArray, TaggingMetrics, tagging_metrics
+from earmark.scores import Scores
 
 TagLists = Mapping[str, Iterable[str]]
 
@@ -48,11 +60,23 @@ class Evaluation:
     tagging: TaggingMetrics | None = None
     segment: SegmentMetrics | None = None
     event: EventMetrics | None = None
+    intersection: IntersectionMetrics | None = None
+    psds: PsdsMetrics | None = None
+    intervals: Mapping[str, Intervals] = field(default_factory=dict)  # by section, where asked for
 
     def to_json(self) -> dict[str, Any]:
         """Sections that are there, as plain dicts; NaN and infinity become None."""
-        sections = cast(dict[str, Any], to_json(self))
-        return {name: section for name, section in sections.items() if section is not None}
+        names = ("tagging", "segment", "event", "intersection", "psds")
+        sections = {name: cast(dict[str, Any] | None, to_json(getattr(self, name))) for name in names}
+        found = {name: section for name, section in sections.items() if section is not None}
+        for name, section in found.items():
+            if name in self.intervals:
+                labels = section["per_class"]
+                bounds, of_classes = self.intervals[name].to_json(list(labels))
+                section["intervals"] = bounds
+                for label, bounds in of_classes.items():
+                    labels[label]["intervals"] = bounds
+        return found
 
 
 def evaluate(
@@ -63,13 +87,19 @@ def evaluate(
     reference_tags: npt.NDArray[Any] | None = None,
     estimated_tags: npt.NDArray[Any] | None = None,
     clip_scores: npt.NDArray[Any] | None = None,
+    scores: Iterable[Scores] | None = None,
     durations: Mapping[str, float] | None = None,
     segment_length: float = 1.0,
     collars: Collars | None = None,
+    criteria: Criteria | None = None,
+    resampling: Resampling | None = None,
     unknown_labels: Unknown = "error",
     unknown_recordings: Unknown = "error",
 ) -> Evaluation:
-    """Score whatever is given: events by recording, tags and clip scores as (clips, classes).
+    """Score whatever is given: events by recording, tags and clip scores as (clips, classes), frame scores.
+
+    `criteria` ask for intersection-based F1, `scores` for PSDS (walked several times: a sequence, or an object whose
+    `__iter__` starts afresh), `resampling` for confidence intervals.
 
     `DataError` where the two sides do not fit, `ValueError` where shapes do not.
 
@@ -79,21 +109,37 @@ def evaluate(
     >>> found.tagging.micro_f1, found.segment.f1, found.event.f1
     (1.0, 1.0, 1.0)
     """
-    segment = event = None
     unknown = _Unknown(unknown_labels=unknown_labels, unknown_recordings=unknown_recordings)
+    sections, statistics = dict[str, Any](), dict[str, Callable[[], tuple[Statistic, int]]]()
     if reference is not None and estimated is not None:
-        segment = segment_metrics(
-            reference, estimated, labels, segment_length=segment_length, durations=durations, **unknown
-        )
-        event = event_metrics(reference, estimated, labels, collars=collars, **unknown)
+        for name, metric, options in _of_events(segment_length, durations, collars, criteria):
+            sections[name] = metric(reference, estimated, labels, **options, **unknown)
+            statistics[name] = partial(counts_statistic, metric, reference, estimated, labels, **options, **unknown)
         if reference_tags is None and estimated_tags is None and clip_scores is None:
             reference_tags, estimated_tags = encode_tags(
                 tags_of_events(reference), tags_of_events(estimated), labels, **unknown
             )
-    tagging = None
+    if reference is not None and scores is not None:
+        sections["psds"] = psds_metrics(
+            scores, reference, labels, durations=durations, unknown_recordings=unknown_recordings
+        )
+        statistics["psds"] = partial(psds_metrics_statistic, scores, reference, labels, durations=durations)
     if reference_tags is not None and not (estimated_tags is None and clip_scores is None):
-        tagging = tagging_metrics(reference_tags, labels, scores=clip_scores, estimated=estimated_tags)
-    return Evaluation(tagging, segment, event)
+        sections["tagging"] = tagging_metrics(reference_tags, labels, scores=clip_scores, estimated=estimated_tags)
+        statistics["tagging"] = partial(tagging_statistic, reference_tags, scores=clip_scores, estimated=estimated_tags)
+    if resampling is not None:
+        sections["intervals"] = {name: intervals(*make(), resampling) for name, make in statistics.items()}
+    return Evaluation(**sections)
+
+
+def _of_events(
+    segment_length: float, durations: Mapping[str, float] | None, collars: Collars | None, criteria: Criteria | None
+) -> Iterator[tuple[str, Callable[..., Any], dict[str, Any]]]:
+    """(section, metric, its options) of what events allow."""
+    yield "segment", segment_metrics, {"segment_length": segment_length, "durations": durations}
+    yield "event", event_metrics, {"collars": collars}
+    if criteria is not None:
+        yield "intersection", intersection_metrics, {"criteria": criteria}
 
 
 def tags_of_events(events: EventLists) -> dict[str, list[str]]:

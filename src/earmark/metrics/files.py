@@ -6,16 +6,18 @@ those of the reference. Recordings are matched by name, or by name without exten
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from earmark.errors import DataError
+from earmark.errors import ConfigError, DataError
 from earmark.formats import match_recordings, read_labels
 from earmark.labels import Labels
 from earmark.metrics.evaluation import Evaluation, encode_tags, evaluate
 from earmark.metrics.event import Collars
 
+SHORTEST_SEGMENT = 0.001  # seconds
 T = TypeVar("T")
 
 
@@ -28,7 +30,11 @@ def score_files(
     offset_share: float = 0.2,
     unknown: Literal["error", "ignore"] = "error",
 ) -> Evaluation:
-    """Every metric that the two files allow. `DataError` where they do not fit or cannot be read."""
+    """Every metric that the two files allow. `DataError` where they do not fit or cannot be read.
+
+    `ConfigError` for a length or collar that can be none.
+    """
+    _check(segment_length, onset_collar, offset_share)
     truth, found = read_labels(reference), read_labels(estimate)
     labels = Labels(sorted({tag for tags in truth.tags.values() for tag in tags}))
     if not len(labels):
@@ -50,6 +56,15 @@ def score_files(
         unknown_labels=unknown,
         unknown_recordings=unknown,
     )
+
+
+def _check(segment_length: float, onset_collar: float, offset_share: float) -> None:
+    if not SHORTEST_SEGMENT <= segment_length < math.inf:
+        raise ConfigError(f"segment length {segment_length:g} s: expected {SHORTEST_SEGMENT:g} s or more")
+    if not 0 <= onset_collar < math.inf:
+        raise ConfigError(f"onset collar {onset_collar:g} s: expected 0 s or more")
+    if not 0 <= offset_share < math.inf:
+        raise ConfigError(f"offset share {offset_share:g}: expected 0 or more, 0.2 for a fifth of the event")
 
 
 def _renamed(items: Mapping[str, T], names: Mapping[str, str]) -> dict[str, T]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 
@@ -15,10 +15,22 @@ class Metric:
     meaning: str
     share: bool = False  # lies in [0, 1], more is better: a bar can show it
     headline: bool = False  # worth a card on top of the page
+    sign: int = 0  # 1: more is better, -1: less is; 0: neither by itself
+
+    @property
+    def good(self) -> int:
+        """Which way is better: 1 up, -1 down, 0 neither by itself."""
+        return 1 if self.share else self.sign
 
 
 SECTIONS: Mapping[str, str] = MappingProxyType(
-    {"tagging": "Tagging", "segment": "Detection, slice by slice", "event": "Detection, event by event"}
+    {
+        "tagging": "Tagging",
+        "segment": "Detection, slice by slice",
+        "event": "Detection, event by event",
+        "intersection": "Detection, by overlap",
+        "psds": "Detection at all thresholds",
+    }
 )
 
 METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
@@ -29,7 +41,9 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ("tagging", "mauc"): Metric(
             "mAUC", "The chance that a clip with the sound scores above one without it, averaged over classes.", True
         ),
-        ("tagging", "dprime"): Metric("d-prime", "mAUC as a distance in standard deviations: 0 is chance, 2 is good."),
+        ("tagging", "dprime"): Metric(
+            "d-prime", "mAUC as a distance in standard deviations: 0 is chance, 2 is good.", sign=1
+        ),
         ("tagging", "micro_f1"): Metric(
             "Tagging F1", "The balance of tags that are right and tags that are found, over all clips.", True, True
         ),
@@ -50,6 +64,7 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
             "Error rate",
             "In slices of 1 s: sounds mistaken, missed or invented, for each that is there. Less is better.",
             headline=True,
+            sign=-1,
         ),
         ("segment", "substitutions"): Metric("Substitutions", "Slices with one sound reported in place of another."),
         ("segment", "deletions"): Metric("Deletions", "Slices with a sound missed."),
@@ -62,12 +77,43 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ),
         ("event", "precision"): Metric("Event precision", "Of the events reported, the share that is right.", True),
         ("event", "recall"): Metric("Event recall", "Of the true events, the share that was found.", True),
-        ("event", "error_rate"): Metric("Event error rate", "Events mistaken, missed or invented, for each true one."),
+        ("event", "error_rate"): Metric(
+            "Event error rate", "Events mistaken, missed or invented, for each true one.", sign=-1
+        ),
         ("event", "substitutions"): Metric("Substitutions", "Events reported as another sound."),
         ("event", "deletions"): Metric("Deletions", "Events missed."),
         ("event", "insertions"): Metric("Insertions", "Events invented."),
         ("event", "reference"): Metric("True events", "Events of the reference."),
         ("event", "estimated"): Metric("Reported events", "Events the model reported."),
+        ("intersection", "macro_f1"): Metric(
+            "Intersection F1",
+            "Events are found when reports cover enough of them; times need not be near. Averaged over classes.",
+            True,
+        ),
+        ("intersection", "micro_f1"): Metric("Intersection F1, all events", "The same over the events of all classes.", True),
+        ("intersection", "f1"): Metric("Intersection F1", "Events are found when reports cover enough of them.", True),
+        ("intersection", "precision"): Metric(
+            "Intersection precision", "Of the reports, the share that lies on true events.", True
+        ),
+        ("intersection", "recall"): Metric(
+            "Intersection recall", "Of the true events, the share that reports cover.", True
+        ),
+        ("intersection", "error_rate"): Metric(
+            "Intersection error rate", "Events missed or invented, for each true one.", sign=-1
+        ),
+        ("intersection", "deletions"): Metric("Deletions", "Events that no reports cover."),
+        ("intersection", "insertions"): Metric("Insertions", "Reports that lie on no event of their class."),
+        ("intersection", "cross_triggers"): Metric("Cross triggers", "Of these, those that lie on another sound."),
+        ("intersection", "reference"): Metric("True events", "Events of the reference."),
+        ("intersection", "estimated"): Metric("Reported events", "Events the model reported."),
+        ("intersection", "merged"): Metric("Merged events", "Events of the reference that overlap one of their class."),
+        ("psds", "psds1"): Metric(
+            "PSDS1", "Events found at few false alarms, over all thresholds; strict about times.", True, True
+        ),
+        ("psds", "psds2"): Metric(
+            "PSDS2", "The same, lenient about times and strict about taking one sound for another.", True, True
+        ),
+        ("psds", "merged"): Metric("Merged events", "Events of the reference that overlap one of their class."),
     }
 )  # fmt: skip
 
@@ -85,6 +131,9 @@ CLASS_COLUMNS: Mapping[tuple[str, str], tuple[str, bool]] = MappingProxyType(
         ("segment", "error_rate"): ("error rate", False),
         ("event", "reference"): ("events", False),
         ("event", "f1"): ("event F1", True),
+        ("intersection", "f1"): ("intersection F1", True),
+        ("psds", "psds1"): ("PSDS1", True),
+        ("psds", "psds2"): ("PSDS2", True),
     }
 )
 
@@ -92,13 +141,12 @@ CLASS_COLUMNS: Mapping[tuple[str, str], tuple[str, bool]] = MappingProxyType(
 def describe(section: str, key: str, segment_length: float = 1.0) -> Metric:
     """What is known of a metric; an unknown one is called by its key.
 
-    >>> describe("tagging", "map").name, describe("psds", "psds_1").name
-    ('mAP', 'psds 1')
+    >>> describe("tagging", "map").name, describe("clarity", "sdr_1").name
+    ('mAP', 'sdr 1')
     >>> describe("segment", "f1", segment_length=0.5).meaning[:22]
     'In slices of 0.5 s: th'
     """
     metric = METRICS.get((section, key))
     if metric is None:
         return Metric(key.replace("_", " "), "")
-    meaning = metric.meaning.replace("slices of 1 s", f"slices of {segment_length:g} s")
-    return Metric(metric.name, meaning, metric.share, metric.headline)
+    return replace(metric, meaning=metric.meaning.replace("slices of 1 s", f"slices of {segment_length:g} s"))
