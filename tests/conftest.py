@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +63,19 @@ def write_collection(folder: Path, clips: int, seed: int) -> None:
         name = f"{folder.name}{number:02d}.wav"
         soundfile.write(folder / "audio" / name, wave, RATE)
         weak.append(f"{name}\t{','.join(labels)}")
-        strong += [f"{name}\t{onset:.2f}\t{offset:.2f}\t{label}" for onset, offset, label in events] or [f"{name}\t\t\t"]
+        strong += [f"{name}\t{onset:.2f}\t{offset:.2f}\t{label}" for onset, offset, label in events] or [
+            f"{name}\t\t\t"
+        ]
     (folder / "weak.tsv").write_text("\n".join(weak) + "\n")
     (folder / "strong.tsv").write_text("\n".join(strong) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def keep_denormals() -> Iterator[None]:
+    """Commands flush denormals for speed; within this process that must not reach the next test."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ class Tagger(nn.Module):
         folder = Path(directory)
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with write_aside(folder / WEIGHTS) as temporary:
-            safetensors.torch.save_file(state, temporary, metadata={"format": "pt"})
+            temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
         write_text(folder / CONFIG, self.options.model_dump_json(indent=2) + "\n")
 
     @classmethod

@@ -91,3 +91,39 @@ def test_an_objective_that_needs_events_says_so(loudness: Tagger, manifest: Mani
 def test_events_end_with_their_recording() -> None:
     events = [Event(0, 1, "a"), Event(3, 9, "a"), Event(4, 5, "a"), Event(7, 8, "a")]
     assert within(events, 4.0) == [Event(0, 1, "a"), Event(3, 4.0, "a")]
+
+
+def test_clips_too_short_to_hold_a_sound_are_listed_and_never_scored(
+    loudness: Tagger, manifest: Manifest, noise: Callable[..., np.ndarray], write: Callable[..., Path]
+) -> None:
+    path = write("short.wav", noise(0.05))
+    found = scored(loudness, manifest.with_clips([manifest.clips[0], Clip(path, "short.wav", ("loud",), ())]))
+    assert [clip.name for clip in found.clips] == ["0.wav"]
+    assert [str(problem) for problem in found.problems] == ["short.wav: lasts 50 ms, too short to hold a sound"]
+
+
+def test_tags_alone_leave_tuned_events_as_they_are(loudness: Tagger, manifest: Manifest) -> None:
+    strong = scored(loudness, manifest)
+    base = tune(strong, data="strong clips").point
+    change = {"median_seconds": 0.2, "tag_threshold": 0.999}
+    changed = {label: part.model_copy(update=change) for label, part in base.classes.items()}
+    base = base.model_copy(update={"classes": changed})
+    tuned = tune(strong, "recall=0.9", base=base, data="other clips")
+    for label, part in tuned.point.classes.items():
+        assert part.tag_threshold < 0.999
+        assert part.model_copy(update={"tag_threshold": 0.999}) == base.of(label)
+    assert tuned.point.origin.startswith("tags tuned for recall=0.9 on 10 recordings of other clips")
+    assert tuned.point.origin.endswith(f"; events {base.origin}")
+    assert tuned.report.notes[-1] == "tuned on tags alone: tag thresholds are new, events are decided as before"
+    again = tune(strong, "precision=0.9", base=tuned.point)
+    assert again.point.origin.count("; events ") == 1
+
+
+def test_tags_alone_serve_events_where_these_have_no_settings_of_their_own(
+    loudness: Tagger, manifest: Manifest
+) -> None:
+    tags = scored(loudness, weak(manifest))
+    first = tune(tags, base=OperatingPoint.default(LABELS)).point
+    assert all(part.onset == part.offset == part.tag_threshold for part in first.classes.values())
+    second = tune(tags, "recall=0.9", base=first).point
+    assert all(part.onset == part.offset == part.tag_threshold for part in second.classes.values())

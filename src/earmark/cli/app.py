@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from typing import Annotated
 
@@ -10,7 +12,12 @@ import typer
 from earmark import __version__
 from earmark.cli import demo, detect, doctor, evaluate, recipes, score, tag, train, tune
 from earmark.cli.console import NOTHING_DONE
+from earmark.cli.native import without_native_messages
 from earmark.errors import EarmarkError
+
+INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
+RESUMING = ("train", "demo")  # verbs that go on where they were stopped
+UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
 app = typer.Typer(
     name="earmark",
@@ -43,18 +50,56 @@ def options(
 def run(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    if not rest:
+        rest = ["--help"]
+    verb = next((argument for argument in rest if not argument.startswith("-")), "")
     try:
-        app([argument for argument in arguments if argument != "--debug"])
-    except EarmarkError as error:
-        if debug:
-            traceback.print_exc()
-        typer.echo(f"earmark: {error}", err=True)
-        return NOTHING_DONE
-    except KeyboardInterrupt:
-        typer.echo("earmark: stopped", err=True)
-        return 130
-    except BrokenPipeError:
-        return 0
+        # Further processes inherit the stderr of this one: theirs would be lost with it.
+        alone = not any(argument.startswith("--processes") for argument in rest)
+        with without_native_messages(alone and not debug):
+            code = _run(rest)
+            sys.stdout.flush()
+    except (EarmarkError, OSError) as error:
+        return _fail(error, debug)
+    if code in (INTERRUPTED, TERMINATED):
+        same = "the same command" + (" without --overwrite" if "--overwrite" in rest else "")
+        again = f"; {same} goes on where it stopped" if verb in RESUMING else ""
+        typer.echo(f"earmark: stopped{again}", err=True)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = app(arguments, prog_name="earmark", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
     except SystemExit as leave:
+        if isinstance(leave.__context__, BrokenPipeError):  # the reader of our output has had enough
+            return 0
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    return 0
+    except UsageError as error:  # type: ignore[misc]  # typer names only its children
+        typer.echo(f"earmark: {_usage(error)}", err=True)
+        return NOTHING_DONE
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Exception) -> str:
+    """One line on a command that cannot be understood, and where to read on."""
+    context = getattr(error, "ctx", None)
+    message = str(getattr(error, "format_message", error.__str__)()).rstrip(".").removeprefix("Error: ")
+    where = getattr(context, "command_path", "earmark")
+    return f"{' '.join(message.split())}; see '{where} --help'"
+
+
+def _fail(error: EarmarkError | OSError, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    message = str(error)
+    if isinstance(error, OSError):
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or message
+    typer.echo(f"earmark: {message}", err=True)
+    return NOTHING_DONE

@@ -29,6 +29,7 @@ Output = Annotated[
 Formats = Annotated[
     list[str], typer.Option("--format", "-f", help="csv, tsv, json, audacity, raven; may be given several times.")
 ]
+TagFormats = Annotated[list[str], typer.Option("--format", "-f", help="csv, tsv or json; may be given several times.")]
 MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Leave out what scores lower.")]
 Threshold = Annotated[
     float | None, typer.Option("--threshold", help="One threshold for every label, in place of the model's own.")

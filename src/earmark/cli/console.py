@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
-from earmark.report.tables import Table, text
+from earmark.report.meanings import SECTIONS
+from earmark.report.tables import Metrics, Table, overall_table, per_class_table, text
 
 OK, SOME_FAILED, NOTHING_DONE = 0, 1, 2
+LEFT_OUT = "clips, rows or labels left out"
 MOST_FAULTS = 20  # listed on the terminal
 
 
@@ -30,23 +32,36 @@ class Terminal:
         if not self.quiet:
             self.err.print(escape(message))
 
+    def print(self, line: str = "") -> None:
+        """A line of results on stdout, as it is."""
+        self.out.print(line, markup=False)
+
     def table(self, table: Table, title: str = "") -> None:
-        """A table on stdout."""
+        """A table on stdout: folded to the width of a terminal, plain text elsewhere."""
+        if not self.out.is_terminal:
+            self.print("\n".join(([title] if title else []) + plain_table(table)))
+            return
         drawn = RichTable(title=escape(title) or None, title_justify="left", box=None, pad_edge=False)
         for place, name in enumerate(table.header):
-            words = any(isinstance(row[place], str) for row in table.rows)
-            drawn.add_column(escape(name), justify="left" if words else "right", no_wrap=place == 0)
+            drawn.add_column(escape(name), justify="left" if _words(table, place) else "right", no_wrap=place == 0)
         for row in table.rows:
             drawn.add_row(*(escape(text(value)) for value in row))
-        # A pipe or file has no width to fold to.
-        console = self.out if self.out.is_terminal else Console(width=200, soft_wrap=True, highlight=False)
-        console.print(drawn)
+        self.out.print(drawn)
+
+    def metrics(self, metrics: Metrics, title: str = "") -> None:
+        """The figures of an evaluation, section by section, then class by class."""
+        if title:
+            self.print(f"{title}\n")
+        for section, values in metrics.items():
+            self.table(overall_table({section: values}), SECTIONS.get(section, section))
+            self.print()
+        self.table(per_class_table(metrics))
 
     def faults(self, lines: Sequence[str], what: str) -> None:
         """What failed, at the end, even when quiet."""
         if not lines:
             return
-        self.err.print(escape(f"{len(lines)} {what}:"))
+        self.err.print(escape(f"{what}: {len(lines)}"))
         for line in lines[:MOST_FAULTS]:
             self.err.print(escape(f"  {line}"))
         if len(lines) > MOST_FAULTS:
@@ -74,3 +89,43 @@ def progress_bar(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def plain_table(table: Table) -> list[str]:
+    """Lines of a table, words to the left and numbers to the right.
+
+    >>> plain_table(Table(("class", "F1"), (("dog", 0.5), ("siren", None))))
+    ['class     F1', 'dog    0.500', 'siren      –']
+    """
+    cells = [table.header, *(tuple(text(value) for value in row) for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    left = [_words(table, place) for place in range(len(table.header))]
+    return ["  ".join(map(_pad, row, widths, left)).rstrip() for row in cells]
+
+
+def _pad(cell: str, width: int, left: bool) -> str:
+    return cell.ljust(width) if left else cell.rjust(width)
+
+
+def _words(table: Table, place: int) -> bool:
+    return any(isinstance(row[place], str) for row in table.rows)
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things in words.
+
+    >>> count(1, "event"), count(0, "recording")
+    ('1 event', '0 recordings')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def minutes(seconds: float) -> str:
+    """A time for people.
+
+    >>> minutes(42), minutes(600), minutes(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

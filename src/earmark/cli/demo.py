@@ -23,22 +23,21 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Make sounds, train on their tags, tune, evaluate, and write a report: about two minutes on two cores."""
+    from earmark.cli.writing import check_folder
     from earmark.training.job import require_engine
 
     require_engine()
     from earmark.cli.training_progress import TrainingReporter
     from earmark.recipes.demo import Demo, run_demo
-    from earmark.report.tables import overall_table, per_class_table
     from earmark.runtime import resolve_device, tune_allocator
     from earmark.training.loop import Machine
 
+    check_folder(output)
     tune_allocator()
     terminal = Terminal(quiet)
     terminal.say(f"making sounds, training on their tags; everything goes to {output}")
-    quarter = max(8, clips // 4)
-    demo = Demo(clips, quarter, quarter, epochs, seed)
-    metrics = run_demo(output, demo, Machine(resolve_device(device), precision), TrainingReporter(terminal))
-    terminal.table(overall_table(metrics), "on test recordings that the model never saw")
-    terminal.out.print()
-    terminal.table(per_class_table(metrics))
+    machine = Machine(resolve_device(device), precision)
+    with TrainingReporter(terminal) as reporter:
+        metrics = run_demo(output, Demo.of(clips, epochs, seed), machine, reporter)
+    terminal.metrics(metrics, "on test recordings that the model never saw")
     terminal.say(f"\nlook at {output / 'report.html'}; try: earmark detect YOUR.wav -m {output / 'model'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal
+from earmark.cli.console import Terminal, count
 
 
 def command(
@@ -21,7 +21,7 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Say when each event starts and stops in files and folders, of any length and rate."""
-    from earmark.cli.listening import Listening, open_pipeline
+    from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_output, print_events
     from earmark.formats import write_events
 
@@ -29,10 +29,11 @@ def command(
     terminal = Terminal(quiet)
     listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
     events = {result.recording: result.events for result in listening.results(inputs, min_score)}
-    if output is None:
-        print_events(events, formats[0])
-    else:
-        for path in write_events(output, events, formats):
-            terminal.say(f"wrote {path}") if len(events) < 2 or path.parent == output else None
-    terminal.say(f"{sum(map(len, events.values()))} events in {len(events)} recordings")
+    if events:
+        if output is None:
+            print_events(events, formats[0])
+        else:
+            tell_written(terminal, write_events(output, events, formats), output)
+        found = sum(map(len, events.values()))
+        terminal.say(f"{count(found, 'event')} in {count(len(events), 'recording')}")
     raise typer.Exit(listening.close())

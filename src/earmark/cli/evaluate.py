@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 
 def command(
@@ -29,11 +29,13 @@ def command(
 ) -> None:
     """Measure a model: tagging, and with strong labels segment-based and event-based detection."""
     from earmark.cli.listening import open_pipeline
+    from earmark.cli.writing import check_file, check_folder
     from earmark.data.manifest import read_manifest
     from earmark.files import write_text
     from earmark.inference.labelled import evaluate_scored, score_clips
-    from earmark.report.tables import overall_table, per_class_table
 
+    check_file(json_file)
+    check_folder(report)
     terminal = Terminal(quiet)
     pipeline = open_pipeline(model, device, precision, threshold, operating_point)
     manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
@@ -41,9 +43,7 @@ def command(
         scored = score_clips(pipeline.scorer, manifest, bar)
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point)
     metrics = evaluation.to_json()
-    terminal.table(overall_table(metrics))
-    terminal.out.print()
-    terminal.table(per_class_table(metrics))
+    terminal.metrics(metrics)
     if json_file is not None:
         write_text(json_file, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         terminal.say(f"wrote {json_file}")
@@ -55,5 +55,5 @@ def command(
         page = evaluation_report(pipeline, scored, metrics, detected, shown, model=model, data=data, problems=faults)
         write_report(report / "report.html", page)
         terminal.say(f"wrote {report / 'report.html'}")
-    terminal.faults(faults, "clips or rows were left out")
+    terminal.faults(faults, LEFT_OUT)
     raise typer.Exit(SOME_FAILED if faults else OK)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.audio import find_recordings
-from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal
+from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal, count
+from earmark.data.doctor import SHORT
 from earmark.decisions import OperatingPoint
 from earmark.errors import ConfigError
 from earmark.inference import Job, Pipeline, Result
+from earmark.inference.labelled import too_short
 from earmark.runtime import Precision, tune_allocator
 
 
@@ -25,30 +27,36 @@ class Listening:
     partial: list[str] = field(default_factory=list)  # read in part
 
     def results(self, inputs: Sequence[Path], min_score: float) -> Iterator[Result]:
-        """The result of every recording that can be read."""
+        """The result of every recording that can be read and is long enough to hold a sound."""
         jobs = [Job(recording.name, recording.path) for recording in find_recordings(inputs)]
         changed: dict[str, int] = {}
         with self.terminal.bar("listening") as bar:
             for done, outcome in enumerate(self.pipeline.stream(jobs, min_score=min_score), 1):
-                if isinstance(outcome, Result):
-                    self.heard += 1
-                    if outcome.problem:
-                        self.partial.append(f"{outcome.recording}: {outcome.problem}")
-                    for action in outcome.actions:
-                        if action != outcome.problem:
-                            changed[action] = changed.get(action, 0) + 1
-                    yield outcome
-                else:
+                if not isinstance(outcome, Result):
                     self.failed.append(str(outcome[1]))
+                elif outcome.scores.duration < SHORT:
+                    self.failed.append(f"{jobs[done - 1].source}: {too_short(outcome.scores.duration)}")
+                else:
+                    self._note(outcome, changed)
+                    yield outcome
                 if bar:
                     bar(done, len(jobs))
-        for action, count in changed.items():
-            self.terminal.say(f"{action}: {count} of {len(jobs)} recordings")
+        for action, number in changed.items():
+            self.terminal.say(f"{action}: {count(number, 'recording')}")
+
+    def _note(self, result: Result, changed: dict[str, int]) -> None:
+        """Keep account of what was done to a recording, and of what is missing from it."""
+        self.heard += 1
+        if result.problem:
+            self.partial.append(f"{result.recording}: {result.problem}")
+        for action in result.actions:
+            if action != result.problem:
+                changed[action] = changed.get(action, 0) + 1
 
     def close(self) -> int:
         """List what failed; the exit code."""
-        self.terminal.faults(self.partial, "recordings could be read only in part")
-        self.terminal.faults(self.failed, "recordings could not be read")
+        self.terminal.faults(self.partial, "recordings that could be read only in part")
+        self.terminal.faults(self.failed, "recordings that could not be used")
         if not self.failed and not self.partial:
             return OK
         return SOME_FAILED if self.heard else NOTHING_DONE
@@ -69,3 +77,12 @@ def open_pipeline(
     if threshold is not None:
         pipeline.operating_point = pipeline.operating_point.with_threshold(threshold)
     return pipeline
+
+
+def tell_written(terminal: Terminal, paths: Sequence[Path], folder: Path) -> None:
+    """Say which files were written; many are counted."""
+    if len(paths) > 5:
+        terminal.say(f"wrote {count(len(paths), 'file')} into {folder}")
+    else:
+        for path in paths:
+            terminal.say(f"wrote {path}")

@@ -20,12 +20,12 @@ def command(
 
     terminal = Terminal()
     if name is not None:
-        terminal.out.print(load_recipe(name).to_yaml(), markup=False, end="")
+        terminal.print(load_recipe(name).to_yaml().rstrip("\n"))
         return
     recipes = [load_recipe(known) for known in recipe_names()]
     if as_json:
         rows = [{"name": r.name, "paper": r.paper, "row": r.row, "description": r.description} for r in recipes]
-        terminal.out.print_json(json.dumps(rows, ensure_ascii=False))
+        terminal.print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     table = tuple((recipe.name, recipe.paper or "", recipe.description) for recipe in recipes)
     terminal.table(Table(("recipe", "paper", "what it is"), table))

@@ -27,10 +27,11 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Compare two label files: DCASE TSV, CSV, JSON, folders of Audacity or Raven files."""
+    from earmark.cli.writing import check_file
     from earmark.files import write_text
     from earmark.metrics.files import score_files
-    from earmark.report.tables import overall_table, per_class_table
 
+    check_file(json_file)
     terminal = Terminal(quiet)
     metrics = score_files(
         reference,
@@ -40,9 +41,7 @@ def command(
         offset_share=offset_share,
         unknown="ignore" if ignore_unknown else "error",
     ).to_json()
-    terminal.table(overall_table(metrics))
-    terminal.out.print()
-    terminal.table(per_class_table(metrics))
+    terminal.metrics(metrics)
     if json_file is not None:
         write_text(json_file, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         terminal.say(f"wrote {json_file}")

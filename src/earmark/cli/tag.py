@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal
+from earmark.cli.console import Terminal, count
 
 
 def command(
     inputs: choices.Inputs,
     model: choices.Model,
     output: choices.Output = None,
-    formats: choices.Formats = ["csv"],  # noqa: B006 - the command line's default, never changed
+    formats: choices.TagFormats = ["csv"],  # noqa: B006 - the command line's default, never changed
     min_score: choices.MinScore = 0.0,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
@@ -21,7 +21,7 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Say what is heard in files and folders. A tag of a long recording is true of a part of it."""
-    from earmark.cli.listening import Listening, open_pipeline
+    from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_output, print_tags
     from earmark.formats import write_tags
 
@@ -29,9 +29,11 @@ def command(
     terminal = Terminal(quiet)
     listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
     tags = {result.recording: result.tags for result in listening.results(inputs, min_score)}
-    if output is None:
-        print_tags(tags, formats[0])
-    else:
-        for path in write_tags(output, tags, formats):
-            terminal.say(f"wrote {path}")
+    if tags:
+        if output is None:
+            print_tags(tags, formats[0])
+        else:
+            tell_written(terminal, write_tags(output, tags, formats), output)
+        found = sum(map(len, tags.values()))
+        terminal.say(f"{count(found, 'tag')} in {count(len(tags), 'recording')}")
     raise typer.Exit(listening.close())

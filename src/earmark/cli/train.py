@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
+
+if TYPE_CHECKING:
+    from earmark.data.records import Problem
+    from earmark.training.job import Trained
 
 
 def command(
@@ -47,50 +51,57 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Train a model on clips that carry tags only. Stopped, the same command goes on where it stopped."""
+    from earmark.cli.writing import check_folder
     from earmark.data.reading import Wanted, read_parts
     from earmark.recipes import load_recipe
-    from earmark.runtime import resolve_device, resolve_precision, tune_allocator
+    from earmark.runtime import resolve_device, tune_allocator
     from earmark.training.card import write_card
-    from earmark.training.job import Request, is_finished, require_engine, save_model, train_model
+    from earmark.training.job import require_engine, save_model, tidy, train_model
+    from earmark.training.request import Request, clear, is_finished
 
     require_engine()
-    from earmark.cli.training_progress import TrainingReporter
+    from earmark.cli.training_progress import TrainingReporter, is_follower
     from earmark.training.loop import Machine
 
-    terminal = Terminal(quiet)
+    terminal = Terminal(quiet or is_follower())
     chosen = load_recipe(recipe, changes)
-    training, valid_part = (
-        chosen.training.lasting(epochs, steps),
-        Wanted(valid, valid_audio, valid_fraction, valid_fold),
-    )
-    train_part, valid_clips, doubts = read_parts(data, audio, valid_part, seed)
-    if overwrite and (output / "training").is_dir():
-        shutil.rmtree(output)
+    training = chosen.training.lasting(epochs, steps)
+    on = resolve_device(device)
+    part = Wanted(valid, valid_audio, valid_fraction, valid_fold)
+    train_part, valid_part, doubts = read_parts(data, audio, part, seed)
+    if overwrite and not is_follower():
+        clear(output)
     request = Request(
-        train_part, valid_clips, chosen.network, training, output, seed,
+        train_part, valid_part, chosen.network, training, output, seed,
         chosen.model_copy(update={"training": training}).to_yaml(), cache,
     )  # fmt: skip
+    request.check()
     if is_finished(output):
-        request.check_same()
+        tidy(request)
         terminal.say(f"{output} is finished already; --overwrite trains anew")
         return
+    check_folder(output)
     tune_allocator()
-    machine = Machine(resolve_device(device), precision, processes, workers)
-    actual = resolve_precision(machine.precision, machine.device)
+    machine = Machine(on, request.precision(precision, on), processes, workers)
     terminal.say(
-        f"training {chosen.name!r} on {len(train_part)} clips of {len(train_part.labels)} labels, "
-        f"validating on {len(valid_clips) if valid_clips else 'none'}; {machine.device}, {actual}"
+        f"training {chosen.name!r} on {count(len(train_part), 'clip')} of {count(len(train_part.labels), 'label')}, "
+        f"validating on {len(valid_part) if valid_part else 'none'}; {machine.device}, {machine.precision}"
     )
-    trained = train_model(request, machine, TrainingReporter(terminal))
-    line = shlex.join(["earmark", *sys.argv[1:]])
-    save_model(request, trained, write_card(request, trained, name=output.name, recipe=chosen.name, command=line))
-    if trained.evaluation is not None:
-        from earmark.report.tables import overall_table
+    with TrainingReporter(terminal) as reporter:
+        trained = train_model(request, machine, reporter)
+    if not is_follower():
+        line = shlex.join(["earmark", *sys.argv[1:]])
+        save_model(request, trained, write_card(request, trained, name=output.name, recipe=chosen.name, command=line))
+        raise typer.Exit(_tell(terminal, output, trained, doubts))
 
-        terminal.table(overall_table(trained.evaluation.to_json()), "on the validation clips, tuned on them as well")
+
+def _tell(terminal: Terminal, output: Path, trained: Trained, doubts: Sequence[Problem]) -> int:
+    """Say what came of a training; the exit code."""
+    if trained.evaluation is not None:
+        terminal.metrics(trained.evaluation.to_json(), "on the validation clips, tuned on them as well")
     else:
         terminal.say("no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones")
     terminal.say(f"the model is in {output}")
     faults = [str(problem) for problem in (*doubts, *trained.problems)]
-    terminal.faults(faults, "clips or rows were left out")
-    raise typer.Exit(SOME_FAILED if faults else OK)
+    terminal.faults(faults, LEFT_OUT)
+    return SOME_FAILED if faults else OK

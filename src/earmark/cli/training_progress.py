@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any, Self
 
 import lightning
+from lightning.pytorch.utilities import rank_zero_only
 from rich.progress import TaskID
 from typing_extensions import override
 
-from earmark.cli.console import Terminal, progress_bar
+from earmark.cli.console import Terminal, minutes, progress_bar
 from earmark.inference.labelled import Progress
 from earmark.training.callbacks import History
 from earmark.training.job import Reporter
 
+_PAUSE = 0.5  # seconds between two losses: reading one waits for the GPU
 _SHOWN = {"train_loss": "loss", "valid_map": "valid mAP", "valid_segment_f1": "valid segment F1"}
 
 
@@ -25,6 +28,7 @@ class TrainingProgress(lightning.Callback):
         self.bar = progress_bar(terminal.err) if sys.stderr.isatty() and not terminal.quiet else None
         self.task: TaskID | None = None
         self.began, self.first_step = 0.0, 0
+        self.told, self.title = 0.0, "training"
 
     @override
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -38,12 +42,15 @@ class TrainingProgress(lightning.Callback):
             self.task = self.bar.add_task("training", total=total, completed=trainer.global_step)
 
     @override
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, *_: Any
+    ) -> None:
         """Move the bar."""
-        if self.bar is not None and self.task is not None:
-            loss = float(trainer.callback_metrics.get("loss", float("nan")))
-            title = "training" if loss != loss else f"training, loss {loss:.3f}"
-            self.bar.update(self.task, completed=trainer.global_step, description=title)
+        if self.bar is None or self.task is None:
+            return
+        if time.monotonic() - self.told > _PAUSE:
+            self.told, self.title = time.monotonic(), f"training, loss {float(outputs['loss']):.3f}"
+        self.bar.update(self.task, completed=trainer.global_step, description=self.title)
 
     @override
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -63,29 +70,43 @@ class TrainingProgress(lightning.Callback):
 
     @override
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Stop the bar where the run stops."""
+        self.stop()
+
+    def stop(self) -> None:
         """Leave the terminal tidy."""
         if self.bar is not None:
             self.bar.stop()
 
 
 class TrainingReporter(Reporter):
-    """Stages as bars, the training as a bar of its own."""
+    """Stages as bars, the training as a bar of its own. As a context: no bar is left on the terminal."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
-        self._open: StageBar | None = None
+        self._stage: StageBar | None = None
+        self._training = TrainingProgress(terminal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._training.stop()
+        if self._stage is not None:
+            self._stage.stop()
 
     @override
     def stage(self, text: str) -> Progress | None:
         """A bar for the stage; it ends when all is done."""
         if self.terminal.quiet or not sys.stderr.isatty():
             return None
-        return StageBar(self.terminal, text)
+        self._stage = StageBar(self.terminal, text)
+        return self._stage
 
     @override
     def callbacks(self) -> list[lightning.Callback]:
         """The bar of the training."""
-        return [TrainingProgress(self.terminal)]
+        return [self._training]
 
 
 class StageBar:
@@ -102,15 +123,13 @@ class StageBar:
             self.task = self.bar.add_task(self.title, total=total)
         self.bar.update(self.task, completed=done)
         if done >= total:
-            self.bar.stop()
+            self.stop()
+
+    def stop(self) -> None:
+        """Leave the terminal tidy."""
+        self.bar.stop()
 
 
-def minutes(seconds: float) -> str:
-    """A time for people.
-
-    >>> minutes(42), minutes(600), minutes(9000)
-    ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def is_follower() -> bool:
+    """Whether this is one of several processes and not the first, which alone speaks and writes."""
+    return bool(getattr(rank_zero_only, "rank", 0))

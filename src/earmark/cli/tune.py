@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 
 def command(
@@ -36,21 +36,27 @@ def command(
     Strong labels tune detection and tagging; tags alone tune what they can.
     """
     from earmark.cli.listening import open_pipeline
+    from earmark.cli.writing import check_file
     from earmark.data.manifest import read_manifest
+    from earmark.decisions import FILE_NAME
     from earmark.decisions.tuning.aims import parse_objective
     from earmark.inference.labelled import score_clips, tune
+    from earmark.training.card import update_card
 
     if objective is not None:
         parse_objective(objective)
+    check_file(output / FILE_NAME if output is not None and output.is_dir() else output)
     terminal = Terminal(quiet)
     pipeline = open_pipeline(model, device, precision)
     manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
     with terminal.bar("scoring") as bar:
         scored = score_clips(pipeline.scorer, manifest, bar)
-    tuned = tune(scored, objective, data=data.name, seed=seed)
+    tuned = tune(scored, objective, base=pipeline.operating_point, data=data.resolve().name, seed=seed)
     terminal.say(tuned.report.summary())
     path = tuned.point.save(output or model)
+    if output is None:
+        update_card(model, tuned.point)
     terminal.say(f"stored in {path}")
     faults = [str(problem) for problem in (*manifest.problems, *scored.problems)]
-    terminal.faults(faults, "clips or rows were left out")
+    terminal.faults(faults, LEFT_OUT)
     raise typer.Exit(SOME_FAILED if faults else OK)

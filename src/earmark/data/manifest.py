@@ -150,11 +150,5 @@ def _finish(
         guess = did_you_mean(name, labels)
         message = f"not one of the {len(labels)} labels asked for{guess}; left out of {found[name]} clips"
         problems.append(Problem("label", name, message))
-    kept = [_only(clip, labels) for clip in clips] if other else clips
+    kept = [clip.only(labels) for clip in clips] if other else clips
     return Manifest(source, tuple(kept), labels, tuple(problems), unused)
-
-
-def _only(clip: Clip, labels: Labels) -> Clip:
-    events = None if clip.events is None else tuple(event for event in clip.events if event.label in labels)
-    tags = tuple(label for label in clip.labels if label in labels)
-    return Clip(clip.path, clip.name, tags, events, clip.split, clip.duration)

@@ -1,7 +1,7 @@
 """Data as `earmark train` is given it: what trains, what validates.
 
 Validation clips come from a table of their own, else from the split or fold column, else a seeded, stratified share of
-the clips is set aside.
+the clips is set aside. Labels are those of the clips that train: nothing can be learned of another.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Manifest, Problem
 from earmark.data.splits import split, split_by_column
+from earmark.errors import DataError
+from earmark.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,28 @@ def read_parts(
     """Training part, validation part (or None), and what was wrong with the data. `DataError` as in `read_manifest`."""
     whole = read_manifest(data, audio=audio)
     if wanted.data is not None:
+        if wanted.fold is not None:
+            raise DataError("validation data of its own and a fold that validates exclude each other: give one of them")
         valid = read_manifest(wanted.data, audio=wanted.audio, labels=whole.labels)
         return whole, valid, (*whole.problems, *valid.problems)
     if wanted.fold is not None or any(clip.split is not None for clip in whole.clips):
-        train, held = split_by_column(whole, wanted.fold)
-        return train, held, whole.problems
+        train, held, problems = _with_training_labels(*split_by_column(whole, wanted.fold))
+        return train, held, (*whole.problems, *problems)
     if not wanted.fraction:
         return whole, None, whole.problems
     train, held = split(whole, wanted.fraction, seed)
     return train, held, whole.problems
+
+
+def _with_training_labels(train: Manifest, valid: Manifest) -> tuple[Manifest, Manifest, list[Problem]]:
+    """Both parts without the labels that no training clip carries."""
+    counts = train.counts()
+    labels = Labels(label for label in train.labels if counts[label])
+    if not len(labels):
+        raise DataError(f"{train.source}: none of the {len(train)} training clips has a label")
+    problems = [
+        Problem("label", label, f"no training clip carries it; left out of {count} validation clips")
+        for label, count in valid.counts().items()
+        if label not in labels
+    ]
+    return train.with_labels(labels), valid.with_labels(labels), problems

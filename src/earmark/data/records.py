@@ -41,6 +41,11 @@ class Clip:
     split: str | None = None  # as the table's split or fold column writes it
     duration: float | None = None  # seconds, where the data set says so
 
+    def only(self, labels: Labels) -> Clip:
+        """The same clip, with what is said of these labels alone."""
+        events = None if self.events is None else tuple(event for event in self.events if event.label in labels)
+        return replace(self, labels=tuple(label for label in self.labels if label in labels), events=events)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -62,6 +67,10 @@ class Manifest:
     def with_clips(self, clips: Iterable[Clip]) -> Manifest:
         """The same collection, with these clips only; the labels stay, the problems do not."""
         return replace(self, clips=tuple(clips), problems=())
+
+    def with_labels(self, labels: Labels) -> Manifest:
+        """The same collection, with these labels only; clips stay, even where none of theirs is left."""
+        return replace(self, clips=tuple(clip.only(labels) for clip in self.clips), labels=labels)
 
     def targets(self) -> npt.NDArray[np.bool_]:
         """Weak labels as multi-hot rows (clips, classes)."""

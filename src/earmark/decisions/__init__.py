@@ -7,7 +7,7 @@
 the numbers on labelled recordings; `calibration` and `reliability` make scores mean what they say.
 """
 
-from earmark.decisions.decide import Decision, decide, decide_all
+from earmark.decisions.decide import Decision, decide, decide_all, score_curve
 from earmark.decisions.operating_point import FILE_NAME, ClassPoint, OperatingPoint
 
-__all__ = ["FILE_NAME", "ClassPoint", "Decision", "OperatingPoint", "decide", "decide_all"]
+__all__ = ["FILE_NAME", "ClassPoint", "Decision", "OperatingPoint", "decide", "decide_all", "score_curve"]

@@ -7,7 +7,8 @@ Platt scaling  p' = sigmoid(slope * logit(p) + intercept), two numbers a class (
 Isotonic       the best rising staircase (pool adjacent violators), linear between the middles of its steps;
     needs more data, bends as it must.
 
-Scores and references are (clips,) for one class; maps are frozen and go into the operating point.
+Scores and references are (clips,) for one class; maps are frozen and go into the operating point. Equal scores are
+fitted as one; of very many (the frames of a collection) neighbours are, in some thousand groups.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 _Wide = npt.NDArray[np.float64]
 _EDGE = 1e-7  # scores nearer to 0 or 1 count as this near: float32 has no more to say
+_GROUPS = 4096  # distinct scores that are fitted as they are
 
 
 class Platt(BaseModel):
@@ -72,23 +74,24 @@ def fit_platt(reference: BoolArray, scores: FloatArray, *, steps: int = 50) -> P
     _check(reference, scores)
     if not len(scores):
         return Platt(slope=1.0, intercept=0.0)
-    positive = int(reference.sum())
-    target = np.where(reference, (positive + 1) / (positive + 2), 1 / (len(scores) - positive + 2))
-    design = np.stack([_logit(scores), np.ones(len(scores))], axis=1)
-    weights = np.array([0.0, np.log((positive + 1) / (len(scores) - positive + 1))])
-    loss = _loss(design @ weights, target)
+    x, hits, count = _groups(reference, scores)
+    positive, negative = hits.sum(), (count - hits).sum()
+    target = (hits * (positive + 1) / (positive + 2) + (count - hits) / (negative + 2)) / count
+    design = np.stack([_logit(x), np.ones(len(x))], axis=1)
+    weights = np.array([0.0, np.log((positive + 1) / (negative + 1))])
+    loss = _loss(design @ weights, target, count)
     for _ in range(steps):
         guess = _sigmoid(design @ weights)
-        gradient = design.T @ (guess - target)
-        bend = design.T @ (design * (guess * (1 - guess))[:, None]) + 1e-9 * np.eye(2)
+        gradient = design.T @ (count * (guess - target))
+        bend = design.T @ (design * (count * guess * (1 - guess))[:, None]) + 1e-9 * np.eye(2)
         move = np.linalg.solve(bend, gradient)
-        while (found := _loss(design @ (weights - move), target)) > loss and np.abs(move).max() > 1e-12:
+        while (found := _loss(design @ (weights - move), target, count)) > loss and np.abs(move).max() > 1e-12:
             move /= 2  # Newton may overshoot where the curve is flat
         if loss - found < 1e-12 * len(scores):
             break
         weights, loss = weights - move, found
     if weights[0] < 0:
-        return Platt(slope=0.0, intercept=float(_logit(np.array([target.mean()]))[0]))
+        return Platt(slope=0.0, intercept=float(_logit(np.array([np.average(target, weights=count)]))[0]))
     return Platt(slope=float(weights[0]), intercept=float(weights[1]))
 
 
@@ -97,9 +100,7 @@ def fit_isotonic(reference: BoolArray, scores: FloatArray) -> Isotonic:
     _check(reference, scores)
     if not len(scores):
         return Isotonic(x=(0.0, 1.0), y=(0.0, 1.0))
-    x, place = np.unique(scores.astype(np.float64), return_inverse=True)
-    count = np.bincount(place).astype(np.float64)
-    hits = np.bincount(place, weights=reference)
+    x, hits, count = _groups(reference, scores)
     blocks: list[list[float]] = []  # [hits, clips, weighted score] of each step of the staircase
     for hit, clips, score in zip(hits.tolist(), count.tolist(), x.tolist(), strict=True):
         blocks.append([hit, clips, score * clips])
@@ -115,6 +116,19 @@ def _check(reference: BoolArray, scores: FloatArray) -> None:
         raise ValueError(f"one reference a score: reference {reference.shape}, scores {scores.shape}")
 
 
+def _groups(reference: BoolArray, scores: FloatArray) -> tuple[_Wide, _Wide, _Wide]:
+    """Distinct scores rising, hits and number of each; where there are too many, of neighbours together."""
+    x, place = np.unique(scores.astype(np.float64), return_inverse=True)
+    hits = np.asarray(np.bincount(place, weights=reference), dtype=np.float64)
+    count = np.bincount(place).astype(np.float64)
+    if len(x) <= _GROUPS:
+        return x, hits, count
+    group = ((np.cumsum(count) - count) * (_GROUPS / count.sum())).astype(np.int64)  # about as many scores in each
+    heads = np.flatnonzero(np.diff(group, prepend=-1))
+    total = np.add.reduceat(count, heads)
+    return np.add.reduceat(x * count, heads) / total, np.add.reduceat(hits, heads), total
+
+
 def _logit(scores: npt.NDArray[np.floating]) -> _Wide:
     inside = np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE)
     return np.asarray(np.log(inside) - np.log1p(-inside))
@@ -124,5 +138,5 @@ def _sigmoid(values: _Wide) -> _Wide:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))  # no overflow at either end
 
 
-def _loss(values: _Wide, target: _Wide) -> float:
-    return float(np.sum(np.logaddexp(0, values) - target * values))
+def _loss(values: _Wide, target: _Wide, count: _Wide) -> float:
+    return float(np.sum(count * (np.logaddexp(0, values) - target * values)))

@@ -92,6 +92,30 @@ def calibrated(scores: Scores, point: OperatingPoint) -> Scores:
     return replace(scores, clip=clip, frames=frames)
 
 
+def score_curve(scores: Scores, point: OperatingPoint) -> Scores:
+    """The scores that an operating point's thresholds meet: what PSDS and other curves over all thresholds are of.
+
+    Calibrated; then smoothed (method "threshold"), or each frame scoring what the box it lies in does, 0 outside
+    ("boxes"; boxes below `min_duration_on` are gone). What belongs to a threshold takes no part: hysteresis, gaps,
+    shortest events, gate; nor do pads.
+    """
+    parts = [point.of(label) for label in scores.labels]
+    scores = calibrated(scores, point)
+    return replace(scores, frames=frame_curve(scores.frames, parts, scores.clock.step, point.method))
+
+
+def frame_curve(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> FloatArray:
+    """Curves (frames, classes) that thresholds meet; see `score_curve`."""
+    if method == "boxes":
+        boxes = find_candidates(frames, [part.model_copy(update={"onset": 0.0}) for part in parts], step, method)
+        curve = np.zeros_like(frames)
+        length = boxes.last - boxes.first
+        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)  # 0, 1, .. of each box
+        curve[np.repeat(boxes.first, length) + within, np.repeat(boxes.column, length)] = np.repeat(boxes.score, length)
+        return curve
+    return median_filter(frames, _by_value((part.median_seconds for part in parts), lambda s: odd_frames(s, step)))
+
+
 def find_candidates(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> Runs:
     """The runs of a curve (frames, classes) that `parts` (one a class) accept, before gate and pads."""
     onset = _floats(part.onset for part in parts)

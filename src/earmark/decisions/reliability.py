@@ -71,11 +71,13 @@ def with_calibration(
     kind: str = "platt",
     *,
     frames: bool = False,
+    only: Iterable[str] | None = None,
 ) -> OperatingPoint:
     """An operating point that calibrates: maps fitted per label on clip scores (clips, classes) in its order.
 
-    With `frames`, `reference` and `scores` are rows of frames instead and the frame maps are fitted.
-    Thresholds act on calibrated scores, so calibrate first and tune after. `ConfigError` on an unknown kind.
+    With `frames`, `reference` and `scores` are rows of frames instead and the frame maps are fitted; with
+    `only`, maps of these labels alone. Thresholds act on calibrated scores, so calibrate first and tune after.
+    `ConfigError` on an unknown kind.
     """
     fits: dict[str, Callable[[BoolArray, FloatArray], Platt | Isotonic]] = {
         "platt": fit_platt,
@@ -86,8 +88,9 @@ def with_calibration(
     if reference.shape != scores.shape or reference.shape[1:] != (len(point.labels),):
         raise ValueError(f"{len(point.labels)} labels, but reference {reference.shape} and scores {scores.shape}")
     field = "frame_calibration" if frames else "clip_calibration"
+    wanted = set(point.labels if only is None else only)
     classes = {
-        label: part.model_copy(update={field: fits[kind](reference[:, c], scores[:, c])})
+        label: part.model_copy(update={field: fits[kind](reference[:, c], scores[:, c])}) if label in wanted else part
         for c, (label, part) in enumerate(point.classes.items())
     }
     return point.model_copy(update={"classes": classes})

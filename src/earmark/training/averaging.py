@@ -25,9 +25,8 @@ def epoch_file(folder: Path, epoch: int) -> Path:
 def save_epoch(folder: Path, epoch: int, state: dict[str, Tensor], keep: int) -> None:
     """Keep the weights after `epoch`, and of the earlier ones only what the last `keep` need."""
     with write_aside(epoch_file(folder, epoch)) as temporary:
-        safetensors.torch.save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, temporary
-        )
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        temporary.write_bytes(safetensors.torch.save(weights))  # a full disk is an OSError so, and told as one
     for old in folder.glob("epoch-*.safetensors"):
         if int(old.stem.removeprefix("epoch-")) <= epoch - keep:
             old.unlink()

@@ -17,6 +17,7 @@ from typing import Any
 import lightning
 import torch
 
+from earmark.errors import OutputError
 from earmark.files import write_text
 from earmark.training.averaging import save_epoch
 from earmark.training.module import TrainingModule
@@ -73,12 +74,16 @@ class Checkpoints(lightning.Callback):
         assert isinstance(pl_module, TrainingModule)
         if trainer.is_global_zero:
             save_epoch(self.folder, trainer.current_epoch + 1, pl_module.tagger.state_dict(), self.keep)
-        aside = self.folder / "last.ckpt.aside"
-        trainer.save_checkpoint(aside)  # every process takes part, the first one writes
-        if trainer.is_global_zero:
-            with open(aside, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(aside, self.folder / "last.ckpt")
+        last, aside = self.folder / "last.ckpt", self.folder / "last.ckpt.aside"
+        try:
+            trainer.save_checkpoint(aside)  # every process takes part, the first one writes
+            if trainer.is_global_zero:
+                with open(aside, "rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(aside, last)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {last}: {error.strerror or error}") from error
 
 
 def rows_to_csv(rows: list[Row]) -> str:

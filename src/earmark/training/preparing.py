@@ -6,7 +6,8 @@ is left would be learned as "never there": it is left out and listed too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from earmark.data.doctor import SHORT
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.data.store import ClipStore, Progress, open_store
-from earmark.errors import DataError
+from earmark.errors import AudioError, DataError
 from earmark.inference.labelled import too_short
 from earmark.labels import Labels
 from earmark.training.request import Request
@@ -64,12 +65,34 @@ def _open(
     cache = request.output / "cache" / name if packed else None
     store = open_store(manifest.clips, rate, cache, progress=stage(f"decoding ({name})"))
     problems = list(store.problems)
-    long = store.lengths >= SHORT * rate
-    for index in np.flatnonzero(~long):
-        problems.append(Problem("short", store.clips[int(index)].name, too_short(store.samples(int(index)) / rate)))
-    if not long.any():
+    usable = store.lengths >= SHORT * rate
+    for index in np.flatnonzero(~usable).tolist():
+        problems.append(Problem("short", store.clips[index].name, too_short(store.samples(index) / rate)))
+    if cache is None:  # headers alone were read
+        for index, message in _damaged(store, np.flatnonzero(usable).tolist(), stage(f"checking ({name})")):
+            usable[index] = False
+            problems.append(Problem("unreadable", store.clips[index].name, message))
+    if not usable.any():
         raise DataError(f"{manifest.source}: none of its {len(manifest)} clips can be used; the first: {problems[0]}")
-    return (store if long.all() else Part(store, np.flatnonzero(long))), problems
+    return (store if usable.all() else Part(store, np.flatnonzero(usable))), problems
+
+
+def _damaged(store: ClipStore, chosen: list[int], progress: Progress | None) -> Iterator[tuple[int, str]]:
+    """Clips of a store without a cache that cannot be decoded, and why: better known now than in the third epoch."""
+
+    def fault(index: int) -> str | None:
+        try:
+            store.read(index)
+        except AudioError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done, (index, message) in enumerate(zip(chosen, pool.map(fault, chosen), strict=True), 1):
+            if message is not None:
+                yield index, message
+            if progress is not None:
+                progress(done, len(chosen))
 
 
 class Part:

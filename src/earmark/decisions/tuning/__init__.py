@@ -11,12 +11,15 @@ shrinking and cross-validating then only add and compare counts.
 """
 
 from earmark.decisions.tuning.detection import Tuned, tune_detection, tune_from_tags
-from earmark.decisions.tuning.report import HeldOut, TuningReport
-from earmark.decisions.tuning.sweep import BoxGrid, ThresholdGrid
+from earmark.decisions.tuning.report import CalibrationReport, HeldOut, TuningReport
+from earmark.decisions.tuning.sweep import BoxGrid, FixedGrid, Grid, ThresholdGrid
 from earmark.decisions.tuning.tagging import TunedTags, tune_tagging
 
 __all__ = [
     "BoxGrid",
+    "CalibrationReport",
+    "FixedGrid",
+    "Grid",
     "HeldOut",
     "ThresholdGrid",
     "Tuned",

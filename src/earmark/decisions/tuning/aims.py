@@ -14,6 +14,7 @@ events). An `Aim` says what each class maximises (`values`) and by what number h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -153,8 +154,10 @@ _NAMED: dict[str, tuple[Unit, Aim]] = {
 }
 
 
-def parse_objective(text: str) -> tuple[Unit, Aim]:
+def parse_objective(text: str, also: Iterable[str] = ()) -> tuple[Unit, Aim]:
     """What is counted and what is aimed at; `ConfigError` with a guess when the name is unknown.
+
+    `also` names objectives that the caller knows besides, for the error's sake.
 
     >>> parse_objective("precision=0.9")
     ('tags', AtLeast(what='precision', target=0.9, lower_is_better=False))
@@ -169,6 +172,6 @@ def parse_objective(text: str) -> tuple[Unit, Aim]:
             raise ConfigError(f"objective {text!r}: expected a number above 0 and up to 1, as in {name}=0.9")
         return "tags", AtLeast("precision" if name == "precision" else "recall", target)
     if text not in _NAMED:
-        known = [*_NAMED, "precision=0.9", "recall=0.9"]
+        known = [*_NAMED, *also, "precision=0.9", "recall=0.9"]
         raise ConfigError(f"unknown objective {text!r}{did_you_mean(text, known)}; known: {', '.join(known)}")
     return _NAMED[text]

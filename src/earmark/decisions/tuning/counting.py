@@ -1,7 +1,8 @@
 """Counting runs against reference events, all recordings and classes at once.
 
-A counter takes the runs of a `Timeline` and gives counts (folds, classes, 3): true positives, false
-positives, false negatives.
+A counter weighs the runs of a `Timeline`: of each run, how many units it adds to what is reported, and how many of
+these are right. `count_runs` sums these weights to counts (gates, folds, classes, 3) of true positives, false
+positives, false negatives; gate 0 takes all runs, gate 1 those of clips that pass (see `Timeline.passes`).
 
 `SegmentCounter`  segments of 1 s, as sed_eval: a segment is active if any part of an event touches it, that
                   is from floor(onset / length) to ceil(offset / length)
@@ -21,12 +22,34 @@ from earmark.decisions.segments import BoolArray, IntArray, Runs
 from earmark.decisions.tuning.aims import Counts
 from earmark.decisions.tuning.timeline import Timeline
 
+Weights = npt.NDArray[np.int64]
+
 
 class Counter(Protocol):
-    """Counts runs against the references it was made with."""
+    """Weighs runs against the references it was made with."""
 
-    def count(self, runs: Runs) -> Counts:
-        """Counts (folds, classes, 3)."""
+    there: IntArray  # (folds, classes) units in the references
+
+    def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
+        """Of each run (runs,): units that are right, units in all.
+
+        Runs of one class and recording stand together, in order of time, and do not overlap.
+        """
+
+
+def count_runs(line: Timeline, counter: Counter, runs: Runs, gated: bool = False) -> Counts:
+    """Counts (gates, folds, classes, 3); one gate, or two."""
+    classes, recording = len(line.labels), line.recording[runs.first]
+    cell = line.fold[recording] * classes + runs.column
+    hits, size = counter.weigh(runs)
+    masks: list[BoolArray | int] = [1, line.passes[recording, runs.column]] if gated else [1]
+    sums = [
+        np.bincount(cell, weights=weight * mask, minlength=line.folds * classes).reshape(-1, classes)
+        for mask in masks
+        for weight in (hits, size)
+    ]
+    right, found = np.stack(sums[0::2]), np.stack(sums[1::2])
+    return np.stack([right, found - right, counter.there - right], axis=-1)
 
 
 class SegmentCounter:
@@ -37,36 +60,27 @@ class SegmentCounter:
             max([scores.duration, *(event.offset for event in events)])
             for scores, events in zip(line.scores, line.references, strict=True)
         ]
-        sizes = np.ceil(np.array(last) / length).astype(np.int64)
-        start = np.cumsum(sizes) - sizes
-        self._total, self._classes = int(sizes.sum()), len(line.labels)
-        self._first = start[line.recording] + np.floor(line.begins / length).astype(np.int64)
-        self._last = start[line.recording] + np.ceil(line.ends / length).astype(np.int64)
-        filled = np.flatnonzero(np.bincount(line.fold, weights=sizes, minlength=line.folds) > 0)
-        self._folds, self._filled = line.folds, filled
-        self._bounds = np.searchsorted(np.repeat(line.fold, sizes), filled)
-        self._truth = np.zeros((self._classes, self._total), dtype=np.bool_)
+        self.sizes = np.ceil(np.array(last) / length).astype(np.int64)  # segments of each recording
+        start = np.cumsum(self.sizes) - self.sizes
+        self.first = start[line.recording] + np.floor(line.begins / length).astype(np.int64)  # (places,)
+        self.last = start[line.recording] + np.ceil(line.ends / length).astype(np.int64)
+        self.truth = np.zeros((len(line.labels), int(self.sizes.sum())), dtype=np.bool_)
         for events, place in zip(line.references, start.tolist(), strict=True):
             for event in events:
                 since, until = np.floor(event.onset / length), np.ceil(event.offset / length)
-                self._truth[line.labels.index(event.label), place + int(since) : place + int(until)] = True
-        self._there = self._by_fold(self._truth)
+                self.truth[line.labels.index(event.label), place + int(since) : place + int(until)] = True
+        self._before = np.zeros((self.truth.shape[0], self.truth.shape[1] + 1), dtype=np.int32)
+        np.cumsum(self.truth, axis=1, out=self._before[:, 1:])  # [c, i]: active segments before the i-th
+        segment_fold = np.repeat(line.fold, self.sizes)
+        self.there = np.stack([self.truth[:, segment_fold == fold].sum(axis=1) for fold in range(line.folds)])
 
-    def count(self, runs: Runs) -> Counts:
-        """Counts of segments (folds, classes, 3)."""
-        row = runs.column * (self._total + 1)
-        size = self._classes * (self._total + 1)
-        change = np.bincount(row + self._first[runs.first], minlength=size)
-        change -= np.bincount(row + self._last[runs.last - 1], minlength=size)
-        active = np.cumsum(change).reshape(self._classes, -1)[:, :-1] > 0
-        hits = self._by_fold(active & self._truth)
-        return np.stack([hits, self._by_fold(active) - hits, self._there - hits], axis=-1)
-
-    def _by_fold(self, active: BoolArray) -> npt.NDArray[np.float64]:
-        counts = np.zeros((self._folds, self._classes))
-        if self._total:
-            counts[self._filled] = np.add.reduceat(active, self._bounds, axis=1, dtype=np.int64).T
-        return counts
+    def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
+        """Of each run: segments that are active in the reference too, and segments; none counted for two runs."""
+        first, last = self.first[runs.first], self.last[runs.last - 1]
+        shared = runs.column[1:] == runs.column[:-1]  # a segment that the run before has already
+        np.maximum(first[1:], last[:-1], out=first[1:], where=shared)
+        hits = self._before[runs.column, last] - self._before[runs.column, first]
+        return hits, last - first
 
 
 class EventCounter:
@@ -79,17 +93,19 @@ class EventCounter:
             for event in events
         )
         table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+        column, recording = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
         self._line, self._collar = line, collar
-        self._column, self._recording = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
         self._onset, self._offset = table[:, 2], table[:, 3]
         self._reach = np.maximum(collar, share * (self._offset - self._onset))
         # One number orders class, recording and onset: each (class, recording) has a stretch of its own.
         self._stretch = float(max([1.0, *line.ends.tolist(), *self._offset.tolist()])) + 2 * collar + 2
-        self._place = self._key(self._column, self._recording) * self._stretch + self._onset
-        self._there = self._by_fold(self._column, self._recording)
+        self._place = self._key(column, recording) * self._stretch + self._onset
+        classes = len(line.labels)
+        cell = line.fold[recording] * classes + column
+        self.there = np.bincount(cell, minlength=line.folds * classes).reshape(-1, classes)
 
-    def count(self, runs: Runs) -> Counts:
-        """Counts of events (folds, classes, 3)."""
+    def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
+        """Of each run: 1 where it is matched, else 0; and 1."""
         recording = self._line.recording[runs.first]
         onset, offset = self._line.begins[runs.first], self._line.ends[runs.last - 1]
         place = self._key(runs.column, recording) * self._stretch + onset
@@ -100,24 +116,19 @@ class EventCounter:
         there = np.arange(len(found)) - np.repeat(np.cumsum(near) - near, near) + np.repeat(low, near)
         fits = np.abs(onset[found] - self._onset[there]) <= self._collar
         fits &= np.abs(offset[found] - self._offset[there]) <= self._reach[there]
-        matched = maximum_matching(found[fits], there[fits])
-        hits = self._by_fold(self._column[matched], self._recording[matched])
-        return np.stack([hits, self._by_fold(runs.column, recording) - hits, self._there - hits], axis=-1)
+        hits = np.zeros(len(runs), dtype=np.int64)
+        hits[maximum_matching(found[fits], there[fits])] = 1
+        return hits, np.ones(len(runs), dtype=np.int64)
 
     def _key(self, column: IntArray, recording: IntArray) -> IntArray:
         return column * len(self._line.fold) + recording
 
-    def _by_fold(self, column: IntArray, recording: IntArray) -> npt.NDArray[np.float64]:
-        classes = len(self._line.labels)
-        cells = self._line.fold[recording] * classes + column
-        return np.bincount(cells, minlength=self._line.folds * classes).reshape(-1, classes).astype(np.float64)
-
 
 def maximum_matching(left: IntArray, right: IntArray) -> IntArray:
-    """The right ends (matches,) of a largest set of pairs (left[i], right[i]) in which no end comes twice.
+    """The left ends (matches,) of a largest set of pairs (left[i], right[i]) in which no end comes twice.
 
     >>> sorted(maximum_matching(np.array([0, 0, 1]), np.array([5, 6, 5])).tolist())
-    [5, 6]
+    [0, 1]
     """
     busy_left = np.bincount(left)[left] > 1 if len(left) else np.zeros(0, dtype=np.bool_)
     busy_right = np.bincount(right)[right] > 1 if len(right) else busy_left
@@ -128,7 +139,7 @@ def maximum_matching(left: IntArray, right: IntArray) -> IntArray:
     holder: dict[int, int] = {}
     for a in choices:
         _augment(a, choices, holder, set())
-    return np.concatenate((right[~contested], np.array(sorted(holder), dtype=np.int64)))
+    return np.concatenate((left[~contested], np.array(sorted(holder.values()), dtype=np.int64)))
 
 
 def _augment(a: int, choices: dict[int, list[int]], holder: dict[int, int], seen: set[int]) -> bool:

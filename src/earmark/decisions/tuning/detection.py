@@ -1,12 +1,14 @@
 """The whole operating point, from recordings whose events are known (or, weakly, only their tags).
 
 Both tunings give `Tuned(point, report)`. Tag thresholds are always chosen for tagging F1 on the clip scores,
-an event of a label being its tag. Overlapping reference events of one label count as annotated.
+an event of a label being its tag. Overlapping reference events of one label count as annotated. Where a grid tries
+the gate (events only where the clip is tagged), recordings are gated by thresholds chosen on other folds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,17 +16,27 @@ import numpy as np
 from earmark.decisions.decide import calibrated
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
 from earmark.decisions.segments import BoolArray
-from earmark.decisions.tuning.aims import Unit, parse_objective
+from earmark.decisions.tuning.aims import Aim, ErrorRate, Unit, parse_objective
 from earmark.decisions.tuning.counting import Counter, EventCounter, SegmentCounter
+from earmark.decisions.tuning.error_rate import OverallErrors
 from earmark.decisions.tuning.report import TuningReport, make_report
-from earmark.decisions.tuning.shrinkage import SHRINKAGES, assign_folds, choose_by_cross_validation
-from earmark.decisions.tuning.sweep import BoxGrid, Sweep, ThresholdGrid, sweep_boxes, sweep_thresholds
-from earmark.decisions.tuning.tagging import tune_tagging
+from earmark.decisions.tuning.shrinkage import (
+    SHRINKAGES,
+    SHRUNK,
+    Chosen,
+    assign_folds,
+    choose_by_cross_validation,
+    held_out_counts,
+)
+from earmark.decisions.tuning.sweep import FixedGrid, Grid, Sweep, ThresholdGrid, method_of, sweep
+from earmark.decisions.tuning.tagging import thresholds_by_fold, tune_tagging
 from earmark.decisions.tuning.timeline import Timeline, lay_out
 from earmark.errors import ConfigError
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.scores import Scores
+
+JOINT = "per class, then jointly"  # the way taken for the error rate
 
 
 class Tuned(NamedTuple):
@@ -39,7 +51,7 @@ def tune_detection(
     scores: Sequence[Scores],
     objective: str = "segment-f1",
     *,
-    grid: ThresholdGrid | BoxGrid | None = None,
+    grid: Grid | None = None,
     base: OperatingPoint | None = None,
     folds: int = 5,
     seed: int = 0,
@@ -48,38 +60,46 @@ def tune_detection(
     collar: float = 0.2,
     data: str = "",
 ) -> Tuned:
-    """Threshold and smoothing of each class, from the events of each recording.
+    """Threshold, smoothing and gate of each class, from the events of each recording.
 
     `objective` is segment-f1, event-f1 (each also with -micro) or error-rate. The kind of `grid` says the
-    method: `ThresholdGrid` (default) or `BoxGrid`. Of `base` the calibrations are kept and applied first.
-    `data` names the recordings in the result's origin. Events whose label the scores do not have are left
-    out, and noted. `ValueError` where there is no recording, or not one reference each; `ConfigError` on
-    another objective.
+    method: `ThresholdGrid` (default), `BoxGrid`, or `FixedGrid` for thresholds alone. Of `base` the calibrations are
+    kept and applied first. `data` names the recordings in the result's origin. Events whose label the scores do not
+    have are left out, and noted. `ValueError` where there is no recording, or not one reference each;
+    `ConfigError` on another objective.
     """
     unit, aim = parse_objective(objective)
     if unit == "tags":
         raise ConfigError(f"objective {objective!r} is about tags; for events: segment-f1, event-f1, error-rate")
     if not scores or len(references) != len(scores):
         raise ValueError(f"{len(references)} references for {len(scores)} recordings")
-    labels = scores[0].labels
+    labels, grid = scores[0].labels, grid or ThresholdGrid()
     known = [[event for event in events if event.label in labels] for events in references]
     ready = [calibrated(each, base) for each in scores] if base else list(scores)
-    tags = _tags(known, labels)
+    tags, clip = encode_tags(known, labels), np.stack([each.clip for each in ready])
     used = min(folds, len(scores))
-    line = lay_out(ready, known, assign_folds(tags, used, seed), used)
+    fold = assign_folds(tags, used, seed)
+    line = lay_out(ready, known, fold, used, thresholds_by_fold(tags, clip, fold, used) if any(grid.tag_gate) else None)
     counter = _counter(unit, line, segment_seconds, collar)
-    sweep = _sweep(line, counter, grid or ThresholdGrid())
-    chosen = choose_by_cross_validation(sweep.counts, aim, line.fold, sweep.thresholds, shrinkages)
-    positives = dict(zip(labels, tags.sum(axis=0).tolist(), strict=True))
-    notes = _unknown(references, labels)
-    report = make_report(objective, aim, chosen, positives, (len(scores), used, seed), notes)
-    clip = np.stack([each.clip for each in ready])
-    thresholds = tune_tagging(tags, clip, labels, folds=folds, seed=seed, shrinkages=shrinkages).thresholds
-    parts = [sweep.fields(choice) for choice in chosen.choice.tolist()]
-    fields = {label: {**part, "tag_threshold": thresholds[label]} for label, part in zip(labels, parts, strict=True)}
-    return Tuned(
-        _point(fields, base, "boxes" if isinstance(grid, BoxGrid) else "threshold", report.origin(data)), report
+    swept = sweep(line, counter, grid)
+    chosen = choose_by_cross_validation(swept.counts, aim, line.fold, swept.thresholds, shrinkages)
+    chosen, overall = _jointly(line, counter, swept, grid, chosen, aim)
+    report = make_report(
+        objective,
+        aim,
+        chosen,
+        dict(zip(labels, tags.sum(axis=0).tolist(), strict=True)),
+        (len(scores), used, seed),
+        _unknown(references, labels),
+        method=method_of(grid),
+        overall=overall,
     )
+    thresholds = tune_tagging(tags, clip, labels, folds=folds, seed=seed, shrinkages=shrinkages).thresholds
+    fields = {
+        label: {**_kept(grid, label), **swept.fields(one), "tag_threshold": thresholds[label]}
+        for label, one in zip(labels, chosen.choice.tolist(), strict=True)
+    }
+    return Tuned(_point(fields, base, method_of(grid), report.origin(data)), report)
 
 
 def tune_from_tags(
@@ -108,7 +128,7 @@ def tune_from_tags(
         "shortest event and shortest gap need events with times and were left as they are"
     )
     fields = {label: {"tag_threshold": x, "onset": x, "offset": x} for label, x in thresholds.items()}
-    told = TuningReport(**{**vars(report), "notes": (*report.notes, note)})
+    told = replace(report, notes=(*report.notes, note))
     return Tuned(_point(fields, base, "threshold", f"{told.origin(data)}, tags alone"), told)
 
 
@@ -116,17 +136,43 @@ def _counter(unit: Unit, line: Timeline, segment_seconds: float, collar: float) 
     return EventCounter(line, collar) if unit == "events" else SegmentCounter(line, segment_seconds)
 
 
-def _sweep(line: Timeline, counter: Counter, grid: ThresholdGrid | BoxGrid) -> Sweep:
-    return sweep_boxes(line, counter, grid) if isinstance(grid, BoxGrid) else sweep_thresholds(line, counter, grid)
+def _jointly(
+    line: Timeline, counter: Counter, swept: Sweep, grid: Grid, chosen: Chosen, aim: Aim
+) -> tuple[Chosen, dict[str, float] | None]:
+    """For the error rate: choices improved jointly, and the overall rate of each way of choosing.
+
+    The joint choice is taken where it is no worse on held-out recordings.
+    """
+    if not isinstance(aim, ErrorRate) or not isinstance(counter, SegmentCounter):
+        return chosen, None
+    errors = OverallErrors(line, counter, swept, method_of(grid))
+    rates = {name: errors.rate(choices) for name, choices in chosen.by_fold.items()}
+    if not rates or not errors.fits:
+        return chosen, rates
+    joint = np.stack([errors.improve(choice, out) for out, choice in enumerate(chosen.by_fold[SHRUNK])])
+    rate = errors.rate(joint)
+    if rate > rates[SHRUNK]:
+        return chosen, rates
+    counts = held_out_counts(swept.counts.reshape(*swept.counts.shape[:2], -1, 3), joint)
+    better = replace(chosen, choice=errors.improve(chosen.choice), held_out={**chosen.held_out, JOINT: counts})
+    return better, {**rates, JOINT: rate}
 
 
-def _tags(references: Sequence[Sequence[Event]], labels: Labels) -> BoolArray:
+def encode_tags(references: Sequence[Sequence[Event]], labels: Labels) -> BoolArray:
+    """Tags (recordings, classes) of recordings whose events are known."""
     return np.stack([labels.encode(event.label for event in events) for events in references])
 
 
 def _unknown(references: Sequence[Sequence[Event]], labels: Labels) -> list[str]:
     strange = sorted({event.label for events in references for event in events} - set(labels))
     return [f"events left out, as the model does not know their labels: {', '.join(strange)}"] if strange else []
+
+
+def _kept(grid: Grid, label: str) -> dict[str, Any]:
+    """What a grid leaves as it is."""
+    if not isinstance(grid, FixedGrid):
+        return {}
+    return grid.point.of(label).model_dump(exclude={"onset", "offset", "clip_calibration", "frame_calibration"})
 
 
 def _point(fields: dict[str, dict[str, Any]], base: OperatingPoint | None, method: Any, origin: str) -> OperatingPoint:

@@ -7,22 +7,25 @@ the simplest. All classes share the grid: that lets counts of different classes 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from earmark.decisions.boxes import find_boxes
 from earmark.decisions.decide import half_steps
+from earmark.decisions.operating_point import ClassPoint, OperatingPoint
 from earmark.decisions.segments import FloatArray, IntArray, Runs, drop_short, fill_gaps, find_runs, whole_frames
 from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.decisions.tuning.aims import Counts
-from earmark.decisions.tuning.counting import Counter
+from earmark.decisions.tuning.counting import Counter, count_runs
 from earmark.decisions.tuning.timeline import Timeline
 
-Setting = dict[str, float]  # fields of a ClassPoint, all but the threshold
+Method = Literal["threshold", "boxes"]
+Setting = dict[str, Any]  # fields of a ClassPoint, all but the threshold
 
 
 def spread_thresholds(count: int = 49, lowest: float = 0.01) -> tuple[float, ...]:
@@ -40,21 +43,46 @@ class ThresholdGrid:
     """Settings of method "threshold"; seconds. Every list begins with its simplest value."""
 
     thresholds: tuple[float, ...] = field(default_factory=spread_thresholds)
-    median_seconds: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
-    min_duration_off: tuple[float, ...] = (0.0, 0.25, 0.6)
+    median_seconds: tuple[float, ...] = (0.0, 0.25, 1.0)
+    min_duration_off: tuple[float, ...] = (0.0, 0.4, 1.2)
     min_duration_on: tuple[float, ...] = (0.0, 0.15, 0.4)
-    offset_share: tuple[float, ...] = (1.0,)  # offset threshold = share of the onset threshold; < 1: hysteresis
+    offset_share: tuple[float, ...] = (1.0, 0.5)  # offset threshold = share of the onset threshold; < 1: hysteresis
+    tag_gate: tuple[bool, ...] = (False, True)  # events only where the clip is tagged
 
 
 @dataclass(frozen=True)
 class BoxGrid:
-    """Settings of method "boxes"."""
+    """Settings of method "boxes".
+
+    Models of weak labels are sure of the telling moments of a sound and silent in between: long steps that
+    see past the gaps are among those tried.
+    """
 
     thresholds: tuple[float, ...] = field(default_factory=spread_thresholds)
-    step_seconds: tuple[float, ...] = (0.4, 0.8, 1.2)
-    merge_absolute: tuple[float, ...] = (0.1, 0.2, 0.4)
-    merge_relative: tuple[float, ...] = (1.5, 2.5)
+    step_seconds: tuple[float, ...] = (0.4, 0.8, 1.6, 2.4, 3.2, 4.8)
+    merge_absolute: tuple[float, ...] = (0.2, 0.4)
+    merge_relative: tuple[float, ...] = (3.0,)
     min_duration_on: tuple[float, ...] = (0.0, 0.25)
+    tag_gate: tuple[bool, ...] = (False, True)
+
+
+@dataclass(frozen=True)
+class FixedGrid:
+    """Thresholds alone: method, smoothing and durations of each class are those of a point."""
+
+    point: OperatingPoint
+    thresholds: tuple[float, ...] = field(default_factory=spread_thresholds)
+    tag_gate: tuple[bool, ...] = (False, True)
+
+
+Grid = ThresholdGrid | BoxGrid | FixedGrid
+
+
+def method_of(grid: Grid) -> Method:
+    """How the points of a grid find events."""
+    if isinstance(grid, FixedGrid):
+        return grid.point.method
+    return "boxes" if isinstance(grid, BoxGrid) else "threshold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,53 +101,88 @@ class Sweep:
         return {"onset": onset, "offset": round(onset * share, 6), **setting}
 
 
+def sweep(line: Timeline, counter: Counter, grid: Grid) -> Sweep:
+    """Counts of everything a grid holds."""
+    if isinstance(grid, FixedGrid):
+        return sweep_fixed(line, counter, grid)
+    return sweep_boxes(line, counter, grid) if isinstance(grid, BoxGrid) else sweep_thresholds(line, counter, grid)
+
+
 def sweep_thresholds(line: Timeline, counter: Counter, grid: ThresholdGrid) -> Sweep:
-    """Method "threshold": median filter, hysteresis, gaps, durations."""
+    """Method "threshold": median filter, hysteresis, gaps, durations, gate."""
     classes, step = len(line.labels), line.step
-    axes = (grid.median_seconds, grid.offset_share, grid.min_duration_off, grid.min_duration_on)
-    names = ("median_seconds", "offset_share", "min_duration_off", "min_duration_on")
-    settings = tuple(dict(zip(names, values, strict=True)) for values in product(*axes))
-    shape = [len(axis) for axis in axes]
-    counts = np.zeros((line.folds, classes, *shape, len(grid.thresholds), 3))
+    axes = (grid.median_seconds, grid.offset_share, grid.min_duration_off, grid.min_duration_on, grid.tag_gate)
+    names = ("median_seconds", "offset_share", "min_duration_off", "min_duration_on", "tag_gate")
+    counts = np.zeros((line.folds, classes, *(len(axis) for axis in axes), len(grid.thresholds), 3))
     for m, median in enumerate(grid.median_seconds):
         lengths = np.full(classes, odd_frames(median, step))
         curve = line.curve(partial(median_filter, lengths=lengths))
         for (s, share), (t, onset) in product(enumerate(grid.offset_share), enumerate(grid.thresholds)):
             runs = _reaching(curve, onset, round(onset * share, 6))
-            for (g, off), (d, on) in product(enumerate(grid.min_duration_off), enumerate(grid.min_duration_on)):
-                joined = fill_gaps(runs, _frames(off, line), line.recording[runs.first])
-                kept = drop_short(joined, _frames(on, line))
-                counts[:, :, m, s, g, d, t] = counter.count(line.within(kept))
+            for g, off in enumerate(grid.min_duration_off):
+                joined = fill_gaps(runs, _frames([off] * classes, line), line.recording[runs.first])
+                for d, on in enumerate(grid.min_duration_on):
+                    kept = line.within(drop_short(joined, _frames([on] * classes, line)))
+                    counts[:, :, m, s, g, d, :, t] = _by_gate(line, counter, kept, grid.tag_gate)
+    settings = _settings(names, axes)
     return Sweep(settings, grid.thresholds, counts.reshape(line.folds, classes, -1, len(grid.thresholds), 3))
 
 
 def sweep_boxes(line: Timeline, counter: Counter, grid: BoxGrid) -> Sweep:
     """Method "boxes": the boxes of a setting are found once, a threshold only picks among them."""
-    axes = (grid.step_seconds, grid.merge_absolute, grid.merge_relative, grid.min_duration_on)
-    names = ("step_seconds", "merge_absolute", "merge_relative", "min_duration_on")
-    settings = tuple(dict(zip(names, values, strict=True)) for values in product(*axes))
-    counts = np.zeros((line.folds, len(line.labels), len(settings), len(grid.thresholds), 3))
-    place = 0
-    for step, absolute, relative in product(*axes[:3]):
-        boxes = _all_boxes(line, step, absolute, relative)
-        for on in grid.min_duration_on:
-            kept = drop_short(boxes, _frames(on, line))
-            for t, threshold in enumerate(grid.thresholds):
-                counts[:, :, place, t] = counter.count(kept.where(kept.score >= np.float32(threshold)))
-            place += 1
-    return Sweep(settings, grid.thresholds, counts)
-
-
-def _reaching(curve: FloatArray, onset: float, offset: float) -> Runs:
-    classes = len(curve)
-    return find_runs(curve, np.full(classes, onset, np.float32), np.full(classes, offset, np.float32))
-
-
-def _all_boxes(line: Timeline, step: float, absolute: float, relative: float) -> Runs:
     classes = len(line.labels)
-    half = half_steps([step] * classes, line.step)
-    limits = np.full(classes, absolute, np.float32), np.full(classes, relative, np.float32)
-    found = [find_boxes(scores.frames, half, *limits) for scores in line.scores]
+    axes = (grid.step_seconds, grid.merge_absolute, grid.merge_relative, grid.min_duration_on, grid.tag_gate)
+    names = ("step_seconds", "merge_absolute", "merge_relative", "min_duration_on", "tag_gate")
+    shape = [len(axis) for axis in axes]
+    counts = np.zeros((line.folds, classes, int(np.prod(shape[:3])), *shape[3:], len(grid.thresholds), 3))
+    for place, values in enumerate(product(*axes[:3])):
+        boxes = all_boxes(line, [ClassPoint(**dict(zip(names, values, strict=False)))] * classes)
+        for d, on in enumerate(grid.min_duration_on):
+            kept = drop_short(boxes, _frames([on] * classes, line))
+            for t, threshold in enumerate(grid.thresholds):
+                picked = kept.where(kept.score >= np.float32(threshold))
+                counts[:, :, place, d, :, t] = _by_gate(line, counter, picked, grid.tag_gate)
+    settings = _settings(names, axes)
+    return Sweep(settings, grid.thresholds, counts.reshape(line.folds, classes, -1, len(grid.thresholds), 3))
+
+
+def sweep_fixed(line: Timeline, counter: Counter, grid: FixedGrid) -> Sweep:
+    """The settings of a point, class by class, at every threshold."""
+    parts = [grid.point.of(label) for label in line.labels]
+    counts = np.zeros((line.folds, len(parts), len(grid.tag_gate), len(grid.thresholds), 3))
+    many = runs_by_threshold(line, parts, grid.point.method, grid.thresholds, [1.0] * len(parts))
+    for t, runs in enumerate(many):
+        counts[:, :, :, t] = _by_gate(line, counter, runs, grid.tag_gate)
+    return Sweep(_settings(("tag_gate",), (grid.tag_gate,)), grid.thresholds, counts)
+
+
+def runs_by_threshold(
+    line: Timeline,
+    parts: Sequence[ClassPoint],
+    method: Method,
+    thresholds: Sequence[float],
+    offset_shares: Sequence[float],
+) -> Iterator[Runs]:
+    """The runs at each threshold, all else of each class by its part; before gate and pads."""
+    shortest = _frames([part.min_duration_on for part in parts], line)
+    if method == "boxes":
+        boxes = drop_short(all_boxes(line, parts), shortest)
+        yield from (boxes.where(boxes.score >= np.float32(threshold)) for threshold in thresholds)
+        return
+    curve = line.curve(partial(median_filter, lengths=[odd_frames(part.median_seconds, line.step) for part in parts]))
+    gaps = _frames([part.min_duration_off for part in parts], line)
+    for threshold in thresholds:
+        offsets = np.array([round(threshold * share, 6) for share in offset_shares], dtype=np.float32)
+        runs = find_runs(curve, np.full(len(parts), threshold, dtype=np.float32), offsets)
+        yield line.within(drop_short(fill_gaps(runs, gaps, line.recording[runs.first]), shortest))
+
+
+def all_boxes(line: Timeline, parts: Sequence[ClassPoint]) -> Runs:
+    """The boxes of all recordings by the settings of each class, whatever their length and confidence."""
+    half = half_steps([part.step_seconds for part in parts], line.step)
+    absolute = np.array([part.merge_absolute for part in parts], dtype=np.float32)
+    relative = np.array([part.merge_relative for part in parts], dtype=np.float32)
+    found = [find_boxes(scores.frames, half, absolute, relative) for scores in line.scores]
     start = np.repeat(line.start, [len(boxes) for boxes in found])
     return line.within(
         Runs(
@@ -131,5 +194,21 @@ def _all_boxes(line: Timeline, step: float, absolute: float, relative: float) ->
     )
 
 
-def _frames(seconds: float, line: Timeline) -> IntArray:
-    return np.full(len(line.labels), whole_frames(seconds, line.step))
+def _settings(names: tuple[str, ...], axes: tuple[tuple[Any, ...], ...]) -> tuple[Setting, ...]:
+    return tuple(dict(zip(names, values, strict=True)) for values in product(*axes))
+
+
+def _by_gate(line: Timeline, counter: Counter, runs: Runs, gates: tuple[bool, ...]) -> Counts:
+    """Counts (folds, classes, gates, 3), the gates in the grid's order."""
+    counts = count_runs(line, counter, runs, gated=any(gates))
+    return np.moveaxis(counts[[int(gate) for gate in gates]], 0, 2)
+
+
+def _reaching(curve: FloatArray, onset: float, offset: float) -> Runs:
+    classes = len(curve)
+    return find_runs(curve, np.full(classes, onset, np.float32), np.full(classes, offset, np.float32))
+
+
+def _frames(seconds: Sequence[float], line: Timeline) -> IntArray:
+    known = {value: whole_frames(value, line.step) for value in set(seconds)}
+    return np.array([known[value] for value in seconds], dtype=np.int64)

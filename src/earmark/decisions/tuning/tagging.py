@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.decisions.segments import BoolArray, FloatArray, IntArray
-from earmark.decisions.tuning.aims import AtLeast, Counts, parse_objective
+from earmark.decisions.tuning.aims import AtLeast, ClassF1, Counts, parse_objective
 from earmark.decisions.tuning.report import TuningReport, make_report
 from earmark.decisions.tuning.shrinkage import (
     SHRINKAGES,
     Chosen,
     assign_folds,
+    choose,
     choose_by_cross_validation,
 )
 from earmark.decisions.tuning.sweep import spread_thresholds
@@ -67,6 +68,20 @@ def tune_tagging(
     positives = dict(zip(names, reference.sum(axis=0).tolist(), strict=True))
     report = make_report(objective, aim, chosen, positives, (len(reference), used, seed), notes)
     return TunedTags(dict(zip(names, (grid[i] for i in chosen.choice.tolist()), strict=True)), report)
+
+
+def thresholds_by_fold(reference: BoolArray, scores: FloatArray, fold: IntArray, folds: int) -> FloatArray:
+    """Tag thresholds for each fold's clips (folds, classes), chosen for F1 on the clips of the others.
+
+    So a gate is tried on clips that had no part in choosing it. With one fold: chosen on its own clips.
+    """
+    grid, aim = tag_thresholds(), ClassF1()
+    counts = count_tags(reference, scores, fold, folds, grid)
+    shrinkage = choose_by_cross_validation(counts, aim, fold, grid).shrinkage
+    total = counts.sum(axis=0)
+    rest = [total - counts[out] if folds > 1 else total for out in range(folds)]
+    choices = [choose(each, aim, shrinkage, len(fold), len(grid)) for each in rest]
+    return np.array(grid, dtype=np.float32)[np.stack(choices)]
 
 
 def tag_thresholds() -> tuple[float, ...]:

@@ -7,13 +7,13 @@ are (classes, places), `places` being all frames and floors.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from earmark.decisions.segments import FLOOR, FloatArray, IntArray, Runs
+from earmark.decisions.segments import FLOOR, BoolArray, FloatArray, IntArray, Runs
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.scores import Scores
@@ -35,6 +35,7 @@ class Timeline:
     recording: IntArray  # (places,)
     begins: Seconds  # (places,) seconds at which a frame begins ...
     ends: Seconds  # (places,) ... and ends, none beyond its recording's end
+    passes: BoolArray  # (recordings, classes): whether the clip score passes the gate; all do where there is none
 
     def curve(self, change: Callable[[FloatArray], FloatArray]) -> FloatArray:
         """All frame scores, each recording changed (smoothed, say) first: (classes, places)."""
@@ -47,9 +48,32 @@ class Timeline:
         """Runs that last: those wholly beyond the end of their recording go."""
         return runs.where(self.begins[runs.first] < self.ends[runs.last - 1])
 
+    def only(self, column: int) -> Timeline:
+        """The same recordings with one label alone."""
+        name = self.labels.names[column]
+        labels, of = Labels([name]), slice(column, column + 1)
+        return replace(
+            self,
+            scores=tuple(
+                replace(each, labels=labels, clip=each.clip[of], frames=each.frames[:, of]) for each in self.scores
+            ),
+            references=tuple(tuple(e for e in events if e.label == name) for events in self.references),
+            labels=labels,
+            passes=self.passes[:, of],
+        )
 
-def lay_out(scores: Sequence[Scores], references: Sequence[Sequence[Event]], fold: IntArray, folds: int) -> Timeline:
-    """Lay recordings end to end. `ValueError` where labels or clocks differ."""
+
+def lay_out(
+    scores: Sequence[Scores],
+    references: Sequence[Sequence[Event]],
+    fold: IntArray,
+    folds: int,
+    gates: FloatArray | None = None,
+) -> Timeline:
+    """Lay recordings end to end; `gates` (folds, classes): clip scores from which a fold's recordings pass.
+
+    `ValueError` where labels or clocks differ.
+    """
     first = scores[0]
     for each in scores:
         if each.labels != first.labels or each.clock != first.clock:
@@ -68,4 +92,5 @@ def lay_out(scores: Sequence[Scores], references: Sequence[Sequence[Event]], fol
         recording=np.repeat(np.arange(len(laid)), sizes),
         begins=np.concatenate([each.edges for each in laid]),
         ends=np.concatenate([np.append(each.edges[1:], each.duration) for each in laid]),
+        passes=np.stack([each.clip for each in laid]) >= (0.0 if gates is None else gates[fold[order]]),
     )

@@ -1,0 +1,54 @@
+import pytest
+
+from earmark.cli.console import Terminal
+from earmark.report.tables import Table
+
+
+def test_quiet_keeps_results_and_faults(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(quiet=True)
+    terminal.say("reading")
+    terminal.print("a result")
+    terminal.faults(["a.wav: broken"], "recordings that could not be used")
+    out, err = capsys.readouterr()
+    assert out == "a result\n"
+    assert err == "recordings that could not be used: 1\n  a.wav: broken\n"
+
+
+def test_many_faults_are_counted_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().faults([f"{n}.wav" for n in range(50)], "broken")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "broken: 50"
+    assert lines[-1] == "  and 30 more"
+    assert len(lines) == 22
+
+
+def test_names_in_brackets_are_names_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    terminal.say("[bold]a[/bold].wav")
+    terminal.print("[red]b.wav")
+    terminal.faults(["[c].wav"], "broken")
+    terminal.table(Table(("class",), (("[d]",),)), "[title]")
+    out, err = capsys.readouterr()
+    assert err == "[bold]a[/bold].wav\nbroken: 1\n  [c].wav\n"
+    assert out == "[red]b.wav\n[title]\nclass\n[d]\n"
+
+
+def test_sections_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {
+        "segment": {"f1": 0.5, "insertions": 3, "per_class": {"dog": {"f1": 0.5}}},
+        "event": {"f1": 0.25, "insertions": 7, "per_class": {"dog": {"f1": 0.25}}},
+    }
+    Terminal().metrics(metrics, "on test clips")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "on test clips"
+    titles = [lines.index("Detection, slice by slice"), lines.index("Detection, event by event")]
+    rows = [number for number, line in enumerate(lines) if line.startswith("Insertions")]
+    assert titles[0] < rows[0] < titles[1] < rows[1]
+    assert lines[-2:] == ["class  segment F1  event F1", "dog         0.500     0.250"]
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_no_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal().bar("listening") as bar:
+        assert bar is None
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,192 @@
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from earmark.formats import read_events
+
+EARMARK = [sys.executable, "-m", "earmark.cli"]
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_events_go_to_stdout_and_messages_to_stderr(earmark: Callable, collection: Path, trained: Path) -> None:
+    ran = earmark("detect", collection / "dev" / "audio" / "dev01.wav", "-m", trained)
+    assert ran.code == 0
+    assert ran.out.startswith("filename,onset,offset,event_label,score\ndev01.wav,")
+    assert {row["event_label"] for row in table(ran.out)} == {"horn"}
+    assert ran.err.endswith("in 1 recording\n")
+
+
+def test_quiet_leaves_results_alone(earmark: Callable, collection: Path, trained: Path) -> None:
+    loud, quiet = (earmark("detect", collection / "dev", "-m", trained, *more) for more in ((), ("--quiet",)))
+    assert (quiet.out, quiet.err) == (loud.out, "")
+
+
+def test_every_format_at_once(earmark: Callable, collection: Path, trained: Path, tmp_path: Path) -> None:
+    forms = [word for form in ("csv", "tsv", "json", "audacity", "raven") for word in ("-f", form)]
+    ran = earmark("detect", collection / "dev" / "audio", "-m", trained, "-o", tmp_path / "out", *forms)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith(f"wrote 35 files into {tmp_path / 'out'}\n")
+    out = tmp_path / "out"
+    whole = {form: read_events(out / f"events.{form}") for form in ("csv", "tsv", "json")}
+    assert len(whole["csv"]) == 16
+    times = {
+        form: {
+            name.removesuffix(".wav"): [(round(e.onset, 3), round(e.offset, 3), e.label) for e in events]
+            for name, events in found.items()
+        }
+        for form, found in whole.items()
+    }
+    assert times["csv"] == times["tsv"] == times["json"]
+    for name, events in times["csv"].items():
+        audacity = [(round(e.onset, 3), round(e.offset, 3), e.label) for e in read_events(out / f"{name}.txt")[name]]
+        assert audacity == events
+        assert (out / f"{name}.selections.txt").is_file() or list(out.glob(f"{name}*.txt"))
+
+
+def test_folders_are_searched_to_the_bottom_and_names_stay_apart(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    source = collection / "dev" / "audio" / "dev00.wav"
+    for place in ("a/one.wav", "a/deep/two.wav", "b/one.wav"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, tmp_path / place)
+    (tmp_path / "a" / "readme.txt").write_text("no sound")
+    ran = earmark("detect", tmp_path / "a", tmp_path / "b", "-m", trained, "-f", "json")
+    names = ["deep/two.wav", f"{tmp_path}/a/one.wav", f"{tmp_path}/b/one.wav"]
+    assert list(json.loads(ran.out)["recordings"]) == names
+    mirrored = earmark("detect", tmp_path / "a", "-m", trained, "-f", "audacity", "-o", tmp_path / "out")
+    assert mirrored.code == 0
+    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.txt")) == [
+        "deep/two.txt",
+        "one.txt",
+    ]
+
+
+def test_any_rate_and_number_of_channels_is_taken_and_told(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    import soxr
+
+    wave, rate = soundfile.read(collection / "dev" / "audio" / "dev01.wav")
+    soundfile.write(tmp_path / "x.flac", np.stack([soxr.resample(wave, rate, 44_100)] * 2, axis=1), 44_100)
+    ran = earmark("detect", tmp_path / "x.flac", "-m", trained)
+    assert "2 channels averaged to mono: 1 recording" in ran.err
+    assert "resampled from 44100 to 16000 Hz: 1 recording" in ran.err
+    plain = earmark("detect", collection / "dev" / "audio" / "dev01.wav", "-m", trained)
+    for one, other in zip(table(ran.out), table(plain.out), strict=True):
+        assert one["event_label"] == other["event_label"]
+        assert abs(float(one["onset"]) - float(other["onset"])) < 0.05
+
+
+def test_thresholds_override_the_model(earmark: Callable, collection: Path, trained: Path, tmp_path: Path) -> None:
+    def count(*more: object) -> int:
+        return len(
+            [row for row in table(earmark("detect", collection / "dev", "-m", trained, *more).out) if row["onset"]]
+        )
+
+    assert count("--threshold", 1) == 0
+    assert count("--threshold", 0) == 64  # each label of each recording, from end to end
+    assert count("--threshold", 0.6, "--min-score", 0.999) == 0
+    shutil.copy(trained / "operating_point.json", tmp_path / "op.json")
+    assert count("--operating-point", tmp_path / "op.json") == count()
+    both = earmark(
+        "detect", collection / "dev", "-m", trained, "--threshold", 0.5, "--operating-point", tmp_path / "op.json"
+    )
+    assert (both.code, "exclude each other" in both.err) == (2, True)
+    much = earmark("detect", collection / "dev", "-m", trained, "--threshold", 30)
+    assert much.err == "earmark: threshold 30.0 is not between 0 and 1; did you mean 0.3?\n"
+
+
+def test_an_operating_point_of_other_labels_is_refused(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    text = (trained / "operating_point.json").read_text().replace('"beep"', '"bleep"')
+    (tmp_path / "op.json").write_text(text)
+    ran = earmark("detect", collection / "dev", "-m", trained, "--operating-point", tmp_path / "op.json")
+    assert (ran.code, ran.err) == (
+        2,
+        "earmark: the operating point has no label 'beep' (did you mean 'bleep'?)\n",
+    )
+
+
+def test_stdout_and_stderr_hold_no_control_characters_where_there_is_no_terminal(
+    collection: Path, trained: Path
+) -> None:
+    words = ["detect", str(collection / "dev" / "audio"), "-m", str(trained)]
+    done = subprocess.run([*EARMARK, *words], capture_output=True)
+    assert done.returncode == 0
+    for text in (done.stdout, done.stderr):
+        assert not set(text) & (set(range(32)) - {10})
+    assert done.stderr.decode().endswith("in 16 recordings\n")
+
+
+def test_a_terminal_gets_a_bar_and_its_cursor_back(collection: Path, trained: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    words = ["detect", str(collection / "dev" / "audio"), "-m", str(trained)]
+    with subprocess.Popen([*EARMARK, *words], stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        out = process.stdout.read()
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 65_536)
+            except OSError:  # the other end was closed
+                break
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"listening" in shown
+    assert b"16/16" in shown
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0  # shown again after it was hidden
+    assert b"\x1b" not in out
+
+
+def test_a_damaged_mp3_is_told_in_our_words_alone(mixed: Path, trained: Path) -> None:
+    words = ["detect", str(mixed / "half.mp3"), "-m", str(trained)]
+    done = subprocess.run([*EARMARK, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    count, part, fault = done.stderr.splitlines()
+    assert count.endswith("in 1 recording")
+    assert part == "recordings that could be read only in part: 1"
+    assert fault.startswith("  half.mp3: cut short: ")
+
+
+def peak(path: Path, model: Path, out: Path) -> int:
+    """Bytes of memory a process needed at most to detect events in a file."""
+    code = (
+        "import resource, sys; from earmark.cli.app import run; code = run(sys.argv[1:]);"
+        "print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    words = ["detect", str(path), "-m", str(model), "-o", str(out), "-q", "--threshold", "0"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    exit_code, kilobytes = done.stdout.split()
+    assert exit_code == "0", done.stderr
+    return int(kilobytes) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_memory_does_not_grow_with_the_length_of_a_recording(trained: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for minutes in (2, 20):
+        with soundfile.SoundFile(tmp_path / f"{minutes}.wav", "w", 8_000, 1) as file:
+            for _ in range(minutes):
+                file.write(0.01 * rng.standard_normal(60 * 8_000))
+    short, long = (peak(tmp_path / f"{minutes}.wav", trained, tmp_path / f"{minutes}.csv") for minutes in (2, 20))
+    whole = 20 * 60 * 16_000 * 4  # bytes of the recording at the model's rate: 77 MB
+    assert long - short < whole / 4
+    events = read_events(tmp_path / "20.csv")["20.wav"]
+    assert [(e.onset, e.offset) for e in events] == [(0.0, 1200.0)] * 4

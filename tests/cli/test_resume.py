@@ -1,0 +1,90 @@
+"""A training that is stopped, however, goes on and ends as if nothing had happened. Real processes, really killed."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EPOCHS = 24
+PATIENCE = 120  # seconds until something that should happen must have happened
+RESUMES = "earmark: stopped; the same command goes on where it stopped"
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def words(collection: Path, recipe: Path) -> list[str]:
+    """A command that leaves nothing to chance out: augmentation, dropout, validation. The directory follows."""
+    data = ["train", str(collection / "train"), "--valid", str(collection / "dev"), "--seed", "5"]
+    changes = ["--set", "training.augment.overlay=0.5", "--set", "network.encoder.dropout=0.2"]
+    return [*data, "--recipe", str(recipe), "--epochs", str(EPOCHS), *changes, "--precision", "float32", "-o"]
+
+
+def start(words: list[str]) -> Process:
+    return subprocess.Popen(
+        [sys.executable, "-m", "earmark.cli", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(path: Path, process: Process, newer: float = 0.0) -> None:
+    """Until a file is there and was changed after a time; the process must still be at work."""
+    end = time.monotonic() + PATIENCE
+    while not path.exists() or path.stat().st_mtime <= newer:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end, f"{path} does not appear"
+        time.sleep(0.005)
+
+
+def log(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_killed_and_interrupted_it_ends_with_the_very_weights_of_an_undisturbed_run(
+    earmark: Callable, words: list[str], tmp_path: Path
+) -> None:
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    undisturbed = earmark(*words, whole)
+    assert undisturbed.code == 0
+    command = [*words, str(torn)]
+
+    checkpoint = torn / "training" / "last.ckpt"
+    killed = start(command)
+    wait_for(checkpoint, killed)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert not (torn / "config.json").exists()  # not finished, and no directory that looks it
+    before = checkpoint.stat().st_mtime
+
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)):
+        stopped = start(command)
+        wait_for(checkpoint, stopped, newer=before)
+        stopped.send_signal(number)
+        err = stopped.communicate()[1]
+        assert stopped.returncode == code, err
+        assert "going on from update " in err
+        assert err.splitlines()[-1] == RESUMES
+        assert "Traceback" not in err
+        assert not (torn / "config.json").exists()
+        before = checkpoint.stat().st_mtime
+
+    last = start(command)
+    err = last.communicate()[1]
+    assert last.returncode == 0, err
+    assert (torn / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (torn / "operating_point.json").read_bytes() == (whole / "operating_point.json").read_bytes()
+    assert log(torn) == log(whole)
+    assert len(log(whole)) == EPOCHS
+    again = earmark(*command)
+    assert (again.code, "is finished already" in again.err) == (0, True)
