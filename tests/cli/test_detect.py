@@ -98,7 +98,9 @@ def test_thresholds_override_the_model(earmark: Callable, collection: Path, trai
         )
 
     assert count("--threshold", 1) == 0
-    assert count("--threshold", 0) == 64  # each label of each recording, from end to end
+    lower, higher = count("--threshold", 0.1), count("--threshold", 0.7)
+    assert lower >= higher > 0
+    assert count("--threshold", 0) >= 64  # each label of each recording is heard somewhere
     assert count("--threshold", 0.6, "--min-score", 0.999) == 0
     shutil.copy(trained / "operating_point.json", tmp_path / "op.json")
     assert count("--operating-point", tmp_path / "op.json") == count()
@@ -189,4 +191,8 @@ def test_memory_does_not_grow_with_the_length_of_a_recording(trained: Path, tmp_
     whole = 20 * 60 * 16_000 * 4  # bytes of the recording at the model's rate: 77 MB
     assert long - short < whole / 4
     events = read_events(tmp_path / "20.csv")["20.wav"]
-    assert [(e.onset, e.offset) for e in events] == [(0.0, 1200.0)] * 4
+    for label in {event.label for event in events}:  # at threshold 0 every label is heard from end to end
+        own = [event for event in events if event.label == label]
+        assert min(event.onset for event in own) < 1
+        assert max(event.offset for event in own) > 1199
+    assert len({event.label for event in events}) == 4

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -42,13 +43,13 @@ def test_detection_figures_are_those_of_score_on_the_events_that_detect_writes(
     earmark: Callable, collection: Path, trained: Path, tmp_path: Path
 ) -> None:
     dev = collection / "dev"
-    earmark("evaluate", trained, dev, "--json", tmp_path / "e.json", "--threshold", 0.4)
+    earmark("evaluate", trained, dev, "--json", tmp_path / "e.json", "--threshold", 0.4, "--resamples", 0)
     earmark("detect", dev / "audio", "-m", trained, "-f", "tsv", "-o", tmp_path / "d.tsv", "--threshold", 0.4)
-    scored = earmark("score", dev / "strong.tsv", tmp_path / "d.tsv", "--json", tmp_path / "s.json")
+    scored = earmark("score", dev / "strong.tsv", tmp_path / "d.tsv", "--json", tmp_path / "s.json", "--resamples", 0)
     assert scored.code == 0
     model, files = (json.loads((tmp_path / name).read_text()) for name in ("e.json", "s.json"))
     assert 0 < model["event"]["f1"] < 1  # neither answer is trivial
-    for section in ("segment", "event"):
+    for section in ("segment", "event", "intersection"):
         assert flat(model[section]) == pytest.approx(flat(files[section]), abs=1e-12, nan_ok=True)
 
 
@@ -66,7 +67,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["report.html"]
     page = (tmp_path / "r" / "report.html").read_text()
     assert "model on dev" in page
-    assert page.count("<audio") == 2
+    assert 2 <= page.count("<audio") <= 4  # the hardest two, and two others where there are any
     assert 'src="http' not in page
     assert "<link" not in page
 
@@ -115,9 +116,9 @@ def test_clips_that_cannot_be_used_are_named_and_the_rest_is_measured(
 ) -> None:
     shutil.copytree(collection / "dev", tmp_path / "dev")
     (tmp_path / "dev" / "audio" / "dev03.wav").write_text("no sound " * 50)
-    ran = earmark("evaluate", trained, tmp_path / "dev", "--report", tmp_path / "r")
+    ran = earmark("evaluate", trained, tmp_path / "dev", "--report", tmp_path / "r", "--resamples", 20)
     assert ran.code == 1
     assert "left out: 1\n" in ran.err
     assert "dev03.wav: cannot be read as audio" in ran.err
     assert "it is a text file, not audio" in (tmp_path / "r" / "report.html").read_text()
-    assert " 15  Recordings scored." in ran.out
+    assert re.search(r"(?m)^Clips +15 ", ran.out)

@@ -3,6 +3,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from earmark.decisions import calibration
 from earmark.decisions.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 
 
@@ -39,6 +40,16 @@ def test_calibrated_scores_mean_what_they_say(fit):
         inside = (calibrated >= low) & (calibrated < low + 0.2)
         assert abs(calibrated[inside].mean() - fresh[inside].mean()) < 0.08
     assert np.all(np.diff(fit(heard, scores).apply(np.linspace(0, 1, 50, dtype=np.float32))) >= 0)
+
+
+@pytest.mark.parametrize("fit", [fit_platt, fit_isotonic])
+def test_very_many_scores_are_fitted_in_groups_that_cost_nothing(fit, monkeypatch):
+    heard, scores = planted(20_000)
+    assert len(np.unique(scores)) > calibration._GROUPS
+    place = np.linspace(0.02, 0.98, 50, dtype=np.float32)
+    grouped = fit(heard, scores).apply(place)
+    monkeypatch.setattr(calibration, "_GROUPS", len(scores))
+    np.testing.assert_allclose(grouped, fit(heard, scores).apply(place), atol=1e-3 if fit is fit_platt else 0.02)
 
 
 @pytest.mark.parametrize("fit", [fit_platt, fit_isotonic])

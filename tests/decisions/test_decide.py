@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from earmark.clock import Clock
-from earmark.decisions import ClassPoint, OperatingPoint, decide, decide_all
+from earmark.decisions import ClassPoint, OperatingPoint, decide, decide_all, score_curve
 from earmark.decisions.calibration import Platt
 from earmark.errors import ConfigError
 from earmark.labels import Labels
@@ -41,6 +41,39 @@ def test_a_gate_silences_events_of_clips_without_the_tag(gate, labels):
     point = OperatingPoint(classes={label: ClassPoint(tag_gate=gate) for label in LABELS})
     events = decide(scores_of([0.8, 0], [0.8, 0]), point).events
     assert {event.label for event in events} == labels
+
+
+def test_the_clip_score_weighs_events_where_told():
+    parts = {"siren": ClassPoint(tag_weight=True, onset=0.7, offset=0.7), "dog": ClassPoint(onset=0.7, offset=0.7)}
+    events = decide(scores_of([0, 0.8, 0], [0, 0, 0.8], clip=(0.9, 0.4)), OperatingPoint(classes=parts)).events
+    assert [(e.label, e.onset, e.score) for e in events] == [
+        ("siren", 0.1, pytest.approx(0.72)),
+        ("dog", 0.2, pytest.approx(0.8)),
+    ]
+    doubtful = decide(scores_of([0, 0.8, 0], [0, 0, 0], clip=(0.8, 0.4)), OperatingPoint(classes=parts)).events
+    assert not doubtful
+
+
+@pytest.mark.parametrize("method", ["threshold", "boxes"])
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.45])
+def test_the_curve_of_a_point_is_what_its_thresholds_meet(method, threshold):
+    """Runs of the curve at or above a threshold are the point's events; boxes that touch are one run there."""
+    rng = np.random.default_rng(1)
+    scores = scores_of(rng.random(300) ** 2, rng.random(300), clip=(0.9, 0.8))
+    parts = {
+        "siren": ClassPoint(median_seconds=0.5, tag_weight=True, merge_absolute=0.1, tag_gate=True),
+        "dog": ClassPoint(step_seconds=0.8, frame_calibration=Platt(slope=2, intercept=0)),
+    }
+    point = OperatingPoint(method=method, classes=parts)
+    curve = score_curve(scores, point)
+    assert curve.frames.shape == scores.frames.shape
+    for column, label in enumerate(LABELS):
+        covered = np.zeros(300, dtype=bool)
+        for event in decide(scores, point.with_threshold(threshold)).events:
+            if event.label == label:
+                covered[round(event.onset * 10) : round(event.offset * 10)] = True
+        assert covered.any()
+        np.testing.assert_array_equal(curve.frames[:, column] >= np.float32(threshold), covered)
 
 
 def test_smoothing_of_each_class_is_its_own():

@@ -8,8 +8,9 @@ from earmark.data.records import Clip, Manifest
 from earmark.decisions import OperatingPoint
 from earmark.errors import DataError
 from earmark.events import Event
-from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips, tune, within
+from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips, within
 from earmark.inference.scorer import Scorer
+from earmark.inference.tuning import tune
 from earmark.labels import Labels
 from earmark.tagger import Tagger
 

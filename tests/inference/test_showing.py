@@ -10,9 +10,10 @@ from earmark.events import Event
 from earmark.inference import Pipeline
 from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
 from earmark.inference.scorer import Scorer
-from earmark.inference.showing import choose_clips, evaluation_report, point_table, read_log, recording_views
+from earmark.inference.showing import Measured, choose_clips, evaluation_report, read_log, recording_views
 from earmark.labels import Labels
 from earmark.report.page import render
+from earmark.report.points import point_table
 from earmark.tagger import Tagger
 
 LABELS = Labels(["loud", "quiet"])
@@ -86,7 +87,7 @@ def test_the_operating_point_is_a_row_a_label() -> None:
     part = POINT.of("loud").model_copy(update={"tag_threshold": 0.2, "median_seconds": 0.3, "min_duration_on": 0.1})
     table = point_table(POINT.model_copy(update={"classes": {"loud": part, "quiet": POINT.of("quiet")}}))
     assert len(table.header) == len(table.rows[0])
-    assert table.rows == (("loud", 0.2, 0.5, 0.3, 0.1, 0.0), ("quiet", 0.5, 0.5, 0.0, 0.0, 0.0))
+    assert table.rows == (("loud", 0.2, 0.5, 0.3, 0.1), ("quiet", 0.5, 0.5, 0.0, 0.0))
 
 
 def test_the_page_says_what_was_measured_on_what(loudness: Tagger, scored: ScoredClips, tmp_path: Path) -> None:
@@ -94,13 +95,9 @@ def test_the_page_says_what_was_measured_on_what(loudness: Tagger, scored: Score
     evaluation, detected = evaluate_scored(scored, POINT)
     (tmp_path / "log.csv").write_text("epoch,step,seconds,learning_rate,train_loss\n1,3,0.5,0.1,0.7\n2,6,0.9,0.1,0.5\n")
     report = evaluation_report(
-        pipeline,
-        scored,
-        evaluation.to_json(),
-        detected,
-        2,
-        model=tmp_path,
+        Measured(tmp_path, pipeline, scored, evaluation.to_json(), detected),
         data=Path("street <b>"),
+        shown=2,
         problems=["broken.wav: is empty"],
     )
     assert report.summary == "5 recordings, 2 labels, 4 of them with known events."

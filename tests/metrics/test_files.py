@@ -10,6 +10,7 @@ from earmark.formats.tags import write_tags
 from earmark.labels import Labels
 from earmark.metrics import evaluate
 from earmark.metrics.files import score_files
+from earmark.metrics.intersection import Criteria
 
 TRUTH = {
     "street/a.wav": [Event(0.0, 2.0, "dog"), Event(3.0, 4.5, "cat")],
@@ -36,7 +37,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "json", "audacity", "raven"])
 def test_the_figures_are_those_of_the_events_in_any_format(write: Write, form: str) -> None:
-    direct = evaluate(Labels(["cat", "dog"]), reference=TRUTH, estimated=FOUND).to_json()
+    direct = evaluate(Labels(["cat", "dog"]), reference=TRUTH, estimated=FOUND, criteria=Criteria()).to_json()
     assert score_files(write(TRUTH, "tsv", "truth"), write(FOUND, form, "found")).to_json() == direct
     assert score_files(write(TRUTH, form, "truth2"), write(FOUND, form, "found2")).to_json() == direct
 

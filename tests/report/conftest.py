@@ -10,7 +10,7 @@ import pytest
 from earmark.clock import Clock
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.metrics import Criteria, evaluate
+from earmark.metrics import Criteria, Resampling, evaluate
 from earmark.report.page import RecordingView, Report
 from earmark.report.tables import Table
 from earmark.scores import Scores
@@ -46,9 +46,11 @@ def view(scores):
 
 @pytest.fixture(scope="session")
 def metrics(view):
-    reference, estimated = {"x": list(view.reference)}, {"x": list(view.detected)}
-    given = {"reference": reference, "estimated": estimated, "scores": [replace(view.scores, recording="x")]}
-    found = evaluate(LABELS, **given, criteria=Criteria())
+    """Every section there is, with intervals."""
+    reference, estimated = {"x": list(view.reference), "y": []}, {"x": list(view.detected), "y": []}
+    scores = [replace(view.scores, recording=name) for name in reference]
+    given = {"reference": reference, "estimated": estimated, "scores": scores}
+    found = evaluate(LABELS, **given, criteria=Criteria(), resampling=Resampling(20))
     return found.to_json()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from earmark.errors import MissingExtraError
 from earmark.report.canvas import png, svg
-from earmark.report.figures import per_class_bars, reliability, training_curve
+from earmark.report.figures import dumbbells, per_class_bars, training_curve
 
 ROWS = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.4, "valid_map": 0.3, "valid_segment_f1": None}]
 
@@ -41,12 +41,19 @@ def test_bars_stand_in_order_with_the_unknown_last():
     assert svg(per_class_bars({}))
 
 
-def test_reliability_leaves_empty_bins_out():
-    figure = reliability([0.1, None, 0.9], [0.0, None, 1.0], [10, 0, 5])
-    assert lines(figure)["scores"] == [[0.1, 0.0], [0.9, 1.0]]
-    assert [bar.get_height() for bar in figure.axes[1].patches] == [10, 0, 5]
-    with pytest.raises(ValueError, match="one value a bin"):
-        reliability([0.1], [0.1, 0.2], [1])
+def test_whiskers_are_the_intervals():
+    figure = per_class_bars({"a": 0.2, "b": 0.5}, bounds={"a": (0.1, 0.4)})
+    assert [line.get_xdata().tolist() for line in figure.axes[0].lines] == [[0.5, 0.5], [0.1, 0.4]]
+
+
+def test_dumbbells_go_from_the_first_model_to_the_second_largest_gain_on_top():
+    figure = dumbbells({"a": (0.5, 0.4), "b": (0.1, 0.9), "c": (None, 0.4), "d": (0.2, math.nan)}, ("old", "new"))
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+    ends = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
+    assert [list(pair) for pair in ends] == [[0.1, 0.9], [0.5, 0.4]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["old", "new"]
+    assert svg(dumbbells({}, ("a", "$_{")))
 
 
 def test_figures_are_the_same_every_time_and_leave_no_state():

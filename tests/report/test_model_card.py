@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import yaml
 
-from earmark.report.model_card import ModelCard, model_card
+from earmark.report.model_card import ModelCard, model_card, operating_point_section, with_operating_point
 from earmark.report.tables import Table
 
 
@@ -47,3 +48,31 @@ def test_labels_and_commands_cannot_break_out():
     assert "`a'b`" in text
     assert not re.search(r"^# [xd]", text, re.MULTILINE)
     assert "````sh\necho ```" in text
+
+
+def test_the_operating_point_says_how_it_was_chosen_and_what_is_calibrated():
+    table = Table(("class", "threshold"), (("siren", 0.4),))
+    summary = "tuned for segment-f1\n  default 0.5   0.363\n``` is no fence"
+    text = model_card(
+        ModelCard("m", ["siren"], operating_point=table, tuning=summary, calibration="Scores are not calibrated.")
+    )
+    section = text.partition("## Operating point")[2].partition("## Limits")[0]
+    assert f"````text\n{summary}\n````" in section
+    assert section.index("Scores are not calibrated.") < section.index("| siren | 0.400 |")
+    assert "tuned on 40 clips\n\n|" in operating_point_section(table, "tuned on 40 clips")
+
+
+def test_a_card_gets_another_operating_point_and_keeps_the_rest():
+    first, second = (Table(("class", "threshold"), (("siren", value),)) for value in (0.4, 0.7))
+    card = ModelCard("m", ["siren"], operating_point=first, tuning="a\nb", command="earmark train")
+    changed = with_operating_point(model_card(card), operating_point_section(second, "c\\1\nd"))
+    assert changed == model_card(replace(card, operating_point=second, tuning="c\\1\nd"))
+    none = model_card(ModelCard("m", ["a"]))
+    assert with_operating_point(none, operating_point_section(first)) == none
+
+
+def test_intervals_are_in_the_card(metrics):
+    text = model_card(ModelCard("m", ["siren"], metrics=metrics, measured_on="2 clips"))
+    low, high = metrics["segment"]["intervals"]["f1"]
+    assert f"| {low:.3f} to {high:.3f} |" in text
+    assert "Measured on 2 clips. The 95 % intervals" in text

@@ -11,9 +11,12 @@ import pytest
 
 from earmark.errors import MissingExtraError, OutputError
 from earmark.report import page
+from earmark.report.charts import Chart
+from earmark.report.comparison import Comparison
 from earmark.report.figures import per_class_bars
 from earmark.report.page import Report, render, write_report
 
+NASTY = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -86,8 +89,66 @@ def test_recordings_without_sound_have_no_player(report, view):
     assert "audio" not in outline.tags
 
 
-def test_more_figures_have_a_place(report):
-    assert "Average precision" in render(replace(report, figures=[("Average precision", per_class_bars({"a": 1.0}))]))
+def test_charts_have_a_title_a_caption_and_a_picture(report):
+    chart = Chart("Average precision", per_class_bars({"a": 1.0}), f"How to read {NASTY}")
+    text = render(replace(report, charts=[chart]))
+    assert text.count("data:image/svg+xml;base64,") == 2
+    words = " ".join(Outline(text).texts)
+    assert "Average precision" in words
+    assert f"How to read {NASTY}" in words
+
+
+def test_without_sounds_there_is_no_player(report):
+    outline = Outline(render(replace(report, sounds=False)))
+    assert "article" in outline.tags
+    assert "audio" not in outline.tags
+
+
+def test_the_hardest_recordings_have_a_section_of_their_own(report, view):
+    text = render(replace(report, hardest=[replace(view, note="Missed: siren 3 s.")]))
+    place = text.index("The hardest recordings</h2>")
+    assert text.index("Missed: siren 3 s.") > place
+    assert text[place:].count("<article") == 1
+    assert text[:place].count("<article") == 1
+
+
+def test_intervals_are_on_cards_in_the_table_and_in_each_class(report, metrics, text):
+    words = " ".join(Outline(text).texts)
+    low, high = metrics["segment"]["intervals"]["f1"]
+    assert f"{low:.2f} to {high:.2f}" in words
+    assert f"{low:.3f} to {high:.3f}" in words
+    low, high = metrics["segment"]["per_class"]["siren"]["intervals"]["f1"]
+    assert f'title="95 %: {low:.3f} to {high:.3f}"' in text
+
+
+def test_two_models_side_by_side(report, metrics):
+    better = {**metrics, "segment": {**metrics["segment"], "f1": metrics["segment"]["f1"] + 0.2}}
+    paired = {"segment": {"f1": [0.1, 0.3], "error_rate": [-0.5, 0.5]}}
+    text = render(replace(report, comparison=Comparison((f"old {NASTY}", "new"), metrics, better, paired)))
+    outline = Outline(text)
+    words = " ".join(outline.texts)
+    for said in (
+        "+0.20, +0.10 to +0.30",
+        "better",
+        "no sure difference",
+        f"old {NASTY}",
+        "Differences, class by class",
+    ):
+        assert said in words
+    assert "<script>alert" not in text
+    assert text.count("data:image/svg+xml;base64,") == 2  # the training, and the classes of both
+
+
+def test_decisions_are_told_with_the_operating_point(report):
+    text = render(replace(report, decisions=["Scores are not calibrated.", NASTY]))
+    assert text.index("Scores are not calibrated. &lt;script&gt;") > text.index("Operating point</h2>")
+
+
+def test_the_links_on_top_lead_somewhere(report, view):
+    text = render(replace(report, hardest=[view], charts=[Chart("A", per_class_bars({"a": 1.0}))]))
+    targets = re.findall(r'href="#([\w-]+)"', text)
+    assert len(targets) >= 6
+    assert all(f'id="{target}"' in text for target in targets)
 
 
 def test_values_that_do_not_exist_are_dashes():
@@ -97,10 +158,12 @@ def test_values_that_do_not_exist_are_dashes():
 
 
 def test_a_page_that_would_grow_too_large_says_what_it_left_out(report, view, monkeypatch):
-    monkeypatch.setattr(page, "LARGEST", 900_000)
-    text = render(replace(report, recordings=[view] * 4))
-    assert len(text) < 900_000
-    assert 0 < text.count("<article") < 4
+    whole = render(replace(report, recordings=[view] * 4))
+    largest = len(whole) - 100_000
+    monkeypatch.setattr(page, "LARGEST", largest)
+    text = render(replace(report, recordings=[view] * 2, hardest=[view] * 2))
+    assert largest - 600_000 < len(text) < largest
+    assert text.count("<article") == 3
     assert "not shown, the page would grow" in text
 
 

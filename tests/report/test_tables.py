@@ -15,8 +15,9 @@ from earmark.report.tables import Table, markdown_table, overall, overall_table,
 def test_every_overall_number_of_an_evaluation_is_described(metrics):
     for section, values in metrics.items():
         for key in values:
-            assert key == "per_class" or (section, key) in METRICS
-    assert len(overall(metrics)) == sum(len(values) - 1 for values in metrics.values())
+            assert key in ("per_class", "intervals") or (section, key) in METRICS
+    assert len(overall(metrics)) == sum(len(values) - 2 for values in metrics.values())
+    assert set(metrics) == {section for section, _ in METRICS}
 
 
 def test_every_column_shown_is_a_key_of_an_evaluation(metrics):
@@ -26,7 +27,7 @@ def test_every_column_shown_is_a_key_of_an_evaluation(metrics):
 
 def test_headline_comes_first_and_values_are_those_of_the_metrics(metrics):
     header, rows = overall_table(metrics).header, overall_table(metrics).rows
-    assert header == ("metric", "value", "what it says")
+    assert header == ("metric", "value", "95 %", "what it says")
     assert [row[0] for row in rows[:2]] == ["mAP", "mAUC"]
     assert dict(row[:2] for row in rows)["Segment F1"] == metrics["segment"]["f1"]
 
@@ -39,7 +40,23 @@ def test_per_class_rows_keep_labels_as_they_are(metrics):
     siren = dict(zip(table.header, table.rows[0], strict=True))
     assert siren["segment F1"] == metrics["segment"]["per_class"]["siren"]["f1"]
     full = per_class_table(metrics, full=True)
-    assert len(full.header) == 1 + sum(len(section["per_class"]["siren"]) for section in metrics.values())
+    assert len(full.header) == 1 + sum(len(section["per_class"]["siren"]) - 1 for section in metrics.values())
+
+
+def test_intervals_stand_beside_their_numbers():
+    metrics = {
+        "segment": {
+            "f1": 0.5,
+            "error_rate": 0.9,
+            "intervals": {"f1": [0.25, 0.75], "error_rate": [None, 1.0]},
+            "per_class": {"dog": {"f1": 0.5, "intervals": {"f1": [0.125, 1.0]}}, "cat": {"f1": 0.5}},
+        }
+    }
+    assert [number.bounds for number in overall(metrics)] == [(0.25, 0.75), None]
+    table = overall_table(metrics)
+    assert [row[:3] for row in table.rows] == [("Segment F1", 0.5, "0.250 to 0.750"), ("Error rate", 0.9, "")]
+    assert per_class_table(metrics).notes == {(0, 1): "95 %: 0.125 to 1.000"}
+    assert overall_table({"segment": {"f1": 0.5}}).header == ("metric", "value", "what it says")
 
 
 def test_missing_sections_classes_and_values():

@@ -9,6 +9,7 @@ import pytest
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint
+from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.errors import ConfigError, DataError, OutputError
 from earmark.recipes import load_recipe
 from earmark.tagger import Tagger
@@ -274,15 +275,22 @@ Applied by default.
 
 def test_a_card_is_brought_up_to_a_new_operating_point() -> None:
     point = OperatingPoint.default(["dog"]).with_threshold(0.25)
-    card = retuned(CARD, point)
+    tuned = Tuned(point, report_of("tagging-f1"))
+    card = retuned(CARD, tuned)
     assert "- **operating point**: default: 0.5 everywhere; threshold 0.25\n" in card
     assert "| dog | 0.250 | 0.250 |" in card
     assert "cat" not in card
     assert "| mAP | 0.5 |" in card
     assert "Measured on the validation clips. The operating point was chosen anew since" in card
     assert card.endswith("\n\n## Limits\n\n- It knows the labels above.\n")
-    assert retuned(card, point) == card
+    assert "tuned for tagging-f1" in card
+    assert retuned(card, tuned) == card
 
 
 def test_a_card_of_another_make_is_left_alone() -> None:
-    assert retuned("# Our model\n\nAsk Ann.\n", OperatingPoint.default(["dog"])) == "# Our model\n\nAsk Ann.\n"
+    tuned = Tuned(OperatingPoint.default(["dog"]), report_of("segment-f1"))
+    assert retuned("# Our model\n\nAsk Ann.\n", tuned) == "# Our model\n\nAsk Ann.\n"
+
+
+def report_of(objective: str) -> TuningReport:
+    return TuningReport(objective, False, 16, 5, 0, 8.0, {}, {"dog": 4})

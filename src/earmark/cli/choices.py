@@ -37,3 +37,11 @@ Threshold = Annotated[
 OperatingPointFile = Annotated[
     Path | None, typer.Option("--operating-point", help="Decide by this file in place of the model's own.")
 ]
+SegmentLength = Annotated[float, typer.Option("--segment-length", help="Of segment-based metrics, seconds.")]
+OnsetCollar = Annotated[float, typer.Option("--onset-collar", help="Of event-based metrics, seconds.")]
+OffsetShare = Annotated[
+    float, typer.Option("--offset-share", help="Offset collar: at least this share of the event's length.")
+]
+Resamples = Annotated[
+    int, typer.Option("--resamples", min=0, help="Draws of recordings for the 95 % intervals; 0: no intervals.")
+]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from earmark.cli.choices import Quiet
+from earmark.cli import choices
 from earmark.cli.console import Terminal
 
 
@@ -16,19 +16,22 @@ def command(
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label file: what is there.")],
     estimate: Annotated[Path, typer.Argument(metavar="ESTIMATE", help="Label file: what was found.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics to this file.")] = None,
-    segment_length: Annotated[float, typer.Option("--segment-length", help="Seconds.")] = 1.0,
-    onset_collar: Annotated[float, typer.Option("--onset-collar", help="Seconds.")] = 0.2,
-    offset_share: Annotated[
-        float, typer.Option("--offset-share", help="Offset collar: at least this share of the event's length.")
-    ] = 0.2,
+    segment_length: choices.SegmentLength = 1.0,
+    onset_collar: choices.OnsetCollar = 0.2,
+    offset_share: choices.OffsetShare = 0.2,
+    resamples: choices.Resamples = 1000,
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Leave out labels and recordings the reference does not have.")
     ] = False,
-    quiet: Quiet = False,
+    quiet: choices.Quiet = False,
 ) -> None:
-    """Compare two label files: DCASE TSV, CSV, JSON, folders of Audacity or Raven files."""
+    """Compare two label files: DCASE TSV, CSV, JSON, folders of Audacity or Raven files.
+
+    ESTIMATE may be a folder of score tables (onset, offset, a column a class), one a recording: PSDS then.
+    """
     from earmark.cli.writing import check_file
     from earmark.files import write_text
+    from earmark.metrics.bootstrap import Resampling
     from earmark.metrics.files import score_files
 
     check_file(json_file)
@@ -40,6 +43,7 @@ def command(
         onset_collar=onset_collar,
         offset_share=offset_share,
         unknown="ignore" if ignore_unknown else "error",
+        resampling=Resampling(resamples) if resamples else None,
     ).to_json()
     terminal.metrics(metrics)
     if json_file is not None:

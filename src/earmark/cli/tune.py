@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,9 +19,17 @@ def command(
         str | None,
         typer.Option(
             "--objective",
-            help="segment-f1, event-f1 (each also -micro), error-rate, tagging-f1, precision=0.9, recall=0.9. "
-            "Default: segment-f1 with strong labels, tagging-f1 without.",
+            help="segment-f1, event-f1, tagging-f1 (each also -micro), error-rate, psds1, psds2, precision=0.9, "
+            "recall=0.9. Default: segment-f1 with strong labels, tagging-f1 without.",
         ),
+    ] = None,
+    method: Annotated[
+        Literal["auto", "threshold", "boxes"],
+        typer.Option("--method", help="How events are found; auto tries both on held-out recordings."),
+    ] = "auto",
+    calibrate: Annotated[
+        Literal["platt", "isotonic", "none"] | None,
+        typer.Option("--calibrate", help="Make scores mean what they say first; none drops what there is."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write to, in place of the model itself.")
@@ -39,23 +47,23 @@ def command(
     from earmark.cli.writing import check_file
     from earmark.data.manifest import read_manifest
     from earmark.decisions import FILE_NAME
-    from earmark.decisions.tuning.aims import parse_objective
-    from earmark.inference.labelled import score_clips, tune
+    from earmark.inference.score_cache import FOLDER, score_clips_cached
+    from earmark.inference.tuning import check_options, tune
     from earmark.training.card import update_card
 
-    if objective is not None:
-        parse_objective(objective)
+    check_options(objective, method, calibrate)
     check_file(output / FILE_NAME if output is not None and output.is_dir() else output)
     terminal = Terminal(quiet)
     pipeline = open_pipeline(model, device, precision)
     manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
     with terminal.bar("scoring") as bar:
-        scored = score_clips(pipeline.scorer, manifest, bar)
-    tuned = tune(scored, objective, base=pipeline.operating_point, data=data.resolve().name, seed=seed)
+        scored = score_clips_cached(pipeline.scorer, manifest, model / FOLDER, bar)
+    base, name = pipeline.operating_point, data.resolve().name
+    tuned = tune(scored, objective, method=method, calibrate=calibrate, base=base, data=name, seed=seed)
     terminal.say(tuned.report.summary())
     path = tuned.point.save(output or model)
     if output is None:
-        update_card(model, tuned.point)
+        update_card(model, tuned)
     terminal.say(f"stored in {path}")
     faults = [str(problem) for problem in (*manifest.problems, *scored.problems)]
     terminal.faults(faults, LEFT_OUT)

@@ -1,10 +1,11 @@
 """From scores to decisions: which tags a recording carries, and which events it holds, from when to when.
 
-    Scores -> [calibration] -> smoothing -> segments  (method "threshold")  -> Events
-                            -> boxes                  (method "boxes")      -> Events
+    Scores -> [calibration] -> [weight] -> smoothing -> segments  (method "threshold")  -> [gate] -> Events
+                                        -> boxes                  (method "boxes")      -> [gate] -> Events
 
-`operating_point` holds every number that takes part, per label; `decide` is the one door; `tuning` chooses
-the numbers on labelled recordings; `calibration` and `reliability` make scores mean what they say.
+`operating_point` holds every number that takes part, per label; `decide` is the one door, and `score_curve` gives
+what comes before any threshold (PSDS is of that); `tuning` chooses the numbers on labelled recordings; `calibration`
+and `reliability` make scores mean what they say.
 """
 
 from earmark.decisions.decide import Decision, decide, decide_all, score_curve

@@ -8,11 +8,14 @@ operating point says how events are found:
 "boxes"      boxes from change points of the unsmoothed curve; those with confidence at or above `onset`
              count, `min_duration_on` and pads apply, `offset`, `median_seconds` and `min_duration_off` do not
              (see `boxes`)
+
+Two gates can tie events to their clip's tag: `tag_gate` reports none where the clip score is too low; `tag_weight`
+multiplies frame scores by the clip score, so that events of doubtful clips rank lower.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -65,7 +68,7 @@ def decide(scores: Scores, point: OperatingPoint, *, min_score: float = 0.0) -> 
         for label, score, part in zip(scores.labels, scores.clip, parts, strict=True)
         if score >= np.float32(part.tag_threshold) and score >= np.float32(min_score)
     ]
-    runs = find_candidates(scores.frames, parts, scores.clock.step, point.method)
+    runs = find_candidates(weighted(scores, parts), parts, scores.clock.step, point.method)
     gate = _floats(part.gate for part in parts)
     runs = runs.where((scores.clip >= gate)[runs.column] & (runs.score >= np.float32(min_score)))
     pads = _floats(part.pad_onset for part in parts), _floats(part.pad_offset for part in parts)
@@ -92,28 +95,31 @@ def calibrated(scores: Scores, point: OperatingPoint) -> Scores:
     return replace(scores, clip=clip, frames=frames)
 
 
+def weighted(scores: Scores, parts: Sequence[ClassPoint]) -> FloatArray:
+    """Frame scores (frames, classes), times the clip score where `parts` (one a class) say so."""
+    weight = np.array([part.tag_weight for part in parts])
+    return scores.frames * np.where(weight, scores.clip, np.float32(1)) if weight.any() else scores.frames
+
+
 def score_curve(scores: Scores, point: OperatingPoint) -> Scores:
     """The scores that an operating point's thresholds meet: what PSDS and other curves over all thresholds are of.
 
-    Calibrated; then smoothed (method "threshold"), or each frame scoring what the box it lies in does, 0 outside
-    ("boxes"; boxes below `min_duration_on` are gone). What belongs to a threshold takes no part: hysteresis, gaps,
-    shortest events, gate; nor do pads.
+    Calibrated and weighted; then smoothed (method "threshold"), or each frame scoring what the box it lies in does,
+    0 outside ("boxes"; boxes below `min_duration_on` are gone). What goes with a threshold takes no part: hysteresis,
+    gaps, shortest events, gate; nor do pads.
     """
-    parts = [point.of(label) for label in scores.labels]
-    scores = calibrated(scores, point)
-    return replace(scores, frames=frame_curve(scores.frames, parts, scores.clock.step, point.method))
-
-
-def frame_curve(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> FloatArray:
-    """Curves (frames, classes) that thresholds meet; see `score_curve`."""
-    if method == "boxes":
-        boxes = find_candidates(frames, [part.model_copy(update={"onset": 0.0}) for part in parts], step, method)
+    scores, parts = calibrated(scores, point), [point.of(label) for label in scores.labels]
+    frames, step = weighted(scores, parts), scores.clock.step
+    if point.method == "boxes":
+        anyhow = [part.model_copy(update={"onset": 0.0}) for part in parts]
+        boxes = find_candidates(frames, anyhow, step, point.method)
         curve = np.zeros_like(frames)
         length = boxes.last - boxes.first
         within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)  # 0, 1, .. of each box
         curve[np.repeat(boxes.first, length) + within, np.repeat(boxes.column, length)] = np.repeat(boxes.score, length)
-        return curve
-    return median_filter(frames, _by_value((part.median_seconds for part in parts), lambda s: odd_frames(s, step)))
+        return replace(scores, frames=curve)
+    lengths = _by_value((part.median_seconds for part in parts), lambda seconds: odd_frames(seconds, step))
+    return replace(scores, frames=median_filter(frames, lengths))
 
 
 def find_candidates(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> Runs:

@@ -48,6 +48,7 @@ class ClassPoint(BaseModel):
     pad_onset: Seconds = 0.0  # added before each event
     pad_offset: Seconds = 0.0  # added after each event
     tag_gate: bool | Probability = False  # events only where the clip passes: True = tag_threshold, or a number
+    tag_weight: bool = False  # frame scores times the clip score: a soft gate
     step_seconds: Annotated[float, Field(gt=0)] = 0.5  # boxes: length of the step filter
     merge_absolute: Probability = 0.2  # boxes: dips up to this deep may be bridged ...
     merge_relative: Annotated[float, Field(ge=1)] = 2.0  # ... if the curve falls by no more than this factor

@@ -27,6 +27,6 @@ def mean_scores(members: Sequence[Scores]) -> Scores:
             raise ConfigError(
                 f"{first.recording}: cannot fuse models that differ in labels or in the clock of their scores"
             )
-    clip = np.mean([member.clip for member in members], axis=0, dtype=np.float64).astype(np.float32)
-    frames = np.mean([member.frames for member in members], axis=0, dtype=np.float64).astype(np.float32)
+    clip = np.stack([member.clip for member in members]).mean(axis=0, dtype=np.float64).astype(np.float32)
+    frames = np.stack([member.frames for member in members]).mean(axis=0, dtype=np.float64).astype(np.float32)
     return replace(first, clip=clip, frames=frames)

@@ -7,19 +7,22 @@ they are never scored as silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from earmark.data.doctor import SHORT
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.decisions import OperatingPoint, decide_all
-from earmark.decisions.tuning import Tuned, tune_detection, tune_from_tags
+from earmark.decisions.decide import calibrated, score_curve
 from earmark.errors import DataError
 from earmark.events import Event
 from earmark.inference.scorer import Job, Scorer
 from earmark.labels import Labels
+from earmark.metrics.bootstrap import Resampling
 from earmark.metrics.evaluation import Evaluation, evaluate
+from earmark.metrics.event import Collars
+from earmark.metrics.intersection import Criteria
 from earmark.scores import Scores
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
@@ -63,56 +66,21 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
     return ScoredClips(scorer.tagger.labels, tuple(clips), tuple(scores), tuple(problems))
 
 
-def tune(
-    scored: ScoredClips,
-    objective: str | None = None,
-    *,
-    base: OperatingPoint | None = None,
-    data: str = "",
-    seed: int = 0,
-) -> Tuned:
-    """Choose the operating point: from events where they are known, else what tags alone support.
+@dataclass(frozen=True)
+class Measuring:
+    """How the metrics are taken."""
 
-    `objective` None: segment-f1 with events, tagging-f1 without. Of `base`, the point so far, the calibrations are
-    kept; and where it decides events otherwise than tags, tuning on tags leaves its events as they are.
-    """
-    about_tags = (objective or "").startswith(("tagging", "precision", "recall"))
-    chosen = scored.strong
-    if chosen and not about_tags:
-        scores, reference = [scored.scores[index] for index in chosen], scored.references()
-        return tune_detection(reference, scores, objective or "segment-f1", base=base, seed=seed, data=data)
-    if objective is not None and not about_tags:
-        raise DataError(
-            f"objective {objective!r} needs strong labels (onset, offset), and {data or 'the data'} has none"
-        )
-    tags = np.stack([scored.labels.encode(clip.labels) for clip in scored.clips])
-    tuned = tune_from_tags(tags, scored.scores, objective or "tagging-f1", base=base, seed=seed, data=data)
-    return tuned if base is None or _events_follow_tags(base) else _with_events_of(base, tuned)
+    segment_length: float = 1.0  # seconds
+    collars: Collars = field(default_factory=Collars)
+    resampling: Resampling | None = None  # confidence intervals, where asked for
+    thorough: bool = False  # intersection-based F1 and PSDS as well
 
 
-def _events_follow_tags(point: OperatingPoint) -> bool:
-    """Whether events have no settings of their own, as in a default point and in one tuned on tags."""
-    return point.method == "threshold" and all(
-        part.onset == part.offset == part.tag_threshold
-        and not (part.median_seconds or part.min_duration_on or part.min_duration_off)
-        for part in point.classes.values()
-    )
-
-
-def _with_events_of(base: OperatingPoint, tuned: Tuned) -> Tuned:
-    """The tag thresholds of one point, the events of another."""
-    classes = {
-        label: part.model_copy(update={"tag_threshold": tuned.point.of(label).tag_threshold})
-        for label, part in base.classes.items()
-    }
-    origin = f"tags {tuned.point.origin}; events {base.origin.rpartition('; events ')[2]}"
-    note = "tuned on tags alone: tag thresholds are new, events are decided as before"
-    report = replace(tuned.report, notes=(*tuned.report.notes[:-1], note))  # in place of the note on events
-    return Tuned(base.model_copy(update={"classes": classes, "origin": origin}), report)
-
-
-def evaluate_scored(scored: ScoredClips, point: OperatingPoint) -> tuple[Evaluation, dict[str, list[Event]]]:
+def evaluate_scored(
+    scored: ScoredClips, point: OperatingPoint, measuring: Measuring | None = None
+) -> tuple[Evaluation, dict[str, list[Event]]]:
     """Every metric the labels allow, and the events that were detected in each recording."""
+    measuring = measuring or Measuring()
     decisions = {decision.recording: decision for decision in decide_all(scored.scores, point)}
     reference_tags = np.stack([scored.labels.encode(clip.labels) for clip in scored.clips])
     estimated_tags = np.stack(
@@ -120,13 +88,19 @@ def evaluate_scored(scored: ScoredClips, point: OperatingPoint) -> tuple[Evaluat
     )
     detected = {clip.name: decisions[clip.name].events for clip in scored.clips}
     strong = [scored.clips[index].name for index in scored.strong]
+    curves = [score_curve(scored.scores[index], point) for index in scored.strong] if measuring.thorough else None
     evaluation = evaluate(
         scored.labels,
         reference=dict(zip(strong, scored.references(), strict=True)) if strong else None,
         estimated={name: detected[name] for name in strong} if strong else None,
         reference_tags=reference_tags,
         estimated_tags=estimated_tags,
-        clip_scores=np.stack([scores.clip for scores in scored.scores]),
+        clip_scores=np.stack([calibrated(scores, point).clip for scores in scored.scores]),
+        scores=curves or None,
+        segment_length=measuring.segment_length,
+        collars=measuring.collars,
+        criteria=Criteria() if measuring.thorough else None,
+        resampling=measuring.resampling,
     )
     return evaluation, detected
 

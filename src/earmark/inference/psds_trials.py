@@ -14,8 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from earmark.decisions.decide import frame_curve
-from earmark.decisions.operating_point import ClassPoint
+from earmark.decisions import ClassPoint, OperatingPoint, score_curve
 from earmark.decisions.tuning.sweep import Method, Setting
 from earmark.events import Event
 from earmark.metrics.columns import FloatArray, IntArray
@@ -90,12 +89,9 @@ class Trials:
         return rocs
 
     def _curves(self, scores: Sequence[Scores], method: Method, setting: Setting) -> list[Curve]:
-        labels, step = scores[0].labels, scores[0].clock.step
-        parts = [ClassPoint(**setting)] * len(labels)
-        smooth = [
-            replace(each, recording=str(i), frames=frame_curve(each.frames, parts, step, method))
-            for i, each in enumerate(scores)
-        ]
+        labels = scores[0].labels
+        point = OperatingPoint(method=method, classes=dict.fromkeys(labels, ClassPoint(**setting)))
+        smooth = [replace(score_curve(each, point), recording=str(i)) for i, each in enumerate(scores)]
         return [curve for curve, _ in ScoreSource(smooth, labels, None, "error").curves(self.truth)]
 
     def _find(self, curves: list[Curve], floor: Values) -> Steps:

@@ -1,8 +1,9 @@
 """Choosing the smoothing of each class for PSDS.
 
-PSDS looks at all thresholds, so what there is to choose is what comes before them: the length of the median filter, or
-the settings of the boxes. Every setting is tried on all recordings once; its curves become steps by recording (see
-`metrics.threshold_steps`), and any set of recordings, or any mixture of settings, is then scored from steps alone.
+PSDS looks at all thresholds, so what there is to choose is what comes before them: whether frame scores are weighted
+by the clip score, and the length of the median filter or the settings of the boxes. Every setting is tried on all
+recordings once; its curves become steps by recording (see `metrics.threshold_steps`), and any set of recordings, or
+any mixture of settings, is then scored from steps alone (`psds_trials`).
 
 Each class takes the setting with the largest area beneath its own curve. So that one lucky event does not choose, that
 area is shrunk towards the mean over all classes,
@@ -19,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -55,15 +57,13 @@ class Smoothing:
 
 def settings_of(method: Method) -> tuple[Setting, ...]:
     """The settings tried, from simple to elaborate."""
-    if method == "threshold":
-        return tuple({"median_seconds": seconds} for seconds in MEDIANS)
     grid = BoxGrid()
-    return tuple(
-        {"step_seconds": step, "merge_absolute": absolute, "merge_relative": relative}
-        for step in grid.step_seconds
-        for absolute in grid.merge_absolute
-        for relative in grid.merge_relative
-    )
+    if method == "threshold":
+        axes: dict[str, tuple[float, ...]] = {"tag_weight": (False, True), "median_seconds": MEDIANS}
+    else:
+        names = ("step_seconds", "merge_absolute", "merge_relative")
+        axes = {"tag_weight": (False, True), **{name: getattr(grid, name) for name in names}}
+    return tuple(dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
 
 
 def tune_smoothing(
@@ -78,7 +78,7 @@ def tune_smoothing(
 
     A class that no recording carries follows the others.
     """
-    settings, plain = settings_of(method), {"median_seconds": 0.0}
+    settings, plain = settings_of(method), {"tag_weight": False, "median_seconds": 0.0}
     tried: list[tuple[Method, Setting]] = [(method, each) for each in settings]
     if method != "threshold":
         tried.append(("threshold", plain))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,19 @@ import torch
 
 from earmark.audio import read_audio
 from earmark.decisions import OperatingPoint
+from earmark.decisions.decide import score_curve
 from earmark.events import Event
 from earmark.features.mel import hz_to_mel, mel_to_hz
 from earmark.inference.labelled import ScoredClips, within
 from earmark.inference.pipeline import Pipeline
+from earmark.inference.studying import curves, hardest
+from earmark.report.charts import charts
+from earmark.report.comparison import Comparison
 from earmark.report.page import RecordingView, Report
-from earmark.report.tables import Table
+from earmark.report.points import calibration_text, method_text, point_table
 from earmark.tagger import Tagger
 
 LONGEST = 60.0  # seconds; longer recordings are not shown
-
-
-def point_table(point: OperatingPoint) -> Table:
-    """The operating point, a row a label."""
-    header = (
-        "class",
-        "tag threshold",
-        "event threshold",
-        "median filter (s)",
-        "shortest event (s)",
-        "shortest gap (s)",
-    )
-    rows = tuple(
-        (label, part.tag_threshold, part.onset, part.median_seconds, part.min_duration_on, part.min_duration_off)
-        for label, part in point.classes.items()
-    )
-    return Table(header, rows)
 
 
 def choose_clips(scored: ScoredClips, count: int) -> list[int]:
@@ -70,7 +58,7 @@ def _view(
     device = next(tagger.parameters()).device
     logmel = tagger.front_end(torch.from_numpy(audio.samples)[None].to(device))[0].cpu().numpy()
     return RecordingView(
-        scores=scores,
+        scores=score_curve(scores, point),  # what the thresholds meet
         logmel=logmel,
         logmel_clock=tagger.front_end.clock,
         detected=detected[clip.name],
@@ -90,35 +78,53 @@ def _band_centres(tagger: Tagger) -> list[float]:
     return [float(mel_to_hz(low + step * (band + 1), options.mel_scale)) for band in range(options.bands)]
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A model on labelled recordings: what the page of `earmark evaluate` tells of it."""
+
+    name: Path
+    pipeline: Pipeline
+    scored: ScoredClips
+    metrics: Mapping[str, Mapping[str, Any]]
+    detected: Mapping[str, Sequence[Event]]
+
+
 def evaluation_report(
-    pipeline: Pipeline,
-    scored: ScoredClips,
-    metrics: Mapping[str, Mapping[str, Any]],
-    detected: Mapping[str, Sequence[Event]],
-    shown: int,
+    measured: Measured,
     *,
-    model: Path,
     data: Path,
-    problems: Sequence[str],
+    shown: int = 4,
+    sounds: bool = True,
+    comparison: Comparison | None = None,
+    problems: Sequence[str] = (),
 ) -> Report:
-    """The page of `earmark evaluate --report`."""
-    tagger, point = pipeline.tagger, pipeline.operating_point
+    """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
+    tagger, point, scored = measured.pipeline.tagger, measured.pipeline.operating_point, measured.scored
+    hard = hardest(scored, measured.detected, shown, LONGEST)
+    views = [replace(_view(tagger, scored, one.index, measured.detected, point), note=one.note) for one in hard]
+    usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]
+    names = comparison.names if comparison else (measured.name.name,)
     return Report(
-        title=f"{model.name} on {data.name}",
+        title=f"{' and '.join(names)} on {data.name}",
         summary=f"{len(scored.clips)} recordings, {len(scored.labels)} labels, "
         f"{len(scored.strong)} of them with known events.",
         facts={
-            "model": str(model),
+            "model": str(measured.name),
             "data": str(data),
             "parameters": f"{tagger.parameter_count():,}",
             "operating point": point.origin,
         },
-        metrics=metrics,
-        history=read_log(model / "log.csv"),
+        metrics=measured.metrics,
+        comparison=comparison,
+        history=read_log(measured.name / "log.csv"),
         operating_point=point_table(point),
-        recordings=recording_views(tagger, scored, detected, point, shown),
+        decisions=[method_text(point), calibration_text(point)],
+        recordings=[_view(tagger, scored, index, measured.detected, point) for index in usual],
+        hardest=views,
+        sounds=sounds,
+        charts=charts(curves(scored, point)),
         problems=problems,
-        command=f"earmark evaluate {shlex.quote(str(model))} {shlex.quote(str(data))} --report DIR",
+        command=f"earmark evaluate {shlex.quote(str(measured.name))} {shlex.quote(str(data))} --report DIR",
     )
 
 

@@ -211,6 +211,7 @@ def _events_follow_tags(point: OperatingPoint) -> bool:
     return point.method == "threshold" and all(
         part.onset == part.offset == part.tag_threshold
         and not (part.median_seconds or part.min_duration_on or part.min_duration_off)
+        and not (part.tag_gate or part.tag_weight)
         for part in point.classes.values()
     )
 

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from earmark.errors import DataError, did_you_mean
 from earmark.labels import Labels
-from earmark.metrics.bootstrap import Intervals, Resampling, Statistic, intervals
+from earmark.metrics.bootstrap import Intervals, Resampling, Statistic, intervals, paired_intervals
 from earmark.metrics.bootstrap_counts import counts_statistic
 from earmark.metrics.bootstrap_psds import psds_metrics_statistic
 from earmark.metrics.bootstrap_tagging import tagging_statistic
@@ -63,6 +63,9 @@ class Evaluation:
     intersection: IntersectionMetrics | None = None
     psds: PsdsMetrics | None = None
     intervals: Mapping[str, Intervals] = field(default_factory=dict)  # by section, where asked for
+    statistics: Mapping[str, Callable[[], tuple[Statistic, int]]] = field(
+        default_factory=dict, repr=False
+    )  # to resample
 
     def to_json(self) -> dict[str, Any]:
         """Sections that are there, as plain dicts; NaN and infinity become None."""
@@ -129,7 +132,25 @@ def evaluate(
         statistics["tagging"] = partial(tagging_statistic, reference_tags, scores=clip_scores, estimated=estimated_tags)
     if resampling is not None:
         sections["intervals"] = {name: intervals(*make(), resampling) for name, make in statistics.items()}
-    return Evaluation(**sections)
+    return Evaluation(**sections, statistics=statistics)
+
+
+def paired(
+    first: Evaluation, second: Evaluation, labels: Labels, resampling: Resampling | None = None
+) -> dict[str, dict[str, Any]]:
+    """Intervals of second less first, on the same draws of the same recordings.
+
+    {section: {figure: [low, high], "per_class": {label: {figure: [low, high]}}}}. `ValueError` where the two were
+    not measured on as many recordings.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in first.statistics.keys() & second.statistics.keys():
+        (before, recordings), (after, others) = first.statistics[name](), second.statistics[name]()
+        if recordings != others:
+            raise ValueError(f"{name}: {recordings} recordings against {others}; a pair needs the same")
+        bounds, per_class = paired_intervals(after, before, recordings, resampling).to_json(list(labels))
+        found[name] = {**bounds, "per_class": per_class}
+    return found
 
 
 def _of_events(

@@ -21,9 +21,10 @@ from earmark.events import Event
 from earmark.files import write_text
 from earmark.inference import Pipeline
 from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
-from earmark.inference.showing import point_table, read_log, recording_views
+from earmark.inference.showing import read_log, recording_views
 from earmark.recipes.recipe import load_recipe
 from earmark.report.page import Report, write_report
+from earmark.report.points import point_table
 from earmark.training.card import write_card
 from earmark.training.job import Reporter, save_model, tidy, train_model
 from earmark.training.loop import Machine

@@ -1,7 +1,9 @@
 """What people look at: tables, figures, one self-contained HTML page, the model card.
 
-    metrics (dict) -> tables.py -> terminal, Markdown, HTML
+    metrics (dict) -> tables.py, comparison.py (two models) -> terminal, Markdown, HTML
+    operating point -> points.py -> a table and sentences
     history, scores, events -> figures.py, recording.py -> SVG or PNG
+    study.py (curves, confusions, reliability) -> curves.py, confusion.py, trust.py, together charts.py -> SVG
     all of it -> page.py (one HTML file) and model_card.py (README.md of a model directory)
 
 matplotlib and jinja2 come with the extra `report` and are imported only when a figure or page is made.

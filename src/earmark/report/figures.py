@@ -1,4 +1,4 @@
-"""Curves and bars: the course of training, one bar a class, and how far scores can be trusted.
+"""Curves and bars: the course of training, one bar a class, two models class by class.
 
 Each function returns a matplotlib `Figure`; `canvas.svg` and `canvas.png` turn it into bytes. Missing values
 (None or NaN) are left out of a line, never drawn as zero.
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
-import numpy as np
-import numpy.typing as npt
-
-from earmark.report.canvas import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, SKY, new_figure, plain, shorten, tidy
+from earmark.report.canvas import BLUE, GREEN, INK, ORANGE, PURPLE, new_figure, plain, shorten, tidy
+from earmark.report.tables import Bounds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +54,13 @@ def training_curve(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def per_class_bars(values: Mapping[str, float | None], title: str = "", unit: str = "") -> Figure:
-    """One horizontal bar a class, best on top, the value at its end; classes without a value come last."""
+def per_class_bars(
+    values: Mapping[str, float | None], title: str = "", unit: str = "", bounds: Mapping[str, Bounds] | None = None
+) -> Figure:
+    """One horizontal bar a class, best on top, the value at its end; classes without a value come last.
+
+    `bounds` are intervals, drawn as whiskers.
+    """
     known = {label: _number(value) for label, value in values.items()}
     order = sorted(known, key=lambda label: (math.isnan(known[label]), -known[label]))
     figure = new_figure(0.9 + 0.27 * max(1, len(order)), width=7.0)
@@ -66,8 +69,10 @@ def per_class_bars(values: Mapping[str, float | None], title: str = "", unit: st
     for place, label in enumerate(order):
         value = known[label]
         axes.barh(place, 0.0 if math.isnan(value) else value, height=0.7, color=BLUE)
+        low, high = (bounds or {}).get(label, (value, value))
+        axes.plot([low, high], [place, place], color=INK, linewidth=1.1, solid_capstyle="butt")
         text = "no value" if math.isnan(value) else f"{value:.2f}{unit}"
-        axes.annotate(text, (0.0 if math.isnan(value) else value, place), (4, 0), textcoords="offset points",
+        axes.annotate(text, (0.0 if math.isnan(value) else max(value, high), place), (4, 0), textcoords="offset points",
                       va="center", fontsize=8.5, color=INK)  # fmt: skip
     axes.set_yticks(range(len(order)), [shorten(label) for label in order])
     axes.set_ylim(len(order) - 0.4, -0.6)
@@ -78,34 +83,37 @@ def per_class_bars(values: Mapping[str, float | None], title: str = "", unit: st
     return figure
 
 
-def reliability(
-    predicted: npt.ArrayLike, observed: npt.ArrayLike, counts: npt.ArrayLike, title: str = "Reliability"
+def dumbbells(
+    pairs: Mapping[str, tuple[float | None, float | None]], names: tuple[str, str], title: str = ""
 ) -> Figure:
-    """Mean score against the share of positives, a point a bin (bins,), over how many scores each bin holds.
+    """A line a class from its value in the first model to that in the second, largest gain on top.
 
-    On the diagonal, a score of 0.8 is right eight times in ten. Bins without scores are left out.
+    Classes that lack one of the two are left out.
     """
-    mean, share, held = (np.asarray(values, dtype=np.float64) for values in (predicted, observed, counts))
-    if not mean.shape == share.shape == held.shape or mean.ndim != 1:
-        raise ValueError(f"one value a bin is expected, got shapes {mean.shape}, {share.shape}, {held.shape}")
-    figure = new_figure(4.6, width=4.6)
-    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [4, 1]})
-    full = held > 0
-    above.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5, linestyle="--", label="perfect")
-    above.plot(mean[full], share[full], color=BLUE, linewidth=2, marker="o", markersize=5, label="scores")
-    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that was right")
-    above.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
-    above.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold")
-    below.bar((np.arange(len(held)) + 0.5) / max(1, len(held)), held, width=0.9 / max(1, len(held)), color=SKY)
-    below.set(xlabel="score", ylabel="how many")
-    for axes in (above, below):
-        tidy(axes)
-        axes.xaxis.label.set_color(INK)
-        axes.yaxis.label.set_color(INK)
-    plain([above.title])
-    figure.align_ylabels()
+    known = {label: (float(a), float(b)) for label, (a, b) in pairs.items() if _finite(a) and _finite(b)}
+    order = sorted(known, key=lambda label: known[label][0] - known[label][1])
+    figure = new_figure(0.9 + 0.22 * max(1, len(order)))
+    axes = figure.subplots()
+    tidy(axes, grid="x")
+    for place, label in enumerate(order):
+        first, second = known[label]
+        axes.plot([first, second], [place, place], color=GREEN if second >= first else ORANGE, linewidth=3, alpha=0.5)
+        axes.plot(first, place, marker="o", markersize=6, color="white", markeredgecolor=INK)
+        axes.plot(second, place, marker="o", markersize=6, color=BLUE)
+    axes.set_yticks(range(len(order)), [shorten(label, 28) for label in order])
+    axes.set_ylim(max(1, len(order)) - 0.4, -0.6)
+    ends = [end for pair in known.values() for end in pair]
+    axes.set_xlim(min([0.0, *ends]) - 0.02, max([1.0, *ends]) + 0.02)
+    handles = [*axes.plot([], [], "o", color="white", markeredgecolor=INK), *axes.plot([], [], "o", color=BLUE)]
+    legend = axes.legend(handles, names, frameon=False, fontsize=9, labelcolor=INK, ncols=2, loc="lower right",
+                         bbox_to_anchor=(1, 1), borderaxespad=0.2)  # fmt: skip
+    plain([*axes.get_yticklabels(), *legend.get_texts()])
     figure.tight_layout()
     return figure
+
+
+def _finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def _number(value: float | None) -> float:

@@ -90,7 +90,9 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
             "Events are found when reports cover enough of them; times need not be near. Averaged over classes.",
             True,
         ),
-        ("intersection", "micro_f1"): Metric("Intersection F1, all events", "The same over the events of all classes.", True),
+        ("intersection", "micro_f1"): Metric(
+            "Intersection F1, all events", "The same over the events of all classes.", True
+        ),
         ("intersection", "f1"): Metric("Intersection F1", "Events are found when reports cover enough of them.", True),
         ("intersection", "precision"): Metric(
             "Intersection precision", "Of the reports, the share that lies on true events.", True
@@ -103,7 +105,7 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ),
         ("intersection", "deletions"): Metric("Deletions", "Events that no reports cover."),
         ("intersection", "insertions"): Metric("Insertions", "Reports that lie on no event of their class."),
-        ("intersection", "cross_triggers"): Metric("Cross triggers", "Of these, those that lie on another sound."),
+        ("intersection", "cross_triggers"): Metric("Cross triggers", "How often such a report lies on another sound."),
         ("intersection", "reference"): Metric("True events", "Events of the reference."),
         ("intersection", "estimated"): Metric("Reported events", "Events the model reported."),
         ("intersection", "merged"): Metric("Merged events", "Events of the reference that overlap one of their class."),

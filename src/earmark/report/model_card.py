@@ -6,6 +6,7 @@ was trained on, how well it does, how its decisions are made, how to use it and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -37,6 +38,8 @@ class ModelCard:
     metrics: tables.Metrics = field(default_factory=dict)  # the JSON of `earmark evaluate`
     measured_on: str = ""  # which recordings the metrics are of
     operating_point: Table | None = None  # one row a class
+    tuning: str = ""  # how it was chosen and what that is worth: the summary of a tuning, or a sentence
+    calibration: str = ""  # whether scores are calibrated
     limits: Sequence[str] = ()  # further than those every such model has
     licence: str = ""  # an identifier of the Hub, "mit" say
     command: str = ""  # how it was trained
@@ -47,20 +50,35 @@ def model_card(card: ModelCard) -> str:
     parts = [_front_matter(card), f"# {_line(card.name)}", _line(card.summary), _facts(card)]
     parts += ["## Labels", ", ".join(f"`{_line(label).replace('`', chr(39))}`" for label in card.labels)]
     parts += ["## Use", _USE]
-    if rows := tables.overall_table(card.metrics).rows:
+    overall = tables.overall_table(card.metrics)
+    if overall.rows:
         measured = f"Measured on {_line(card.measured_on)}." if card.measured_on else ""
-        header = ("metric", "value", "what it says")
-        parts += ["## How well it does", measured, tables.markdown_table(Table(header, rows))]
+        if tables.INTERVAL in overall.header:
+            measured += f" The {tables.INTERVAL} intervals say how far figures would move with other recordings."
+        parts += ["## How well it does", measured.strip(), tables.markdown_table(overall)]
         parts += [tables.markdown_table(tables.per_class_table(card.metrics))]
     if card.operating_point:
-        said = (
-            "Applied by default, stored in `operating_point.json`; `--threshold` and `--operating-point` override it."
-        )
-        parts += ["## Operating point", said, tables.markdown_table(card.operating_point)]
+        parts += [operating_point_section(card.operating_point, card.tuning, card.calibration)]
     parts += ["## Limits", "\n".join(f"- {_line(limit)}" for limit in (*_LIMITS, *card.limits))]
     if card.command:
         parts += ["## Made with", _code(card.command)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+
+def operating_point_section(table: Table, tuning: str = "", calibration: str = "") -> str:
+    """The section `## Operating point` of a card: how it was chosen, whether scores are calibrated, a row a class.
+
+    `tuning` of several lines is kept as it stands, one line becomes a sentence.
+    """
+    said = "Applied by default, stored in `operating_point.json`; `--threshold` and `--operating-point` override it."
+    chosen = _code(tuning, "text") if "\n" in tuning.strip() else _line(tuning)
+    parts = ["## Operating point", said, chosen, _line(calibration), tables.markdown_table(table).rstrip("\n")]
+    return "\n\n".join(part for part in parts if part)
+
+
+def with_operating_point(card: str, section: str) -> str:
+    """A card, as text, whose section on the operating point is another one; as it is where it has none."""
+    return re.sub(r"(?ms)^## Operating point\n.*?(?=^## |\Z)", lambda _: f"{section}\n\n", card).rstrip("\n") + "\n"
 
 
 _USE = """\
@@ -103,9 +121,9 @@ def _line(text: str) -> str:
     return " ".join(text.split()).replace("<", "&lt;")
 
 
-def _code(text: str) -> str:
+def _code(text: str, language: str = "sh") -> str:
     """A fenced block that no fence within the text can close."""
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}sh\n{text.strip()}\n{fence}"
+    return f"{fence}{language}\n{text.strip()}\n{fence}"

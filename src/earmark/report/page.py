@@ -21,16 +21,19 @@ from earmark.events import Event
 from earmark.files import write_text
 from earmark.report import player, tables
 from earmark.report.canvas import data_uri, png, svg
-from earmark.report.figures import Row, training_curve
-from earmark.report.meanings import SECTIONS, Metric
+from earmark.report.charts import Chart
+from earmark.report.comparison import Comparison, changes, class_pairs, comparison_table, difference_table
+from earmark.report.figures import Row, dumbbells, training_curve
+from earmark.report.meanings import SECTIONS
 from earmark.report.recording import LEFT, RIGHT, Thresholds, recording_figure
-from earmark.report.tables import Table
+from earmark.report.tables import Difference, Number, Table
 from earmark.scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LARGEST = 8_000_000  # characters of a page; recordings that would exceed it are left out and named
+_AROUND = 2_000  # characters that the page writes around a recording, its name and note apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +60,14 @@ class Report:
     summary: str = ""  # one or two sentences under the title
     facts: Mapping[str, str] = field(default_factory=dict)  # model, recipe, data, seed, duration ...: name -> text
     metrics: tables.Metrics = field(default_factory=dict)  # the JSON of `earmark evaluate`
+    comparison: Comparison | None = None  # of two models; its cards then take the place of those of the metrics
     history: Sequence[Row] = ()  # the training log, one row an epoch
     operating_point: Table | None = None  # thresholds and smoothing, one row a class
-    recordings: Sequence[RecordingView] = ()
-    figures: Sequence[tuple[str, Figure]] = ()  # more figures, each with a title
+    decisions: Sequence[str] = ()  # sentences on how they were chosen and what calibrates the scores
+    recordings: Sequence[RecordingView] = ()  # to get an impression
+    hardest: Sequence[RecordingView] = ()  # those it fails on, worst first
+    sounds: bool = True  # whether recordings that have a waveform get a player
+    charts: Sequence[Chart] = ()
     problems: Sequence[str] = ()  # one line each: what could not be read, what was left out
     command: str = ""  # how to get this again
 
@@ -81,44 +88,73 @@ def render(report: Report) -> str:
         raise MissingExtraError("jinja2", "report", "writing an HTML report") from error
     source = resources.files("earmark.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["value"] = tables.text
+    environment.filters |= {"value": tables.text, "bounds": tables.bounds_text}
+    environment.tests["difference"] = lambda value: isinstance(value, Difference)
+    template = environment.from_string(source)
+    values = _values(report)
+    room = LARGEST - _AROUND - len(template.render(values))  # the page without its recordings
+    recordings, room, left_out = _recordings(report.recordings, room, report.sounds)
+    hardest, _, more_left_out = _recordings(report.hardest, room, report.sounds)
+    problems = [*report.problems, *left_out, *more_left_out]
+    return template.render({**values, "recordings": recordings, "hardest": hardest, "problems": problems})
+
+
+def _values(report: Report) -> dict[str, Any]:
+    """What the template is filled with, recordings apart."""
     numbers = tables.overall(report.metrics)
-    recordings, left_out = _recordings(report.recordings)
-    return environment.from_string(source).render(
-        report=report,
-        cards=[(metric, value) for _, metric, value in numbers if metric.headline],
-        sections=_by_section(numbers),
-        classes=tables.per_class_table(report.metrics),
-        curve=_image(training_curve(report.history)) if report.history else None,
-        figures=[(title, _image(figure)) for title, figure in report.figures],
-        recordings=recordings,
-        problems=[*report.problems, *left_out],
-        left=LEFT,
-        span=RIGHT - LEFT,
-    )
+    return {
+        "report": report,
+        "cards": [] if report.comparison else [number for number in numbers if number.metric.headline],
+        "interval": tables.INTERVAL if any(number.bounds for number in numbers) else "",
+        "sections": _by_section(numbers),
+        "classes": tables.per_class_table(report.metrics),
+        "versus": _versus(report.comparison) if report.comparison else None,
+        "curve": _image(training_curve(report.history)) if report.history else None,
+        "charts": [(chart, _image(chart.figure)) for chart in report.charts],
+        "recordings": [],
+        "hardest": [],
+        "problems": report.problems,
+        "left": LEFT,
+        "span": RIGHT - LEFT,
+    }
 
 
-def _by_section(numbers: Sequence[tuple[str, Metric, Any]]) -> dict[str, list[tuple[Metric, Any]]]:
-    sections: dict[str, list[tuple[Metric, Any]]] = {}
-    for section, metric, value in numbers:
-        sections.setdefault(SECTIONS.get(section, section), []).append((metric, value))
+def _by_section(numbers: Sequence[Number]) -> dict[str, list[Number]]:
+    sections: dict[str, list[Number]] = {}
+    for number in numbers:
+        sections.setdefault(SECTIONS.get(number.section, number.section), []).append(number)
     return sections
 
 
-def _recordings(views: Sequence[RecordingView]) -> tuple[list[dict[str, Any]], list[str]]:
-    """What the template shows of each recording, and a line for each that no longer fits."""
+def _versus(comparison: Comparison) -> dict[str, Any]:
+    """Two models: cards, tables, and the figure of one metric class by class."""
+    title, pairs = class_pairs(comparison)
+    return {
+        "names": comparison.names,
+        "cards": [change for change in changes(comparison) if change.second.metric.headline],
+        "table": comparison_table(comparison),
+        "classes": difference_table(comparison),
+        "title": title,
+        "figure": _image(dumbbells(pairs, comparison.names)) if pairs else None,
+    }
+
+
+def _recordings(views: Sequence[RecordingView], room: int, sounds: bool) -> tuple[list[dict[str, Any]], int, list[str]]:
+    """What the template shows of each recording, the room left, and a line for each that no longer fits."""
     shown: list[dict[str, Any]] = []
     left_out: list[str] = []
-    room = LARGEST - 500_000  # for all the rest
     for view in views:
         picture = data_uri(png(_picture(view)), "image/png")
-        sound = "" if view.waveform is None else data_uri(player.encode(view.waveform, view.rate), "audio/ogg")
-        room -= len(picture) + len(sound)
-        if room < 0:
+        audible = view.waveform if sounds else None
+        sound = "" if audible is None else data_uri(player.encode(audible, view.rate), "audio/ogg")
+        size = len(picture) + len(sound) + _AROUND + 12 * len(view.note + view.scores.recording)  # escaped, twice
+        if size > room:
             left_out.append(f"{view.scores.recording}: not shown, the page would grow beyond {LARGEST // 10**6} MB")
+            room -= 2 * len(left_out[-1])
             continue
+        room -= size
         shown.append({"view": view, "picture": picture, "sound": sound})
-    return shown, left_out
+    return shown, room, left_out
 
 
 def _picture(view: RecordingView) -> Figure:

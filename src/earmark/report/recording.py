@@ -1,9 +1,9 @@
 """One recording in a picture: what was heard, what the model said of it, and what was true.
 
 On top the log-mel. Beneath, for each class that matters, its frame scores as a filled curve (0 at the foot of
-the row, 1 at the top) with the threshold, and under the curve two lanes: reference events and detected events.
-All share one time axis, whose place in the picture is fixed (`LEFT`, `RIGHT`), so that a page can lay a play
-head over it.
+the row, 1 at the top), coloured where the class was detected, with the threshold; under the curve two lanes:
+reference events and detected events. All share one time axis, whose place in the picture is fixed (`LEFT`,
+`RIGHT`), so that a page can lay a play head over it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Thresholds = Mapping[str, float] | float | None
 
 LEFT, RIGHT = 0.14, 0.94  # where the time axis begins and ends, as shares of the picture's width
 _SPECTROGRAM, _ROW, _MARGINS = 2.1, 0.78, 1.0  # inches
+_CLOSE = 1e-6  # seconds
 _FOOT, _HEAD = 0.36, 0.94  # the curve's share of a row of height 1; the lanes lie under it
 
 
@@ -73,9 +74,10 @@ def recording_figure(
     below = figure.add_subplot(grid[1], sharex=above)
     _draw_logmel(above, logmel, logmel_clock, band_hz)
     for place, label in enumerate(labels):
-        _draw_class(below, -place - 1, label, scores, thresholds)
-        _draw_lane(below, -place - 1 + 0.19, [e for e in reference or () if e.label == label], BLUE)
-        _draw_lane(below, -place - 1 + 0.04, [e for e in detected if e.label == label], ORANGE)
+        found = [event for event in detected if event.label == label]
+        _draw_class(below, -place - 1, label, scores, found, thresholds)
+        _draw_lane(below, -place - 1 + 0.19, [event for event in reference or () if event.label == label], BLUE)
+        _draw_lane(below, -place - 1 + 0.04, found, ORANGE)
     below.set_ylim(-len(labels), 0)
     above.set_xlim(0, scores.duration)
     _finish(figure, above, below, labels, scores, reference is not None, thresholds is not None)
@@ -102,26 +104,26 @@ def _draw_logmel(axes: Axes, logmel: npt.NDArray[np.floating], clock: Clock, ban
     axes.set_yticks(list(marks), list(marks.values()))
 
 
-def _draw_class(axes: Axes, foot: float, label: str, scores: Scores, thresholds: Thresholds) -> None:
-    """The score curve of one class as steps, darker where it is above the threshold."""
+def _draw_class(
+    axes: Axes, foot: float, label: str, scores: Scores, detected: Sequence[Event], thresholds: Thresholds
+) -> None:
+    """The score curve of one class as steps, coloured where the class was detected, and the threshold."""
     axes.axhline(foot, color=FAINT, linewidth=0.6)
     if label not in scores.labels:
         return
     values = scores.frames[:, scores.labels.index(label)]
-    over_foot = (_HEAD - _FOOT) * np.append(values, values[-1:])  # the last value up to the last edge
     foot += _FOOT
-    edges = scores.edges[: len(over_foot)]
-    axes.fill_between(edges, foot, foot + over_foot, step="post", color=FAINT, alpha=0.55, linewidth=0)
+    curve = foot + (_HEAD - _FOOT) * np.append(values, values[-1:])  # the last value up to the last edge
+    edges = scores.edges[: len(curve)]
+    axes.fill_between(edges, foot, curve, step="post", color=FAINT, alpha=0.55, linewidth=0)
+    for event in detected:
+        part = slice(max(0, np.searchsorted(edges, event.onset + _CLOSE) - 1), np.searchsorted(edges, event.offset) + 1)
+        axes.fill_between(edges[part], foot, curve[part], step="post", color=ORANGE, alpha=0.35, linewidth=0)
     threshold = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
     if threshold is not None:
-        level = (_HEAD - _FOOT) * threshold
-        axes.fill_between(
-            edges, foot, foot + over_foot, where=(over_foot >= level).tolist(),
-            step="post", color=ORANGE, alpha=0.35, linewidth=0,
-        )  # fmt: skip
-        ends = [0.0, scores.duration]
-        axes.plot(ends, [foot + level] * 2, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7)
-    axes.step(edges, foot + over_foot, where="post", color=INK, linewidth=1.0)
+        ends, level = [0.0, scores.duration], foot + (_HEAD - _FOOT) * threshold
+        axes.plot(ends, [level, level], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7)
+    axes.step(edges, curve, where="post", color=INK, linewidth=1.0)
 
 
 def _draw_lane(axes: Axes, foot: float, events: Sequence[Event], colour: str) -> None:

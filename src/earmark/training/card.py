@@ -7,10 +7,10 @@ from pathlib import Path
 
 from earmark import __version__
 from earmark.decisions import OperatingPoint
+from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.files import write_text
-from earmark.inference.showing import point_table
-from earmark.report.model_card import ModelCard, model_card
-from earmark.report.tables import markdown_table
+from earmark.report.model_card import ModelCard, model_card, operating_point_section, with_operating_point
+from earmark.report.points import calibration_text, method_text, point_table
 from earmark.training.job import Trained
 from earmark.training.request import Request
 
@@ -41,23 +41,34 @@ def write_card(request: Request, trained: Trained, *, name: str, recipe: str, co
             metrics=trained.evaluation.to_json() if trained.evaluation else {},
             measured_on="the validation clips, on which the operating point was tuned as well",
             operating_point=point_table(trained.point),
+            tuning=_chosen(trained.point, trained.tuning),
+            calibration=calibration_text(trained.point),
             command=command,
         )
     )
 
 
-def update_card(folder: Path, point: OperatingPoint) -> None:
+def update_card(folder: Path, tuned: Tuned) -> None:
     """Bring the card of a model in `folder` up to its new operating point; a card of another make is left alone."""
     path = folder / "README.md"
     if path.is_file():
-        write_text(path, retuned(path.read_text(encoding="utf-8"), point))
+        write_text(path, retuned(path.read_text(encoding="utf-8"), tuned))
 
 
-def retuned(card: str, point: OperatingPoint) -> str:
-    """A card with another operating point: its origin, its table, and a word of warning at the figures."""
+def retuned(card: str, tuned: Tuned) -> str:
+    """A card with another operating point: its origin, its section, and a word of warning at the figures."""
+    point = tuned.point
     card = re.sub(r"(?m)^- \*\*operating point\*\*: .*$", lambda _: f"- **operating point**: {point.origin}", card)
-    table = markdown_table(point_table(point)).rstrip("\n")
-    card = re.sub(r"(?ms)(^## Operating point\n.*?)^\|.*?(?=\n\n|\Z)", lambda found: found[1] + table, card)
+    card = with_operating_point(card, _section(point, tuned.report))
     if _SINCE not in card:
         card = re.sub(r"(?m)^(Measured on .*)$", lambda found: f"{found[1]} {_SINCE}", card)
     return card
+
+
+def _section(point: OperatingPoint, report: TuningReport | None) -> str:
+    return operating_point_section(point_table(point), _chosen(point, report), calibration_text(point))
+
+
+def _chosen(point: OperatingPoint, report: TuningReport | None) -> str:
+    """How the operating point finds events, and how it was chosen."""
+    return f"{method_text(point)}\n{report.summary() if report else point.origin}"

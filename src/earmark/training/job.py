@@ -24,8 +24,9 @@ from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.decisions.tuning import TuningReport
 from earmark.errors import DataError, MissingExtraError
 from earmark.files import write_text
-from earmark.inference.labelled import Progress, evaluate_scored, score_clips, tune
+from earmark.inference.labelled import Progress, evaluate_scored, score_clips
 from earmark.inference.scorer import Scorer
+from earmark.inference.tuning import tune
 from earmark.labels import Labels
 from earmark.metrics.evaluation import Evaluation
 from earmark.tagger import Tagger, TaggerOptions

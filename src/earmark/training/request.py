@@ -32,6 +32,7 @@ from earmark.training.options import TrainingOptions
 
 STATE = "training"
 RUN = Path(STATE) / "run.json"
+_FOLDERS = ("scores",)
 _FILES = (CONFIG, WEIGHTS, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
 
 
@@ -108,7 +109,7 @@ def clear(folder: Path) -> None:
         return
     for name in _FILES:  # config.json first: what is half gone is no model
         (folder / name).unlink(missing_ok=True)
-    for name in ("cache", STATE):
+    for name in ("cache", STATE, *_FOLDERS):
         shutil.rmtree(folder / name, ignore_errors=True)
     with contextlib.suppress(OSError):  # something else lies in it
         folder.rmdir()

@@ -3,10 +3,10 @@
 Everything is counted once on a grid shared by all classes (settings x thresholds), per fold; choosing,
 shrinking and cross-validating then only add and compare counts.
 
-    aims -> counting -> sweep -> shrinkage -> tagging, detection -> report
+    aims -> counting -> sweep -> shrinkage [-> error_rate] -> tagging, detection -> report       calibrating
 
 `tune_tagging`    thresholds of the clip tags
-`tune_detection`  the whole operating point, from events with times
+`tune_detection`  the whole operating point, from events with times; the grid says the method
 `tune_from_tags`  what weak labels alone can support, and a report of what they cannot
 """
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from earmark.decisions.decide import calibrated
+from earmark.decisions.decide import calibrated, weighted
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
 from earmark.decisions.segments import BoolArray
 from earmark.decisions.tuning.aims import Aim, ErrorRate, Unit, parse_objective
@@ -76,6 +76,9 @@ def tune_detection(
     labels, grid = scores[0].labels, grid or ThresholdGrid()
     known = [[event for event in events if event.label in labels] for events in references]
     ready = [calibrated(each, base) for each in scores] if base else list(scores)
+    if isinstance(grid, FixedGrid):
+        parts = [grid.point.of(label) for label in labels]
+        ready = [replace(each, frames=weighted(each, parts)) for each in ready]
     tags, clip = encode_tags(known, labels), np.stack([each.clip for each in ready])
     used = min(folds, len(scores))
     fold = assign_folds(tags, used, seed)
@@ -110,7 +113,7 @@ def tune_from_tags(
     base: OperatingPoint | None = None,
     folds: int = 5,
     seed: int = 0,
-    shrinkages: tuple[float, ...] = SHRINKAGES,
+    shrinkages: tuple[float, ...] | None = None,
     data: str = "",
 ) -> Tuned:
     """What tags alone (recordings, classes) can support: one threshold a class, used for tags and events.

@@ -9,7 +9,8 @@ k = 0 leaves each class alone, k = infinity gives all classes one choice. A clas
 notices a small k, a class with one follows the pool. k is chosen by cross-validation over recordings, as the
 one whose choices do best on the folds they were not made on. The number reported for the chosen k is the best
 of a few, so a little bright. k = 0 is measured, to tell what shrinkage is worth, but is not among those tried: where it
-wins it wins by chance and by little, and where it loses the rare classes do.
+wins it wins by chance and by little, and where it loses the rare classes do. (Unless a precision or recall is asked
+for: false positives of the average class would swamp a class that has hardly any.)
 
 Counts are (folds, classes, choices, 3); choices are settings x thresholds, thresholds last.
 """
@@ -26,6 +27,7 @@ from earmark.decisions.segments import BoolArray, IntArray
 from earmark.decisions.tuning.aims import Aim, Counts
 
 SHRINKAGES = (1.0, 4.0, 16.0, 64.0, 256.0, math.inf)  # pseudo-recordings tried
+FOR_TARGETS = (0.0, 0.25, *SHRINKAGES)  # where a rate is asked for: a class meets it by its own counts or not at all
 FALLBACK = 16.0  # where there are too few recordings to cross-validate
 DEFAULT, SHRUNK = "default 0.5", "per class, shrunk"  # the plainest way of choosing, and the one taken
 

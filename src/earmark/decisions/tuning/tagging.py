@@ -17,6 +17,7 @@ from earmark.decisions.segments import BoolArray, FloatArray, IntArray
 from earmark.decisions.tuning.aims import AtLeast, ClassF1, Counts, parse_objective
 from earmark.decisions.tuning.report import TuningReport, make_report
 from earmark.decisions.tuning.shrinkage import (
+    FOR_TARGETS,
     SHRINKAGES,
     Chosen,
     assign_folds,
@@ -42,11 +43,12 @@ def tune_tagging(
     *,
     folds: int = 5,
     seed: int = 0,
-    shrinkages: tuple[float, ...] = SHRINKAGES,
+    shrinkages: tuple[float, ...] | None = None,
 ) -> TunedTags:
     """One threshold a label, from clips (clips, classes) of known tags.
 
     `objective` is tagging-f1, tagging-f1-micro, precision=P or recall=R; another is a `ConfigError`.
+    `shrinkages` None: those that suit it.
     `ValueError` where shapes disagree or there is no clip.
 
     >>> heard = np.array([[True], [False]] * 20)
@@ -63,7 +65,8 @@ def tune_tagging(
     fold = assign_folds(reference, used, seed)
     grid = tag_thresholds()
     counts = count_tags(reference, scores, fold, used, grid)
-    chosen = choose_by_cross_validation(counts, aim, fold, grid, shrinkages)
+    tried = shrinkages or (FOR_TARGETS if isinstance(aim, AtLeast) else SHRINKAGES)
+    chosen = choose_by_cross_validation(counts, aim, fold, grid, tried)
     notes = _missed(aim, counts.sum(axis=0), chosen, names) if isinstance(aim, AtLeast) else []
     positives = dict(zip(names, reference.sum(axis=0).tolist(), strict=True))
     report = make_report(objective, aim, chosen, positives, (len(reference), used, seed), notes)
