@@ -28,6 +28,7 @@ from earmark.events import Event
 from earmark.labels import Labels
 from earmark.metrics import PSDS1, PSDS2, psds
 from earmark.scores import Scores
+from sections import machine, replace_section
 
 WHOLE, SECONDS, STEP = 17_000, 10.0, Fraction(1, 25)
 FRAMES = int(SECONDS / STEP)
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=WHOLE // 20)
     parser.add_argument("--classes", type=int, default=447)
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
     asked = parser.parse_args()
     recordings = WHOLE if asked.whole else asked.recordings
     with tempfile.TemporaryDirectory() as folder:
@@ -101,18 +103,31 @@ def main() -> None:
         reference = make(path, recordings, asked.classes)
         labels = Labels(str(number) for number in range(asked.classes))
         before, ratio = peak(), WHOLE / recordings
-        print(
-            f"{recordings} recordings x {asked.classes} classes x {FRAMES} frames, {path.stat().st_size / 1e9:.2f} GB"
-        )
-        print("| | value | processor s | peak GiB | at 17,000 recordings: s | GiB |")
-        print("|---|---:|---:|---:|---:|---:|")
+        lines = [
+            "## PSDS of a collection as large as AudioSet-strong",
+            "",
+            f"{recordings} ten-second recordings, {asked.classes} classes, {FRAMES} frames each: synthetic scores, "
+            f"{path.stat().st_size / 1e9:.2f} GB of float16 streamed from disk.",
+            "",
+            "| | value | processor s | peak GiB | at 17,000 recordings: s | GiB |",
+            "|---|---:|---:|---:|---:|---:|",
+        ]
         for name, options in {"PSDS1": PSDS1, "PSDS2": PSDS2}.items():
             begin = time.process_time()
             value = psds(ScoreFile(path, recordings, labels), reference, labels, options=options).value
             seconds, most = time.process_time() - begin, peak()
             scaled = f"{seconds * ratio:.0f} | {before + (most - before) * ratio:.2f}"
-            print(f"| {name} | {value:.4f} | {seconds:.2f} | {most:.2f} | {scaled} |", flush=True)
-        print(f"(the process held {before:.2f} GiB before)")
+            lines.append(f"| {name} | {value:.4f} | {seconds:.2f} | {most:.2f} | {scaled} |")
+    whole = " --whole" if asked.whole else ""
+    lines += [
+        "",
+        f"The process held {before:.2f} GiB before. Command: `python benchmarks/psds_memory.py{whole} --write`. "
+        f"{machine()}",
+    ]
+    text = "\n".join(lines)
+    print(text)
+    if asked.write:
+        replace_section("benchmarks.md", "psds-memory", text, title="# Benchmarks")
 
 
 if __name__ == "__main__":
