@@ -122,3 +122,51 @@ def test_clips_that_cannot_be_used_are_named_and_the_rest_is_measured(
     assert "dev03.wav: cannot be read as audio" in ran.err
     assert "it is a text file, not audio" in (tmp_path / "r" / "report.html").read_text()
     assert re.search(r"(?m)^Clips +15 ", ran.out)
+
+
+def test_two_models_are_compared_on_the_same_recordings(
+    earmark: Callable, collection: Path, trained: Path, model: Path, tmp_path: Path
+) -> None:
+    earmark("tune", model, collection / "dev", "--objective", "event-f1")
+    more = ("--json", tmp_path / "c.json", "--report", tmp_path / "r", "--resamples", 50, "--shown", 1, "--no-sounds")
+    ran = earmark("evaluate", trained, model, collection / "dev", *more)
+    assert ran.code == 0
+    found = json.loads((tmp_path / "c.json").read_text())
+    low, high = found["paired"]["event"]["f1"]
+    difference = found["second"]["event"]["f1"] - found["first"]["event"]["f1"]
+    assert low - 1e-9 <= difference <= high + 1e-9
+    assert found["paired"]["tagging"]["map"] == [0.0, 0.0]  # the same scores, decided otherwise
+    assert "no sure difference" in ran.out
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "Side by side" in page
+    assert "<audio" not in page
+
+
+def test_a_model_and_itself_do_not_differ(earmark: Callable, collection: Path, trained: Path) -> None:
+    ran = earmark("evaluate", trained, trained, collection / "dev", "--resamples", 20)
+    assert ran.code == 0
+    assert "better" not in ran.out.replace("no sure difference", "")
+
+
+def test_models_of_other_labels_and_too_many_paths_are_refused(
+    earmark: Callable, collection: Path, trained: Path, model: Path
+) -> None:
+    for name in ("config.json", "operating_point.json"):
+        path = model / name
+        path.write_text(path.read_text().replace('"whistle"', '"flute"'))
+    ran = earmark("evaluate", trained, model, collection / "dev")
+    assert ran.code == 2
+    assert "know different labels" in ran.err
+    assert "expected MODEL DATA or MODEL OTHER DATA, got 4 paths" in earmark("evaluate", "a", "b", "c", "d").err
+
+
+def test_every_figure_has_an_interval_around_it(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    earmark("evaluate", trained, collection / "dev", "--json", tmp_path / "e.json", "--resamples", 200)
+    found = json.loads((tmp_path / "e.json").read_text())
+    assert set(found) == {"tagging", "segment", "event", "intersection", "psds"}
+    for section, figure in (("segment", "f1"), ("event", "f1"), ("tagging", "micro_f1")):
+        low, high = found[section]["intervals"][figure]
+        assert low <= found[section][figure] <= high
+    assert found["psds"]["psds1"] > 0

@@ -104,3 +104,26 @@ def test_what_is_no_label_file_is_refused(earmark: Callable, reference: Path, co
             ran = earmark("score", *pair)
             assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), ran.err
             assert str(other) in ran.err
+
+
+def test_a_folder_of_score_tables_gives_psds(earmark: Callable, tmp_path: Path) -> None:
+    (tmp_path / "truth.tsv").write_text("filename\tonset\toffset\tevent_label\na.wav\t1.0\t3.0\tdog\n")
+    (tmp_path / "scores").mkdir()
+    rows = "".join(f"{i}.0\t{i + 1}.0\t{0.9 if i in (1, 2) else 0.1}\n" for i in range(5))
+    (tmp_path / "scores" / "a.tsv").write_text("onset\toffset\tdog\n" + rows)
+    ran = earmark("score", tmp_path / "truth.tsv", tmp_path / "scores", "--json", tmp_path / "s.json", "--resamples", 0)
+    assert ran.code == 0
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert found["psds"]["psds1"] == 1.0
+    assert "segment" not in found
+
+
+def test_a_recording_without_a_score_table_is_named(earmark: Callable, tmp_path: Path) -> None:
+    (tmp_path / "truth.tsv").write_text(
+        "filename\tonset\toffset\tevent_label\na.wav\t1.0\t3.0\tdog\nb.wav\t0.0\t1.0\tdog\n"
+    )
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "a.tsv").write_text("onset\toffset\tdog\n0.0\t1.0\t0.5\n")
+    ran = earmark("score", tmp_path / "truth.tsv", tmp_path / "scores")
+    assert ran.code == 2
+    assert "no score table of 'b.wav' (1 of 2 missing)" in ran.err

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +101,34 @@ def test_clips_that_cannot_be_used_are_named_and_the_rest_is_tuned_on(
     assert "on 16 recordings" in ran.err
     assert "left out: 1\n" in ran.err
     assert "gone.wav does not exist" in ran.err
+
+
+def test_methods_and_calibrations_are_chosen_and_stored(earmark: Callable, collection: Path, model: Path) -> None:
+    ran = earmark("tune", model, collection / "dev", "--method", "boxes", "--calibrate", "platt")
+    assert ran.code == 0
+    point = json.loads((model / "operating_point.json").read_text())
+    assert point["method"] == "boxes"
+    assert any("clip_calibration" in part for part in point["classes"].values())  # rare labels are left as scored
+    card = (model / "README.md").read_text()
+    assert "sound event bounding boxes" in card
+    assert "calibrated (Platt scaling)" in card
+    assert earmark("tune", model, collection / "dev", "--calibrate", "none").code == 0
+    assert "clip_calibration" not in (model / "operating_point.json").read_text()
+
+
+def test_psds_needs_no_thresholds_and_says_what_chose_them(earmark: Callable, collection: Path, model: Path) -> None:
+    ran = earmark("tune", model, collection / "dev", "--objective", "psds1")
+    assert ran.code == 0
+    assert "psds1 looks at all thresholds" in ran.err
+
+
+def test_scores_are_computed_once(earmark: Callable, collection: Path, model: Path) -> None:
+    shutil.rmtree(model / "scores", ignore_errors=True)
+    earmark("tune", model, collection / "dev")
+    kept = list((model / "scores").glob("*.npz"))
+    assert len(kept) == 1
+    before = kept[0].stat().st_mtime_ns
+    first = earmark("evaluate", model, collection / "dev", "--resamples", 0)
+    assert kept[0].stat().st_mtime_ns == before
+    kept[0].unlink()
+    assert earmark("evaluate", model, collection / "dev", "--resamples", 0).out == first.out

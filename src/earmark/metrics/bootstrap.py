@@ -134,10 +134,11 @@ def _difference(figures: Sequence[Figures]) -> Figures:
     if len(figures) == 1:
         return figures[0]
     one, other = figures
-    return Figures(
-        {name: value - other.overall[name] for name, value in one.overall.items()},
-        {name: value - other.per_class[name] for name, value in one.per_class.items()},
-    )
+    with np.errstate(invalid="ignore"):  # both may be infinite (d-prime); their difference is not defined then
+        return Figures(
+            {name: value - other.overall[name] for name, value in one.overall.items()},
+            {name: value - other.per_class[name] for name, value in one.per_class.items()},
+        )
 
 
 def _quantile(ordered: FloatArray, share: float) -> FloatArray:
