@@ -127,3 +127,19 @@ def test_a_recording_without_a_score_table_is_named(earmark: Callable, tmp_path:
     ran = earmark("score", tmp_path / "truth.tsv", tmp_path / "scores")
     assert ran.code == 2
     assert "no score table of 'b.wav' (1 of 2 missing)" in ran.err
+
+
+def test_the_scores_that_detect_writes_give_the_psds_that_evaluate_gives(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    dev = collection / "dev"
+    earmark("evaluate", trained, dev, "--json", tmp_path / "e.json", "--resamples", 0)
+    ran = earmark("detect", dev / "audio", "-m", trained, "-o", tmp_path / "d.csv", "--scores", tmp_path / "scores")
+    assert ran.code == 0
+    assert len(list((tmp_path / "scores").glob("*.tsv"))) == 16
+    ran = earmark("score", dev / "strong.tsv", tmp_path / "scores", "--json", tmp_path / "s.json", "--resamples", 0)
+    assert ran.code == 0
+    model, files = (json.loads((tmp_path / name).read_text())["psds"] for name in ("e.json", "s.json"))
+    assert model["psds1"] > 0
+    assert files["psds1"] == pytest.approx(model["psds1"], abs=1e-9)
+    assert files["psds2"] == pytest.approx(model["psds2"], abs=1e-9)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from earmark.cli import choices
 from earmark.cli.console import Terminal, count
+
+if TYPE_CHECKING:
+    from earmark.decisions import OperatingPoint
+    from earmark.inference import Result
 
 
 def command(
@@ -14,6 +22,12 @@ def command(
     output: choices.Output = None,
     formats: choices.Formats = ["csv"],  # noqa: B006 - the command line's default, never changed
     min_score: choices.MinScore = 0.0,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", help="Folder for a table of frame scores a recording, for 'earmark score' and others."
+        ),
+    ] = None,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
@@ -21,14 +35,21 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Say when each event starts and stops in files and folders, of any length and rate."""
+    from earmark.audio import find_recordings
     from earmark.cli.listening import Listening, open_pipeline, tell_written
-    from earmark.cli.writing import check_output, print_events
-    from earmark.formats import write_events
+    from earmark.cli.writing import check_folder, check_output, print_events
+    from earmark.formats import file_names, write_events
 
     check_output(output, formats)
+    check_folder(scores)
+    names = file_names((each.name for each in find_recordings(inputs)), ".tsv") if scores else {}
     terminal = Terminal(quiet)
     listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
-    events = {result.recording: result.events for result in listening.results(inputs, min_score)}
+    results = listening.results(inputs, min_score)
+    if scores is not None:
+        tables = {name: scores / path for name, path in names.items()}
+        results = _writing(results, tables, listening.pipeline.operating_point)
+    events = {result.recording: result.events for result in results}
     if events:
         if output is None:
             print_events(events, formats[0])
@@ -37,3 +58,13 @@ def command(
         found = sum(map(len, events.values()))
         terminal.say(f"{count(found, 'event')} in {count(len(events), 'recording')}")
     raise typer.Exit(listening.close())
+
+
+def _writing(results: Iterator[Result], tables: dict[str, Path], point: OperatingPoint) -> Iterator[Result]:
+    """The same results, the frame scores of each written on the way, as the operating point's thresholds meet them."""
+    from earmark.decisions import score_curve
+    from earmark.formats import write_scores
+
+    for result in results:
+        write_scores(tables[result.recording], score_curve(result.scores, point))
+        yield result
