@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from earmark.inference.labelled import Measuring
     from earmark.inference.pipeline import Pipeline
     from earmark.inference.showing import Measured
+    from earmark.metrics.bootstrap import Resampling
     from earmark.metrics.evaluation import Evaluation
+    from earmark.report.comparison import Comparison
 
 
 def command(
@@ -54,9 +56,7 @@ def command(
     from earmark.files import write_text
     from earmark.inference.labelled import Measuring
     from earmark.metrics.bootstrap import Resampling
-    from earmark.metrics.evaluation import paired
     from earmark.metrics.files import collars_of
-    from earmark.report.comparison import Comparison, comparison_table, difference_table
 
     *models, data = arguments
     if len(models) not in (1, 2):
@@ -75,20 +75,9 @@ def command(
         _measure(terminal, model, pipeline, manifest, measuring)
         for model, pipeline in zip(models, pipelines, strict=True)
     ]
-    metrics = [measured.metrics for measured, _ in found]
-    comparison = None
-    if len(found) == 1:
-        terminal.metrics(metrics[0])
-    else:
-        pairs = paired(found[0][1], found[1][1], pipelines[0].labels, resampling) if resampling else {}
-        names = (
-            (models[0].name, models[1].name) if models[0].name != models[1].name else (str(models[0]), str(models[1]))
-        )
-        comparison = Comparison(names, metrics[0], metrics[1], pairs)
-        terminal.table(comparison_table(comparison), f"{names[1]} against {names[0]}")
-        terminal.print()
-        terminal.table(difference_table(comparison))
+    comparison = _tell(terminal, found, resampling)
     if json_file is not None:
+        metrics = [measured.metrics for measured, _ in found]
         both = {"models": [str(model) for model in models], "first": metrics[0], "second": metrics[-1]}
         content = metrics[0] if comparison is None else {**both, "paired": comparison.paired}
         write_text(json_file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -119,3 +108,25 @@ def _measure(
         scored = score_clips_cached(pipeline.scorer, manifest, model / FOLDER, bar)
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
     return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
+
+
+def _tell(
+    terminal: Terminal, found: list[tuple[Measured, Evaluation]], resampling: Resampling | None
+) -> Comparison | None:
+    """The figures of one model, or of two side by side; the comparison where there are two."""
+    from earmark.metrics.evaluation import paired
+    from earmark.report.comparison import Comparison, comparison_table, difference_table
+
+    if len(found) == 1:
+        terminal.metrics(found[0][0].metrics)
+        return None
+    (first, before), (second, after) = found
+    names = first.name.name, second.name.name
+    if names[0] == names[1]:
+        names = str(first.name), str(second.name)
+    pairs = paired(before, after, first.pipeline.labels, resampling) if resampling else {}
+    comparison = Comparison(names, first.metrics, second.metrics, pairs)
+    terminal.table(comparison_table(comparison), f"{names[1]} against {names[0]}")
+    terminal.print()
+    terminal.table(difference_table(comparison))
+    return comparison
