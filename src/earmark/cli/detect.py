@@ -42,11 +42,12 @@ def command(
 
     check_output(output, formats)
     check_folder(scores)
-    names = file_names((each.name for each in find_recordings(inputs)), ".tsv") if scores else {}
     terminal = Terminal(quiet)
     listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
-    results = listening.results(inputs, min_score)
+    recordings = find_recordings(inputs)
+    results = listening.results(recordings, min_score)
     if scores is not None:
+        names = file_names((each.name for each in recordings), ".tsv")
         tables = {name: scores / path for name, path in names.items()}
         results = _writing(results, tables, listening.pipeline.operating_point)
     events = {result.recording: result.events for result in results}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from earmark.audio import find_recordings
+from earmark.audio import Recording
 from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal, count
 from earmark.data.doctor import SHORT
 from earmark.decisions import OperatingPoint
@@ -26,9 +26,9 @@ class Listening:
     failed: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)  # read in part
 
-    def results(self, inputs: Sequence[Path], min_score: float) -> Iterator[Result]:
+    def results(self, recordings: Sequence[Recording], min_score: float) -> Iterator[Result]:
         """The result of every recording that can be read and is long enough to hold a sound."""
-        jobs = [Job(recording.name, recording.path) for recording in find_recordings(inputs)]
+        jobs = [Job(recording.name, recording.path) for recording in recordings]
         changed: dict[str, int] = {}
         with self.terminal.bar("listening") as bar:
             for done, outcome in enumerate(self.pipeline.stream(jobs, min_score=min_score), 1):

@@ -21,6 +21,7 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Say what is heard in files and folders. A tag of a long recording is true of a part of it."""
+    from earmark.audio import find_recordings
     from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_output, print_tags
     from earmark.formats import write_tags
@@ -28,7 +29,7 @@ def command(
     check_output(output, formats, tags=True)
     terminal = Terminal(quiet)
     listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
-    tags = {result.recording: result.tags for result in listening.results(inputs, min_score)}
+    tags = {result.recording: result.tags for result in listening.results(find_recordings(inputs), min_score)}
     if tags:
         if output is None:
             print_tags(tags, formats[0])

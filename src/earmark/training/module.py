@@ -7,11 +7,8 @@ engine has no randomness of its own to remember.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,14 +18,9 @@ from earmark.tagger import Tagger
 from earmark.training.objective import clip_loss
 from earmark.training.options import TrainingOptions
 
-Validate = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], dict[str, float]]
-
 
 class TrainingModule(lightning.LightningModule):
-    """One training of one tagger.
-
-    `validate` turns the clip scores (clips, classes) of all validation clips and their targets into numbers to log.
-    """
+    """One training of one tagger; `scored` holds what the last validation said, for the log to be made of."""
 
     def __init__(self, tagger: Tagger, options: TrainingOptions, total_steps: int, seed: int) -> None:
         super().__init__()
