@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import safetensors
 import safetensors.torch
@@ -25,10 +25,11 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from earmark.clock import Clock
-from earmark.encoders import CRNNOptions, EncoderOptions, build_encoder
+from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
 from earmark.encoders.masking import valid_steps
 from earmark.errors import ConfigError, ModelError
-from earmark.features import BandScaling, FeatureOptions, LogMelOptions, build_features
+from earmark.features import BandScaling, FeatureOptions, FrontEnd, LogMelOptions, build_features
+from earmark.features.contract import fill_frames
 from earmark.files import write_aside, write_text
 from earmark.labels import Labels
 from earmark.options import Options
@@ -44,6 +45,7 @@ class NetworkOptions(Options):
     features: FeatureOptions = LogMelOptions()
     encoder: EncoderOptions = CRNNOptions()
     pooling: PoolingOptions = AttentionOptions()
+    scale_bands: bool = True  # features to zero mean and unit deviation per band over the training data
     window_seconds: float = Field(10.0, gt=0)  # longest stretch scored in one piece; longer recordings are cut
     overlap_seconds: float = Field(2.0, ge=0)  # by which neighbouring windows overlap, scores cross-faded
 
@@ -77,12 +79,12 @@ class Tagger(nn.Module):
         self.options = options
         self.labels = Labels(options.labels)
         try:
-            self.front_end = build_features(options.features)
+            self.front_end = cast(FrontEnd, build_features(options.features))
         except ValueError as error:
             raise ConfigError(f"features: {error}") from error
         self.scaling = BandScaling(self.front_end.bands)
         try:
-            self.encoder = build_encoder(options.encoder, self.front_end.bands)
+            self.encoder = cast(Encoder, build_encoder(options.encoder, self.front_end.bands))
         except ValueError as error:
             raise ConfigError(f"encoder: {error}") from error
         self.pooling = build_pooling(options.pooling, self.encoder.channels, len(self.labels))
@@ -101,21 +103,32 @@ class Tagger(nn.Module):
 
     def steps_in(self, samples: Tensor) -> Tensor:
         """Steps of the frame scores of clips of so many samples."""
+        return self.steps_of(self.front_end.frames_in(samples))
+
+    def steps_of(self, frames: Tensor) -> Tensor:
+        """Steps of the frame scores that so many frames of features give."""
         reduction = self.encoder.reduction
-        frames = self.front_end.frames_in(samples)
         return torch.div(frames * reduction.denominator, reduction.numerator, rounding_mode="floor").clamp(min=1)
 
     def features(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Scaled features (batch, frames, bands) and the valid frames of each clip.
 
         `lengths` (batch,) counts the valid samples of each clip, None when all are; what lies beyond must be zero.
-        Frames beyond a clip's end are zero.
+        Frames beyond a clip's end are zero, unless the front-end fills short clips (`fill`).
         """
-        features = self.scaling(self.front_end(waveform))
-        if lengths is None or bool((lengths == waveform.shape[1]).all()):
+        features, frames = self.unscaled(waveform, lengths)
+        features = self.scaling(features)
+        if frames is None:
             return features, None
-        frames = self.front_end.frames_in(lengths)
         return features * valid_steps(frames, features.shape[1])[:, :, None], frames
+
+    def unscaled(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Features as the front-end gives them, and the valid frames of each clip (None: all)."""
+        whole = lengths is None or bool((lengths == waveform.shape[1]).all())
+        frames = None if lengths is None or whole else self.front_end.frames_in(lengths)
+        features = self.front_end(waveform)
+        least = self.options.features.fill
+        return (features, frames) if least is None else fill_frames(features, frames, least)
 
     def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
         """Scaled features (batch, frames, bands) to probabilities; `lengths` counts valid frames."""

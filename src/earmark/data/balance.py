@@ -66,6 +66,10 @@ class BalancedStream:
         """Clip indices (count,) at positions `start` to `start + count` of the stream."""
         return np.array([self._clip_at(position) for position in range(start, start + count)], dtype=np.int64)
 
+    def batch(self, step: int, size: int) -> IntArray:
+        """Clip indices (size,) of batch number `step`."""
+        return self.take(step * size, size)
+
     def _clip_at(self, position: int) -> int:
         number, place = divmod(position, len(self._deck))
         deck, earlier = self._shuffled_deck(number)

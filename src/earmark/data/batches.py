@@ -16,7 +16,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from earmark.data.balance import BalancedStream
+
+class Stream(Protocol):
+    """Which clips form which batch: a function of the step alone."""
+
+    def batch(self, step: int, size: int) -> npt.NDArray[np.int64]:
+        """Clip indices of batch number `step`, `size` of them or fewer."""
+        ...
 
 
 class Waveforms(Protocol):
@@ -53,7 +59,7 @@ class TrainingBatches(Dataset[Batch]):
         self,
         waveforms: Waveforms,
         targets: npt.NDArray[np.bool_],
-        stream: BalancedStream,
+        stream: Stream,
         batch_size: int,
         longest: int,
         seed: int,
@@ -65,8 +71,8 @@ class TrainingBatches(Dataset[Batch]):
         self.rank, self.world = rank, world
 
     def __getitem__(self, step: int) -> Batch:
-        clips = self.stream.take(step * self.batch_size, self.batch_size)
-        chance = np.random.default_rng((self.seed, 2, step)).random(self.batch_size)
+        clips = self.stream.batch(step, self.batch_size)
+        chance = np.random.default_rng((self.seed, 2, step)).random(len(clips))
         mine = slice(self.rank, None, self.world)
         return self._gather(clips[mine].tolist(), chance[mine])
 

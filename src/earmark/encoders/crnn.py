@@ -14,22 +14,16 @@ torch's, not Keras 2's with its hard sigmoid (xu2018 facts, 2c).
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from earmark.encoders.blocks import Activation, Conv, ConvBlock
+from earmark.encoders.contract import Encoded
 from earmark.encoders.masking import valid_steps
 from earmark.options import Options
-
-
-class Encoded(NamedTuple):
-    """What an encoder gives: embeddings (batch, steps, channels) and the valid steps of each clip (batch,) or None."""
-
-    embeddings: Tensor
-    lengths: Tensor | None
 
 
 class CRNNOptions(Options):

@@ -47,6 +47,7 @@ class LogMelOptions(Options):
     power: Literal[1, 2] = 2  # magnitude or power spectrum
     floor: float = Field(1e-8, gt=0)  # added before the logarithm
     centre: bool = True  # see above
+    fill: int | None = Field(None, gt=0)  # frames to which shorter clips are filled with zeros, as content
 
     @model_validator(mode="after")
     def _check(self) -> Self:

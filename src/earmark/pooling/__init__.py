@@ -24,8 +24,9 @@ __all__ = [
 ]
 
 
-def build_pooling(options: AttentionOptions | FunctionOptions, channels: int, classes: int) -> nn.Module:
-    """The pooling that these options describe."""
-    if isinstance(options, AttentionOptions):
-        return TemporalAttention(options, channels, classes)
-    return FunctionPooling(options, channels, classes)
+_POOLINGS: dict[type, type[nn.Module]] = {AttentionOptions: TemporalAttention, FunctionOptions: FunctionPooling}
+
+
+def build_pooling(options: PoolingOptions, channels: int, classes: int) -> nn.Module:
+    """The pooling that these options describe: embeddings and their lengths to `Pooled`."""
+    return _POOLINGS[type(options)](options, channels, classes)

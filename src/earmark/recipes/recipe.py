@@ -6,12 +6,14 @@ changes one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field
 
 from earmark.errors import ConfigError, did_you_mean
 from earmark.options import Options
@@ -26,6 +28,9 @@ class Recipe(Options):
     description: str = ""
     paper: str | None = None  # what it reproduces, if anything
     row: str | None = None  # of a table in that paper
+    published: dict[str, float] = Field(default_factory=dict)  # the paper's figures for this row, as "metric on set"
+    classes: int | None = Field(None, gt=0)  # of the data the paper trained it on
+    members: tuple[str, ...] = ()  # recipes whose models are fused; then `network` and `training` are theirs
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
 
@@ -35,10 +40,23 @@ class Recipe(Options):
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes in the package, `default` first."""
-    folder = resources.files("earmark.recipes")
-    names = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return sorted(names, key=lambda name: name != "default")
+    """Names of the recipes in the package, `default` first, those of papers (`paper/row`) last."""
+    names = [
+        f"{folder}{entry.name.removesuffix('.yaml')}"
+        for folder, entries in _folders()
+        for entry in entries
+        if entry.name.endswith(".yaml")
+    ]
+    return sorted(names, key=lambda name: (name != "default", "/" in name, name))
+
+
+def _folders() -> Iterator[tuple[str, list[Traversable]]]:
+    """The folder of recipes and each paper's folder in it: prefix of the names, entries."""
+    top = list(resources.files("earmark.recipes").iterdir())
+    yield "", top
+    for entry in top:
+        if entry.is_dir() and not entry.name.startswith("_"):
+            yield f"{entry.name}/", list(entry.iterdir())
 
 
 def load_recipe(name: str = "default", changes: Sequence[str] = ()) -> Recipe:

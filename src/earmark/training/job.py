@@ -90,7 +90,7 @@ def train_model(request: Request, machine: Machine, reporter: Reporter | None = 
         raise
     labels, train, valid = clips.labels, clips.train, clips.valid
     tagger = _new_tagger(request, labels)
-    if not (request.output / STATE / "last.ckpt").is_file():
+    if request.network.scale_bands and not (request.output / STATE / "last.ckpt").is_file():
         _fit_scaling(tagger, train, reporter.stage("per-band scaling"))
     check = Validation([clip.only(labels) for clip in valid.clips], labels, tagger.clock) if valid else None
     with _interruptible():
@@ -138,7 +138,7 @@ def _fit_scaling(tagger: Tagger, store: ClipStore, progress: Progress | None) ->
     def features() -> Any:
         for done, index in enumerate(chosen, 1):
             with torch.no_grad():
-                yield tagger.front_end(torch.from_numpy(store.read(int(index)))[None])[0]
+                yield tagger.unscaled(torch.from_numpy(store.read(int(index)))[None])[0][0]
             if progress is not None:
                 progress(done, len(chosen))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
 from earmark.data.batches import Batch
 from earmark.tagger import Tagger
-from earmark.training.objective import clip_loss
+from earmark.training.objective import clip_loss, frame_loss
 from earmark.training.options import TrainingOptions
 
 
@@ -48,7 +48,12 @@ class TrainingModule(lightning.LightningModule):
         with torch.no_grad():
             features, lengths = self.tagger.features(waveform, samples)
             features, targets = augment_features(features, targets, augment, generator, whole=lengths is None)
-        loss = clip_loss(self.tagger.classify(features, lengths).clip, targets)
+        pooled = self.tagger.classify(features, lengths)
+        share = self.options.frame_supervision
+        loss = clip_loss(pooled.clip, targets) if share < 1 else torch.zeros(())
+        if share:
+            steps = None if lengths is None else self.tagger.steps_of(lengths)
+            loss = (1 - share) * loss + share * frame_loss(pooled, targets, steps)
         self.losses.append(loss.detach())
         return loss
 
@@ -65,7 +70,10 @@ class TrainingModule(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, with decoupled weight decay where asked for."""
         return torch.optim.AdamW(
-            self.tagger.parameters(), lr=self.options.learning_rate, weight_decay=self.options.weight_decay
+            self.tagger.parameters(),
+            lr=self.options.learning_rate,
+            weight_decay=self.options.weight_decay,
+            amsgrad=self.options.amsgrad,
         )
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from earmark.encoders.masking import valid_steps
+from earmark.pooling import Pooled
+
 _EPS = 1e-7  # probabilities are kept this far from 0 and 1
 
 
@@ -20,3 +23,18 @@ def clip_loss(clip: Tensor, targets: Tensor) -> Tensor:
     """
     probability = clip.float().clamp(_EPS, 1 - _EPS)
     return -(targets * probability.log() + (1 - targets) * (1 - probability).log()).mean()
+
+
+def frame_loss(pooled: Pooled, targets: Tensor, steps: Tensor | None = None) -> Tensor:
+    """Mean binary cross-entropy of every frame against its clip's weak labels: frame supervision.
+
+    `targets` (batch, classes); `steps` (batch,) counts the valid steps of each clip, None: all are. Where the network
+    scores frames at several depths (`Pooled.levels`), each depth is taught. So the DCASE2017 baseline is trained, and
+    the frame-level supervision of Chou et al. 2017.
+    """
+    frames = pooled.frames[:, :, None] if pooled.levels is None else pooled.levels  # (batch, steps, levels, classes)
+    wanted = targets[:, None, None].expand_as(frames)
+    if steps is not None:
+        valid = valid_steps(steps, frames.shape[1])
+        frames, wanted = frames[valid], wanted[valid]
+    return clip_loss(frames, wanted)

@@ -25,6 +25,8 @@ class TrainingOptions(Options):
     learning_rate: float = Field(1e-3, gt=0)  # of Adam
     warmup_steps: int = Field(50, ge=0)  # over which the rate rises from zero
     schedule: Literal["constant", "cosine"] = "cosine"  # of the rate, down to zero at the end
+    amsgrad: bool = False  # of Adam
+    frame_supervision: float = Field(0.0, ge=0, le=1)  # share of the loss that teaches every frame its clip's labels
     weight_decay: float = Field(0.0, ge=0)
     gradient_clip: float | None = Field(None, gt=0)  # largest norm
     clip_seconds: float = Field(10.0, gt=0)  # longer clips give a random cut of this length

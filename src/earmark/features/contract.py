@@ -1,0 +1,54 @@
+"""What every front-end is: waveform (batch, samples) to features (batch, frames, bands)."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from earmark.clock import Clock
+
+
+@runtime_checkable
+class FrontEnd(Protocol):
+    """A module that states its `bands` and the clock of its frames. Its options state the `rate` (Hz) and `fill`."""
+
+    bands: int
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the frames."""
+        ...
+
+    def frames_in(self, samples: Tensor) -> Tensor:
+        """Number of frames of clips of so many samples; at least one."""
+        ...
+
+    def __call__(self, waveform: Tensor) -> Tensor:
+        """Features (batch, frames, bands), float32."""
+        ...
+
+
+def fill_frames(features: Tensor, frames: Tensor | None, least: int) -> tuple[Tensor, Tensor | None]:
+    """Features (batch, frames, bands) filled with zeros to `least` frames, the filling counted as content.
+
+    `frames` (batch,) counts each clip's own, None: all are. Comes back the same way. What lies beyond a clip's own
+    frames is set to zero (in log-mel features no silence but log 1, louder than most sounds: so the clips of Xu et al.
+    2018 were filled to ten seconds; xu2018 facts, section 1).
+
+    >>> features, frames = fill_frames(torch.ones(2, 3, 1), torch.tensor([1, 3]), least=4)
+    >>> features[:, :, 0].tolist(), frames
+    ([[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]], None)
+    """
+    if frames is not None:
+        own = torch.arange(features.shape[1], device=features.device) < frames[:, None]
+        features = features * own[:, :, None]
+        frames = frames.clamp(min=least)
+    short = least - features.shape[1]
+    if short > 0:
+        features = torch.nn.functional.pad(features, (0, 0, 0, short))
+        frames = None
+    if frames is not None and bool((frames >= features.shape[1]).all()):
+        frames = None
+    return features, frames
