@@ -35,7 +35,10 @@ Threshold = Annotated[
     float | None, typer.Option("--threshold", help="One threshold for every label, in place of the model's own.")
 ]
 OperatingPointFile = Annotated[
-    Path | None, typer.Option("--operating-point", help="Decide by this file in place of the model's own.")
+    Path | None,
+    typer.Option(
+        "--operating-point", help="Decide by this file, or by name (xu2018, dcase2017), in place of the model's own."
+    ),
 ]
 SegmentLength = Annotated[float, typer.Option("--segment-length", help="Of segment-based metrics, seconds.")]
 OnsetCollar = Annotated[float, typer.Option("--onset-collar", help="Of event-based metrics, seconds.")]

@@ -9,10 +9,11 @@ from pathlib import Path
 from earmark.audio import Recording
 from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal, count
 from earmark.data.doctor import SHORT
-from earmark.decisions import OperatingPoint
+from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ConfigError
 from earmark.inference import Job, Pipeline, Result
 from earmark.inference.labelled import too_short
+from earmark.labels import Labels
 from earmark.runtime import Precision, tune_allocator
 
 
@@ -71,12 +72,18 @@ def open_pipeline(
     tune_allocator()
     pipeline = Pipeline.from_pretrained(model, device=device, precision=precision)
     if operating_point is not None:
-        pipeline.operating_point = OperatingPoint.load(operating_point)
+        pipeline.operating_point = _point(operating_point, pipeline.labels)
         for label in pipeline.labels:
             pipeline.operating_point.of(label)
     if threshold is not None:
         pipeline.operating_point = pipeline.operating_point.with_threshold(threshold)
     return pipeline
+
+
+def _point(file: Path, labels: Labels) -> OperatingPoint:
+    """The operating point in a file, or of a name."""
+    named = not file.exists() and not file.suffix and file.name == str(file)
+    return named_point(str(file), labels) if named else OperatingPoint.load(file)
 
 
 def tell_written(terminal: Terminal, paths: Sequence[Path], folder: Path) -> None:

@@ -9,6 +9,16 @@ and `reliability` make scores mean what they say.
 """
 
 from earmark.decisions.decide import Decision, decide, decide_all, score_curve
+from earmark.decisions.named import named_point
 from earmark.decisions.operating_point import FILE_NAME, ClassPoint, OperatingPoint
 
-__all__ = ["FILE_NAME", "ClassPoint", "Decision", "OperatingPoint", "decide", "decide_all", "score_curve"]
+__all__ = [
+    "FILE_NAME",
+    "ClassPoint",
+    "Decision",
+    "OperatingPoint",
+    "decide",
+    "decide_all",
+    "named_point",
+    "score_curve",
+]

@@ -63,14 +63,16 @@ def decide(scores: Scores, point: OperatingPoint, *, min_score: float = 0.0) -> 
     """
     parts = [point.of(label) for label in scores.labels]
     scores = calibrated(scores, point)
-    tags = [
-        (label, float(score))
-        for label, score, part in zip(scores.labels, scores.clip, parts, strict=True)
-        if score >= np.float32(part.tag_threshold) and score >= np.float32(min_score)
-    ]
+    passed = scores.clip >= _floats(part.tag_threshold for part in parts)
+    if point.best_tag and not passed.any():
+        passed[scores.clip.argmax()] = True
+    passed &= scores.clip >= np.float32(min_score)
+    tags = [(scores.labels.names[column], float(scores.clip[column])) for column in np.flatnonzero(passed).tolist()]
     runs = find_candidates(weighted(scores, parts), parts, scores.clock.step, point.method)
     gate = _floats(part.gate for part in parts)
     runs = runs.where((scores.clip >= gate)[runs.column] & (runs.score >= np.float32(min_score)))
+    if point.last_frame == "begins":
+        runs = replace(runs, last=np.maximum(runs.last - 1, runs.first))
     pads = _floats(part.pad_onset for part in parts), _floats(part.pad_offset for part in parts)
     events = runs_to_events(runs, scores, *pads)
     return Decision(scores.recording, sorted(tags, key=lambda tag: -tag[1]), events)

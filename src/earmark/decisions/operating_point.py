@@ -81,6 +81,8 @@ class OperatingPoint(BaseModel):
 
     format_version: Literal[1] = FORMAT_VERSION
     method: Literal["threshold", "boxes"] = "threshold"
+    best_tag: bool = False  # where no tag of a clip passes, its best is given
+    last_frame: Literal["ends", "begins"] = "ends"  # when an event is over: its last frame's end, or its beginning
     origin: str = ""  # where the numbers came from: objective, data, how many recordings; no dates, no paths
     classes: dict[str, ClassPoint]
 

@@ -20,7 +20,7 @@ import torch
 from earmark.augment import step_seed
 from earmark.data.records import Problem
 from earmark.data.store import ClipStore
-from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.decisions import FILE_NAME, OperatingPoint, named_point
 from earmark.decisions.tuning import TuningReport
 from earmark.errors import DataError, MissingExtraError
 from earmark.files import write_text
@@ -165,11 +165,15 @@ def _decide(
 ) -> tuple[OperatingPoint, Evaluation | None, TuningReport | None]:
     """The operating point from the validation clips, and how the model does on them."""
     tagger.eval()
+    named = request.training.operating_point
     if request.valid is None:
-        return OperatingPoint.default(tagger.labels), None, None
+        return named_point("default" if named == "tuned" else named, tagger.labels), None, None
     scorer = Scorer(tagger.to(machine.device), machine.device)
     manifest = request.valid.with_labels(tagger.labels)
     scored = score_clips(scorer, manifest, reporter.stage("scoring validation clips"))
+    if named != "tuned":
+        point = named_point(named, tagger.labels)
+        return point, evaluate_scored(scored, point)[0], None
     tuned = tune(scored, data="the validation clips", seed=request.seed)
     evaluation, _ = evaluate_scored(scored, tuned.point)
     return tuned.point, evaluation, tuned.report

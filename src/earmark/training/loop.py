@@ -20,13 +20,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from earmark.data.balance import BalancedStream
-from earmark.data.batches import Batch, EvaluationBatches, TrainingBatches, Waveforms
+from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatches, Waveforms
+from earmark.data.queue import QueueStream
 from earmark.runtime import Precision, resolve_precision
 from earmark.tagger import Tagger
 from earmark.training.averaging import average_weights, epoch_file
 from earmark.training.callbacks import Checkpoints, History, Row, Validate
 from earmark.training.module import TrainingModule
-from earmark.training.options import TrainingOptions
+from earmark.training.options import BalanceOptions, TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Loaders(lightning.LightningDataModule):
         super().__init__()
         self.train_set, self.valid_set, self.rate, self.options = train, valid, rate, options
         self.seed, self.workers = seed, workers
-        self.stream = BalancedStream(train.targets, options.balance.max_ratio, seed)
+        self.stream = _stream(train.targets, options.balance, seed)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -93,6 +94,12 @@ class Loaders(lightning.LightningDataModule):
             self.valid_set.waveforms, self.valid_set.targets, self.options.batch_size, 6 * self.longest
         )
         return DataLoader(batches, batch_size=None, num_workers=self.workers)
+
+
+def _stream(targets: npt.NDArray[np.bool_], balance: BalanceOptions, seed: int) -> Stream:
+    if balance.method == "queue":
+        return QueueStream(targets, seed, balance.queue_step)
+    return BalancedStream(targets, balance.max_ratio, seed)
 
 
 def fit(

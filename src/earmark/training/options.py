@@ -13,7 +13,9 @@ from earmark.options import Options
 class BalanceOptions(Options):
     """How clips are drawn (Xu et al. 2018, section 2.3)."""
 
-    max_ratio: float | None = Field(5.0, ge=1)  # commonest class at most this often the rarest; null: as they come
+    method: Literal["shares", "queue"] = "shares"  # data/balance.py, or the authors' own rule, data/queue.py
+    max_ratio: float | None = Field(5.0, ge=1)  # shares: commonest class this often the rarest; null: as they come
+    queue_step: int = Field(1000, gt=0)  # queue: clips of a class for each unit of its weight, 1 to 5
 
 
 class TrainingOptions(Options):
@@ -33,6 +35,7 @@ class TrainingOptions(Options):
     average_last: int = Field(1, gt=0)  # epochs whose weights are averaged into the model
     keep_epochs: bool = False  # leave the weights of those epochs beside the model, for fusing
     balance: BalanceOptions = BalanceOptions()
+    operating_point: Literal["tuned", "default", "xu2018", "dcase2017"] = "tuned"  # on validation clips, or by name
     augment: AugmentOptions = AugmentOptions()
 
     def lasting(self, epochs: int | None = None, steps: int | None = None) -> Self:
