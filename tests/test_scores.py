@@ -20,6 +20,13 @@ def test_edges_end_with_the_recording() -> None:
     np.testing.assert_array_equal(made.edges, [0.0, 0.1, 0.2, 0.3, 0.35])
 
 
+def test_edges_begin_with_the_recording() -> None:
+    """Frames centred on multiples of the hop: half of the first lies before the recording."""
+    clock = Clock(Fraction(1, 10), Fraction(-1, 20))
+    made = Scores("a.wav", LABELS, np.zeros(2, np.float32), np.zeros((4, 2), np.float32), clock, 0.3)
+    np.testing.assert_array_equal(made.edges, [0.0, 0.05, 0.15, 0.25, 0.3])
+
+
 @pytest.mark.parametrize("value", [-0.1, 1.0001, float("nan"), 7.0])
 def test_what_is_no_probability_is_refused_and_named(value: float) -> None:
     with pytest.raises(ValueError, match=r"a\.wav: clip scores outside \[0, 1\].*logits"):

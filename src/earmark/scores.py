@@ -21,7 +21,7 @@ class Scores:
     """Probabilities of one recording.
 
     `clip` (classes,), `frames` (frames, classes), both in [0, 1]; frame `i` covers
-    `clock.time(i) .. clock.time(i + 1)`, cut at `duration` (seconds).
+    `clock.time(i) .. clock.time(i + 1)`, cut at 0 and at `duration` (seconds).
     Raises `ValueError` where shapes disagree or a value is no probability.
     """
 
@@ -44,5 +44,5 @@ class Scores:
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:
-        """Frame boundaries (frames + 1,) in seconds, none beyond the recording's end."""
-        return np.minimum(self.clock.edges(len(self.frames)), self.duration)
+        """Frame boundaries (frames + 1,) in seconds, none before the recording's beginning or beyond its end."""
+        return np.clip(self.clock.edges(len(self.frames)), 0.0, self.duration)

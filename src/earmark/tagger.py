@@ -126,7 +126,7 @@ class Tagger(nn.Module):
         """Features as the front-end gives them, and the valid frames of each clip (None: all)."""
         whole = lengths is None or bool((lengths == waveform.shape[1]).all())
         frames = None if lengths is None or whole else self.front_end.frames_in(lengths)
-        features = self.front_end(waveform)
+        features = self.front_end(waveform, None if whole else lengths)
         least = self.options.features.fill
         return (features, frames) if least is None else fill_frames(features, frames, least)
 

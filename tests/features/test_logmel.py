@@ -150,6 +150,10 @@ def test_silence_is_the_floor_and_finite() -> None:
         ({"fmax": 20_000}, "fmin < fmax <= rate / 2"),
         ({"fmin": 9_000, "fmax": 8_000}, "fmin < fmax"),
         ({"fmin": 16_000}, "fmin < fmax"),
+        ({"centre": False, "edge": "reflect"}, "centred_on and edge need centre: true"),
+        ({"centre": False, "centred_on": "start"}, "centred_on and edge need centre: true"),
+        ({"drop_last": True}, "drop_last needs centred_on: start"),
+        ({"top_db": 80}, "top_db counts decibels: it needs log: db"),
         ({"windw": 5}, r"unknown key 'windw' \(did you mean 'window'\?\)"),
     ],
 )

@@ -52,6 +52,20 @@ def test_a_step_is_found_that_explains_all_rounded_times(tmp_path):
     assert float(found.clock.step) == pytest.approx(664 / 16000, abs=5e-6)
 
 
+@pytest.mark.parametrize("step", [Fraction(1, 100), Fraction(664, 16000), Fraction(1024, 44100), Fraction(8, 25)])
+@pytest.mark.parametrize("frames", [1, 2, 3, 60])
+@pytest.mark.parametrize("early", [Fraction(1, 2), Fraction(1, 32)])
+def test_a_first_frame_that_begins_before_the_recording_is_read_back(tmp_path, step, frames, early):
+    written = scores(frames, step, -step * early, cut=0.3)
+    write_scores(tmp_path / "a.tsv", written)
+    found = read_scores(tmp_path / "a.tsv")
+    np.testing.assert_allclose(found.edges, written.edges, atol=2e-9)
+    assert found.frames.tolist() == written.frames.tolist()
+    if frames > 2:
+        assert found.clock.step == step
+        assert float(found.clock.start) == pytest.approx(float(written.clock.start), abs=2e-9)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

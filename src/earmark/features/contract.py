@@ -25,8 +25,11 @@ class FrontEnd(Protocol):
         """Number of frames of clips of so many samples; at least one."""
         ...
 
-    def __call__(self, waveform: Tensor) -> Tensor:
-        """Features (batch, frames, bands), float32."""
+    def __call__(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Features (batch, frames, bands), float32; a clip's own frames do not depend on what it is batched with.
+
+        `lengths` (batch,) counts the valid samples of each clip, None: all. What lies beyond must be zero.
+        """
         ...
 
 

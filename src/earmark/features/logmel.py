@@ -2,13 +2,28 @@
 
     waveform (batch, samples) -> windowed frames -> |rfft| -> mel filters -> ln(. + floor)   (batch, frames, bands)
 
-The spectrum is divided by the root of the window's energy, so a band's value does not depend on the window's length
-(the `density` scaling with which Xu et al. 2018 were made: xu2018 facts, section 1).
+With `density` the spectrum is divided by the root of the window's energy, so a band's value does not depend on the
+window's length. With `log: db` it is 10 log10, with `floor_kind: clamp` of the larger of band and floor.
 
-Framing. With `centre: true` frame i is centred on the interval of the clock [i * hop, (i + 1) * hop) and a clip of
-n samples has ceil(n / hop) frames; what a window sees beyond either end is silence. With `centre: false` frames
-begin at i * hop and lie wholly inside the clip, floor((n - window) / hop) + 1 of them, as in the paper; the clock then
-starts (window - hop) / 2 samples late. Either way a clip in a batch of longer ones gets the frames it gets alone.
+Framing of a clip of n samples:
+
+    centre: true, centred_on: interval   frame i centred on [i * hop, (i + 1) * hop)       ceil(n / hop)
+    centre: true, centred_on: start      frame i centred on i * hop                        1 + floor(n / hop)
+    centre: false                        frame i from i * hop on, wholly inside the clip   1 + floor((n - window) / hop)
+
+The clock gives a frame the `hop` samples around its middle, so it starts at 0, at -hop / 2 and at (window - hop) / 2.
+What a centred window sees beyond either end is silence or, with `edge: reflect`, the clip's mirror image. Whatever
+the options, a clip in a batch of longer ones gets the frames it gets alone.
+
+What others computed, in these options (rate, window / hop, bands, Hz):
+
+    Xu et al. 2018     16000, 1024 / 664, 64, 0-8000: hamming-symmetric, power 1, floor 1e-8, centre false, fill 240
+    PANNs              32000, 1024 / 320, 64, 50-14000: density false, log db, floor 1e-10, floor_kind clamp,
+                       centred_on start, edge reflect; at 16 kHz 512 / 160, 50-8000
+    TALNet             16000, 1024 / 400, 64, 0-8000: n_fft 4096, power 1, density false, log db, floor 1e-10,
+                       floor_kind clamp, top_db 80, centred_on start, drop_last true
+    DCASE2017 baseline 44100, 1764 / 882, 40, 0-22050: n_fft 2048, hamming, power 1, density false, floor 2.2e-16,
+                       centred_on start, edge reflect
 
 Frames are worked off in blocks small enough to stay in the cache: several times faster than one whole-batch transform.
 """
@@ -26,6 +41,7 @@ from torch import Tensor, nn
 
 from earmark.clock import Clock
 from earmark.features.mel import MelScale, mel_filters
+from earmark.features.mirror import mirror_ends
 from earmark.options import Options
 
 _BLOCK = 256  # frames transformed at once
@@ -45,8 +61,15 @@ class LogMelOptions(Options):
     mel_scale: MelScale = "slaney"
     window_shape: Literal["hann", "hamming", "hamming-symmetric"] = "hann"
     power: Literal[1, 2] = 2  # magnitude or power spectrum
-    floor: float = Field(1e-8, gt=0)  # added before the logarithm
+    density: bool = True  # divide the spectrum by the root of the window's energy
+    log: Literal["ln", "db"] = "ln"
+    floor: float = Field(1e-8, gt=0)  # keeps the logarithm finite
+    floor_kind: Literal["add", "clamp"] = "add"  # the floor is added, or the least value
+    top_db: float | None = Field(None, gt=0)  # dB below a clip's loudest value at which its values are cut off
     centre: bool = True  # see above
+    centred_on: Literal["interval", "start"] = "interval"  # of a frame's hop samples: their middle or their first
+    edge: Literal["zeros", "reflect"] = "zeros"  # what centred windows see beyond a clip's ends
+    drop_last: bool = False  # leave out the frame at the very end: n // hop frames of 1 + n // hop
     fill: int | None = Field(None, gt=0)  # frames to which shorter clips are filled with zeros, as content
 
     @model_validator(mode="after")
@@ -57,6 +80,12 @@ class LogMelOptions(Options):
             raise ValueError(f"hop ({self.hop}) is longer than the window ({self.window}): samples would be skipped")
         if (self.fmax or self.rate / 2) > self.rate / 2 or self.fmin >= (self.fmax or self.rate / 2):
             raise ValueError(f"need fmin < fmax <= rate / 2, got {self.fmin} .. {self.fmax} at {self.rate} Hz")
+        if not self.centre and (self.centred_on, self.edge) != ("interval", "zeros"):
+            raise ValueError("centred_on and edge need centre: true, without it frames lie wholly inside the clip")
+        if self.drop_last and self.centred_on != "start":
+            raise ValueError("drop_last needs centred_on: start, otherwise no frame lies at the very end")
+        if self.top_db is not None and self.log != "db":
+            raise ValueError("top_db counts decibels: it needs log: db")
         return self
 
 
@@ -74,11 +103,12 @@ class LogMel(nn.Module):
         self.bands = options.bands
         self.n_fft = options.n_fft or options.window
         window = _window(options)
+        scale = np.sqrt(np.sum(window**2)) if options.density else 1.0
         filters = mel_filters(
             options.rate, self.n_fft, options.bands, options.fmin, options.fmax or options.rate / 2, options.mel_scale
         )
         # Neither is learned nor saved: both follow from the options.
-        self.register_buffer("window", torch.from_numpy(window / np.sqrt(np.sum(window**2))).float(), persistent=False)
+        self.register_buffer("window", torch.from_numpy(window / scale).float(), persistent=False)
         self.register_buffer("filters", torch.from_numpy(filters).float(), persistent=False)
         self.window: Tensor
         self.filters: Tensor
@@ -87,39 +117,69 @@ class LogMel(nn.Module):
     def clock(self) -> Clock:
         """The clock of the frames."""
         options = self.options
-        late = Fraction(0) if options.centre else Fraction(options.window - options.hop, 2 * options.rate)
-        return Clock(Fraction(options.hop, options.rate), late)
+        if not options.centre:
+            late = options.window - options.hop
+        else:
+            late = -options.hop if options.centred_on == "start" else 0
+        return Clock(Fraction(options.hop, options.rate), Fraction(late, 2 * options.rate))
 
     def frames_in(self, samples: Tensor) -> Tensor:
         """Number of frames of clips of so many samples; at least one."""
-        options = self.options
-        if options.centre:
-            frames = torch.div(samples + options.hop - 1, options.hop, rounding_mode="floor")
-        else:
-            frames = torch.div(samples - options.window, options.hop, rounding_mode="floor") + 1
-        return frames.clamp(min=1)
+        return (self._spectra_in(samples) - int(self.options.drop_last)).clamp(min=1)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Log-mel features (batch, frames, bands), always in float32."""
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Log-mel features (batch, frames, bands), always in float32; `lengths` (batch,) in samples, None: all."""
         with torch.autocast(waveform.device.type, enabled=False):
-            frames = self._frame(waveform.float())  # (batch, frames, window)
+            frames = self._frame(waveform.float(), lengths)  # (batch, frames, window)
             block = max(1, _BLOCK // max(1, len(waveform)))
             pieces = [self._transform(piece) for piece in torch.split(frames, block, dim=1)]
-            return torch.cat(pieces, dim=1)
+            features = self._cut_off(torch.cat(pieces, dim=1), lengths)
+            return features[:, : int(self.frames_in(torch.tensor(waveform.shape[1])))]
 
-    def _frame(self, waveform: Tensor) -> Tensor:
+    def _spectra_in(self, samples: Tensor) -> Tensor:
+        """Number of spectra that are taken of clips of so many samples."""
         options = self.options
-        count = int(self.frames_in(torch.tensor(waveform.shape[1])))
-        before = (options.window - options.hop) // 2 if options.centre else 0
-        needed = (count - 1) * options.hop + options.window
-        after = max(0, needed - before - waveform.shape[1])
-        padded = nn.functional.pad(waveform, (before, after))
+        if not options.centre:
+            frames = torch.div(samples - options.window, options.hop, rounding_mode="floor") + 1
+        elif options.centred_on == "start":
+            frames = torch.div(samples, options.hop, rounding_mode="floor") + 1
+        else:
+            frames = torch.div(samples + options.hop - 1, options.hop, rounding_mode="floor")
+        return frames.clamp(min=1)
+
+    def _frame(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
+        options = self.options
+        count = int(self._spectra_in(torch.tensor(waveform.shape[1])))
+        if not options.centre:
+            before = 0
+        elif options.centred_on == "start":  # the window in the middle of its n_fft samples, and these around i * hop
+            before = self.n_fft // 2 - (self.n_fft - options.window) // 2
+        else:
+            before = (options.window - options.hop) // 2
+        if options.edge == "reflect":
+            padded = mirror_ends(waveform, lengths, before, options.window - before)
+        else:
+            needed = (count - 1) * options.hop + options.window
+            padded = nn.functional.pad(waveform, (before, max(0, needed - before - waveform.shape[1])))
         return padded.unfold(1, options.window, options.hop)[:, :count]
 
     def _transform(self, frames: Tensor) -> Tensor:
+        options = self.options
         spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft)  # (batch, frames, bins)
-        magnitude = spectrum.abs() if self.options.power == 1 else spectrum.real.square() + spectrum.imag.square()
-        return torch.log(magnitude @ self.filters + self.options.floor)  # (batch, frames, bands)
+        magnitude = spectrum.abs() if options.power == 1 else spectrum.real.square() + spectrum.imag.square()
+        mel = magnitude @ self.filters  # (batch, frames, bands)
+        floored = mel + options.floor if options.floor_kind == "add" else mel.clamp(min=options.floor)
+        return torch.log(floored) if options.log == "ln" else 10 * torch.log10(floored)
+
+    def _cut_off(self, features: Tensor, lengths: Tensor | None) -> Tensor:
+        """No value further than `top_db` below the loudest of the clip's own."""
+        if self.options.top_db is None:
+            return features
+        own = features
+        if lengths is not None:
+            beyond = torch.arange(features.shape[1], device=features.device) >= self._spectra_in(lengths)[:, None]
+            own = features.masked_fill(beyond[:, :, None], -math.inf)
+        return torch.maximum(features, own.amax(dim=(1, 2), keepdim=True) - self.options.top_db)
 
 
 def _window(options: LogMelOptions) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -2,9 +2,9 @@ r"""Frame scores of one recording as a table: `onset  offset  class1  class2 ...
 
 The form of sed_scores_eval (Ebbers, Haeb-Umbach, Serizel 2022, arXiv:2201.13148), so that any system's
 scores can be read, and ours by others. Tab separated, seconds, probabilities. Frames must follow one
-another in equal steps (the last may end early, at the recording's end); the exact step is recovered from the
-rounded times as the simplest fraction of a second that explains all of them. The table holds no clip scores:
-on reading, a class's clip score is its best frame.
+another in equal steps (the first may begin late, at 0, and the last end early, with the recording); the exact
+step is recovered from the rounded times as the simplest fraction of a second that explains all of them. The
+table holds no clip scores: on reading, a class's clip score is its best frame.
 """
 
 from __future__ import annotations
@@ -79,14 +79,27 @@ def _clock(rows: Rows, times: npt.NDArray[np.float64]) -> Clock:
     """
     decimals = max(len(cell.strip().partition(".")[2]) for _, cells in rows.cells[1:] for cell in cells[:2])
     rounding = min(10.0**-decimals, 0.1 * float(np.median(times[:, 1] - times[:, 0])))
-    start = Fraction(float(times[0, 0])).limit_denominator(10**9)
     for unit in (1.1e-9, 1.1 * rounding):
-        low, high = _steps(times - float(start), unit)
-        faults = (low > high) | ~(times[:, 0] < times[:, 1])
-        if not faults.any():
-            return Clock(_simplest(Fraction(float(low[-1])), Fraction(float(high[-1]))), start)
+        clock, faults = _clock_within(times, unit)
+        if clock is not None:
+            return clock
+    if times[0, 0] == 0 < times[0, 1] and len(times) > 1 and abs(times[0, 1] - times[1, 0]) <= rounding:
+        for unit in (1.1e-9, 1.1 * rounding):  # frame 0 may have begun before the recording
+            clock, _ = _clock_within(times[1:], unit)
+            if clock is not None and clock.start < clock.step:
+                return Clock(clock.step, clock.start - clock.step)
     line = rows.cells[1 + int(np.argmax(faults))][0]
     raise DataError(f"{rows.path}, line {line}: frames must follow one another in equal steps")
+
+
+def _clock_within(times: npt.NDArray[np.float64], unit: float) -> tuple[Clock | None, npt.NDArray[np.bool_]]:
+    """The clock of times (frames, 2) known to within `unit` seconds, if there is one; and the frames out of step."""
+    start = Fraction(float(times[0, 0])).limit_denominator(10**9)
+    low, high = _steps(times - float(start), unit)
+    faults = (low > high) | ~(times[:, 0] < times[:, 1])
+    if faults.any():
+        return None, faults
+    return Clock(_simplest(Fraction(float(low[-1])), Fraction(float(high[-1]))), start), faults
 
 
 def _steps(times: npt.NDArray[np.float64], unit: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

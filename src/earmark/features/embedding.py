@@ -1,0 +1,72 @@
+"""Embeddings computed elsewhere, as a front-end: what comes in as a waveform is vectors already, laid end to end.
+
+    values (batch, vectors * bands) -> (batch, vectors, bands)
+
+So AudioSet's released embeddings, a vector of 128 a second, are a "recording" of 128 samples a second, and go through
+data, batches and windows as sound does. Bytes are turned into numbers where they are read, not here.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from earmark.clock import Clock
+from earmark.options import Options
+
+
+class EmbeddingOptions(Options):
+    """What the embeddings are."""
+
+    kind: Literal["embedding"] = "embedding"
+    bands: int = Field(128, gt=0)  # values of a vector
+    step_seconds: float = Field(1.0, gt=0)  # from one vector to the next
+    fill: int | None = Field(None, gt=0)  # vectors to which shorter clips are filled with zeros, as content
+
+    @property
+    def rate(self) -> int:
+        """Values a second."""
+        return int(self._exact_rate())
+
+    def _exact_rate(self) -> Fraction:
+        return self.bands / Fraction(str(self.step_seconds))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self._exact_rate().denominator != 1:
+            raise ValueError(
+                f"{self.bands} values every {self.step_seconds} s are no whole number a second: {self._exact_rate()}"
+            )
+        return self
+
+
+class Embedding(nn.Module):
+    """Values (batch, samples) to vectors (batch, vectors, bands).
+
+    >>> Embedding(EmbeddingOptions())(torch.zeros(2, 1280)).shape
+    torch.Size([2, 10, 128])
+    """
+
+    def __init__(self, options: EmbeddingOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.bands = options.bands
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the vectors."""
+        return Clock.from_hop(self.bands, self.options.rate)
+
+    def frames_in(self, samples: Tensor) -> Tensor:
+        """Number of whole vectors in so many values; at least one."""
+        return torch.div(samples, self.bands, rounding_mode="floor").clamp(min=1)
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Vectors (batch, vectors, bands), float32; what is left over at the end is dropped."""
+        needed = int(self.frames_in(torch.tensor(waveform.shape[1]))) * self.bands
+        padded = nn.functional.pad(waveform.float(), (0, max(0, needed - waveform.shape[1])))
+        return padded[:, :needed].reshape(len(padded), -1, self.bands)  # (batch, vectors, bands)
