@@ -8,15 +8,15 @@ from earmark.errors import ConfigError
 from earmark.options import Options
 from earmark.pooling import FunctionOptions, FunctionPooling, Pooled, PoolingOptions, TemporalAttention, build_pooling
 
-KINDS = ["max", "average", "linear-softmax", "exp-softmax"]
+KINDS = ["max", "average", "linear-softmax", "exp-softmax", "auto"]
 LENGTHS = torch.tensor([9, 1, 4])
 
 
 def naive(kind: str, y: list[float]) -> float:
-    """Wang, Li and Metze 2019, Table 1, frame by frame."""
+    """Wang, Li and Metze 2019, Table 1, frame by frame; `auto` as it starts."""
     if kind == "max":
         return max(y)
-    if kind == "average":
+    if kind in ("average", "auto"):
         return sum(y) / len(y)
     if kind == "linear-softmax":
         return sum(value * value for value in y) / sum(y)
@@ -44,8 +44,29 @@ def test_worked_numbers(kind: str) -> None:
     pooling.classify.weight.data.fill_(1.0)
     clip = pooling(torch.tensor([0.2, 0.8, 0.5]).logit()[None, :, None]).clip.item()
     assert clip == pytest.approx(
-        {"max": 0.8, "average": 0.5, "linear-softmax": 0.62, "exp-softmax": 0.55911}[kind], abs=1e-4
+        {"max": 0.8, "average": 0.5, "linear-softmax": 0.62, "exp-softmax": 0.55911, "auto": 0.5}[kind], abs=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "like"), [(0.0, "average"), (1.0, "exp-softmax"), (1000.0, "max")], ids=lambda value: str(value)
+)
+def test_auto_pooling_goes_from_average_to_max(sharpness: float, like: str) -> None:
+    torch.manual_seed(0)
+    auto, other = (FunctionPooling(FunctionOptions(kind=kind), 6, 3) for kind in ("auto", like))
+    other.load_state_dict(auto.state_dict(), strict=False)
+    torch.nn.init.constant_(auto.sharpness, sharpness)
+    x = torch.randn(3, 9, 6)
+    torch.testing.assert_close(auto(x, LENGTHS).clip, other(x, LENGTHS).clip, atol=1e-4, rtol=0)
+
+
+def test_auto_pooling_learns_how_sharp_each_class_is() -> None:
+    """A class whose one loud frame is right wants the max; one whose every frame must be silent wants it not."""
+    pooling = FunctionPooling(FunctionOptions(kind="auto"), 2, 2)
+    pooling.classify.weight.data = torch.eye(2)
+    clip = pooling(torch.tensor([[[3.0, 3.0], [-3.0, -3.0]]])).clip
+    (clip[0, 1] - clip[0, 0]).backward()
+    assert pooling.sharpness.grad[0] < 0 < pooling.sharpness.grad[1]
 
 
 @pytest.mark.parametrize("kind", KINDS)

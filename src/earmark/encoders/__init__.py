@@ -5,16 +5,76 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from torch import nn
 
+from earmark.encoders.cnn import CNN, CNNOptions
 from earmark.encoders.contract import Encoded, Encoder
 from earmark.encoders.crnn import CRNN, CRNNOptions
+from earmark.encoders.embedding_net import EmbeddingNet, EmbeddingNetOptions
+from earmark.encoders.frame_cnn import FrameCNN, FrameCNNOptions
+from earmark.encoders.mlp import MLP, MLPOptions
+from earmark.encoders.resnet import ResNet, ResNetOptions
+from earmark.encoders.segment_cnn import SegmentCNN, SegmentCNNOptions
+from earmark.encoders.vggish import VGGish, VGGishOptions
+from earmark.encoders.wavegram import Wavegram, WavegramOptions
+from earmark.encoders.xu2018 import Xu2018, Xu2018Options
 
-EncoderOptions = CRNNOptions
+EncoderOptions = Annotated[
+    CRNNOptions
+    | Xu2018Options
+    | CNNOptions
+    | MLPOptions
+    | FrameCNNOptions
+    | SegmentCNNOptions
+    | WavegramOptions
+    | ResNetOptions
+    | EmbeddingNetOptions
+    | VGGishOptions,
+    Field(discriminator="kind"),
+]
 
-_ENCODERS: dict[type, type[nn.Module]] = {CRNNOptions: CRNN}
+_ENCODERS: dict[type, type[nn.Module]] = {
+    CRNNOptions: CRNN,
+    Xu2018Options: Xu2018,
+    CNNOptions: CNN,
+    MLPOptions: MLP,
+    FrameCNNOptions: FrameCNN,
+    SegmentCNNOptions: SegmentCNN,
+    WavegramOptions: Wavegram,
+    ResNetOptions: ResNet,
+    EmbeddingNetOptions: EmbeddingNet,
+    VGGishOptions: VGGish,
+}
 
-__all__ = ["CRNN", "CRNNOptions", "Encoded", "Encoder", "EncoderOptions", "build_encoder"]
+__all__ = [
+    "CNN",
+    "CRNN",
+    "MLP",
+    "CNNOptions",
+    "CRNNOptions",
+    "EmbeddingNet",
+    "EmbeddingNetOptions",
+    "Encoded",
+    "Encoder",
+    "EncoderOptions",
+    "FrameCNN",
+    "FrameCNNOptions",
+    "MLPOptions",
+    "ResNet",
+    "ResNetOptions",
+    "SegmentCNN",
+    "SegmentCNNOptions",
+    "VGGish",
+    "VGGishOptions",
+    "Wavegram",
+    "WavegramOptions",
+    "Xu2018",
+    "Xu2018Options",
+    "build_encoder",
+]
 
 
 def build_encoder(options: EncoderOptions, bands: int) -> nn.Module:

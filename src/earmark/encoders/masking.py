@@ -39,7 +39,7 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
-        momentum = self.momentum if self.momentum is not None else 0.1
         self.num_batches_tracked += 1
+        momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum  # None: plain mean
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance * count / max(1, count - 1), momentum)  # unbiased, as in torch

@@ -1,4 +1,14 @@
-"""Embeddings to clip and frame scores. Every pooling gives both (`Pooled`)."""
+"""Embeddings to clip and frame scores. Every pooling gives both (`Pooled`).
+
+`PoolingOptions` is whichever pooling's options a config names by `kind`; `build_pooling` makes the module. A plain name
+pools the probabilities of frames, a name with `embedding-` the embeddings before the classifier:
+
+    over frame probabilities  max, average, linear-softmax, exp-softmax, auto (`functions`), attention (Xu 2018),
+                              decision-attention (`decision`, Kong 2019), levels (`levels`, Chou 2017)
+    over embeddings           embedding-max, embedding-average, max-average, embedding-attention, single-head
+                              (`embeddings`), gmap (`gmap`, Hong 2020), feature-attention (`feature`, Kong 2019)
+    over both                 multi-level-attention (`multilevel`, Yu 2018)
+"""
 
 from __future__ import annotations
 
@@ -7,16 +17,45 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
+from earmark.errors import ConfigError
 from earmark.pooling.attention import AttentionOptions, TemporalAttention
 from earmark.pooling.contract import Pooled
+from earmark.pooling.decision import DecisionAttention, DecisionAttentionOptions
+from earmark.pooling.embeddings import EmbeddingPooling, EmbeddingPoolingOptions, GMAPOptions
+from earmark.pooling.feature import FeatureAttention, FeatureAttentionOptions
 from earmark.pooling.functions import FunctionOptions, FunctionPooling
+from earmark.pooling.gmap import GatedMultiHeadAttention
+from earmark.pooling.levels import LevelsOptions, LevelsPooling
+from earmark.pooling.multilevel import MultiLevelAttention, MultiLevelOptions
 
-PoolingOptions = Annotated[AttentionOptions | FunctionOptions, Field(discriminator="kind")]
+PoolingOptions = Annotated[
+    AttentionOptions
+    | FunctionOptions
+    | DecisionAttentionOptions
+    | EmbeddingPoolingOptions
+    | GMAPOptions
+    | FeatureAttentionOptions
+    | LevelsOptions
+    | MultiLevelOptions,
+    Field(discriminator="kind"),
+]
 
 __all__ = [
     "AttentionOptions",
+    "DecisionAttention",
+    "DecisionAttentionOptions",
+    "EmbeddingPooling",
+    "EmbeddingPoolingOptions",
+    "FeatureAttention",
+    "FeatureAttentionOptions",
     "FunctionOptions",
     "FunctionPooling",
+    "GMAPOptions",
+    "GatedMultiHeadAttention",
+    "LevelsOptions",
+    "LevelsPooling",
+    "MultiLevelAttention",
+    "MultiLevelOptions",
     "Pooled",
     "PoolingOptions",
     "TemporalAttention",
@@ -24,9 +63,24 @@ __all__ = [
 ]
 
 
-_POOLINGS: dict[type, type[nn.Module]] = {AttentionOptions: TemporalAttention, FunctionOptions: FunctionPooling}
+_POOLINGS: dict[type, type[nn.Module]] = {
+    AttentionOptions: TemporalAttention,
+    FunctionOptions: FunctionPooling,
+    DecisionAttentionOptions: DecisionAttention,
+    EmbeddingPoolingOptions: EmbeddingPooling,
+    GMAPOptions: EmbeddingPooling,
+    FeatureAttentionOptions: FeatureAttention,
+    LevelsOptions: LevelsPooling,
+    MultiLevelOptions: MultiLevelAttention,
+}
 
 
 def build_pooling(options: PoolingOptions, channels: int, classes: int) -> nn.Module:
-    """The pooling that these options describe: embeddings and their lengths to `Pooled`."""
-    return _POOLINGS[type(options)](options, channels, classes)
+    """The pooling that these options describe: embeddings and their lengths to `Pooled`.
+
+    `ConfigError` when it does not fit an encoder of so many channels.
+    """
+    try:
+        return _POOLINGS[type(options)](options, channels, classes)
+    except ValueError as error:
+        raise ConfigError(f"pooling: {error}") from error

@@ -11,8 +11,14 @@ The clip score is the Z-weighted mean of the frame scores; the frame score is O(
 denominator turns it into a weight over time; `time`: over a clip's frames, as the paper's words ("attend on the most
 salient frames for each class") suggest. With `time` eq. 4's denominator is one.
 
-Differs from the paper in: Z is kept above `floor` in numerator and denominator, as in the authors' later code, so that
-a class no frame attends to still has a mean.
+`localise_from` says what Z sees. `embedding`: what O sees, the paper's two parallel networks and the authors' later
+code; `scores`: the outputs O(t) of the sigmoid, as in their code of September 2017 (facts, 2d).
+
+`clamp` says where Z is kept above `floor`. `both`: in numerator and denominator, the later code; a class no frame
+attends to then still has a mean. `denominator`: there alone, the code of 2017; such a class scores 0, its weights sum
+to less than one. `none`: nowhere, the paper; the ratio is taken without ever forming a vanishing sum.
+
+Differs from the paper in: the default `clamp`.
 """
 
 from __future__ import annotations
@@ -33,6 +39,8 @@ class AttentionOptions(Options):
 
     kind: Literal["attention"] = "attention"
     axis: Literal["class", "time"] = "class"  # what the softmax normalises over
+    localise_from: Literal["embedding", "scores"] = "embedding"  # what Z looks at
+    clamp: Literal["both", "denominator", "none"] = "both"  # where Z is kept above `floor`
     floor: float = Field(1e-7, gt=0)  # smallest Z
 
 
@@ -48,7 +56,7 @@ class TemporalAttention(nn.Module):
         super().__init__()
         self.options = options
         self.classify = nn.Linear(channels, classes)
-        self.localise = nn.Linear(channels, classes)
+        self.localise = nn.Linear(channels if options.localise_from == "embedding" else classes, classes)
         for head in (self.classify, self.localise):
             nn.init.xavier_uniform_(head.weight)
             nn.init.zeros_(head.bias)
@@ -58,14 +66,23 @@ class TemporalAttention(nn.Module):
         with torch.autocast(embeddings.device.type, enabled=False):
             embeddings = embeddings.float()
             frames = torch.sigmoid(self.classify(embeddings))  # O, (batch, steps, classes)
-            logits = self.localise(embeddings)
-            if lengths is not None:
-                beyond = ~valid_steps(lengths, embeddings.shape[1])[:, :, None]
+            logits = self.localise(embeddings if self.options.localise_from == "embedding" else frames)
+            beyond = None if lengths is None else ~valid_steps(lengths, embeddings.shape[1])[:, :, None]
+            weights = self._weights(logits, beyond)
+            if beyond is not None:
                 frames = frames.masked_fill(beyond, 0.0)
-            if self.options.axis == "time" and lengths is not None:
-                logits = logits.masked_fill(beyond, -torch.inf)
-            z = logits.softmax(dim=2 if self.options.axis == "class" else 1).clamp(min=self.options.floor)
-            if lengths is not None:
-                z = z.masked_fill(beyond, 0.0)
-            weights = z / z.sum(dim=1, keepdim=True)
             return Pooled((frames * weights).sum(dim=1), frames, weights)
+
+    def _weights(self, logits: Tensor, beyond: Tensor | None) -> Tensor:
+        """Z(t) / sum_t Z(t), (batch, steps, classes), zero `beyond` (batch, steps, 1) each clip's end."""
+        if self.options.axis == "time" and beyond is not None:
+            logits = logits.masked_fill(beyond, -torch.inf)
+        over = 2 if self.options.axis == "class" else 1
+        if self.options.clamp == "none":
+            log_z = logits.log_softmax(dim=over)
+            return (log_z if beyond is None else log_z.masked_fill(beyond, -torch.inf)).softmax(dim=1)
+        z = logits.softmax(dim=over)
+        kept = z.clamp(min=self.options.floor)
+        if beyond is not None:
+            z, kept = z.masked_fill(beyond, 0.0), kept.masked_fill(beyond, 0.0)
+        return (kept if self.options.clamp == "both" else z) / kept.sum(dim=1, keepdim=True)

@@ -1,0 +1,100 @@
+"""A small VGG-like network over whole clips or over segments of them, after Lee, Lee, Han and Lee 2017.
+
+    segment: null   the whole clip at once; a step is what the poolings leave of time (16 frames)
+    segment: n      n frames at a time, each as if it were a clip: nothing is heard across a segment's ends
+                    (batch, segments, channels); frames after the last whole segment are left out
+
+The idea kept: a network that hears the whole clip is the better tagger, networks that hear short segments, each taught
+the clip's label, are the better locators, and several lengths of analysis window fused beat one (hence several recipes
+and one that fuses them).
+
+Differs from the paper in: all sizes are our own, as its configuration is not published (xu2018 facts, 8d).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from earmark.encoders.blocks import ConvBlock
+from earmark.encoders.contract import Encoded
+from earmark.encoders.masking import valid_steps
+from earmark.options import Options
+
+
+class SegmentCNNOptions(Options):
+    """Sizes of the network."""
+
+    kind: Literal["segment-cnn"] = "segment-cnn"
+    segment: int | None = Field(None, gt=0)  # frames heard at once; None: the whole clip
+    channels: tuple[int, ...] = Field((32, 64, 128, 256), min_length=1)  # filters of each block, pooled 2 x 2
+    convs: int = Field(2, gt=0)  # convolutions in each block
+    dropout: float = Field(0.2, ge=0, lt=1)  # after each block
+
+
+class SegmentCNN(nn.Module):
+    """Convolutions over whole clips or their segments.
+
+    >>> encoder = SegmentCNN(SegmentCNNOptions(segment=25, channels=(4, 8)), bands=64)
+    >>> encoder(torch.zeros(2, 110, 64)).embeddings.shape, encoder.reduction
+    (torch.Size([2, 4, 8]), Fraction(25, 1))
+    """
+
+    def __init__(self, options: SegmentCNNOptions, bands: int) -> None:
+        super().__init__()
+        depth = 2 ** len(options.channels)
+        if bands < depth:
+            raise ValueError(f"{bands} bands are too few for {len(options.channels)} poolings by 2: nothing is left")
+        if options.segment is not None and options.segment < depth:
+            raise ValueError(f"a segment of {options.segment} frames is too short, these blocks need {depth}")
+        self.segment = options.segment
+        self.reduction = Fraction(options.segment or depth)  # frames a step
+        self.channels = options.channels[-1]
+        widths = [1, *options.channels]
+        self.blocks = nn.ModuleList(
+            ConvBlock(inputs, outputs, options.convs, "relu", (2, 2), "max", options.dropout)
+            for inputs, outputs in pairwise(widths)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
+        """Encode scaled features (batch, frames, bands) with `lengths` (batch,) valid frames.
+
+        A clip of fewer frames than a step needs is filled with zeros to one step.
+        """
+        least = int(self.reduction)
+        features = nn.functional.pad(features, (0, 0, 0, max(0, least - features.shape[1])))
+        if lengths is not None:
+            lengths = lengths.clamp(min=least)
+        if self.segment is None:
+            return self._convolve(features, lengths)
+        if lengths is not None:
+            lengths = torch.div(lengths, self.segment, rounding_mode="floor")
+        return Encoded(self._apart(features, self.segment, lengths), lengths)
+
+    def _convolve(self, features: Tensor, lengths: Tensor | None) -> Encoded:
+        x = features[:, None].to(memory_format=torch.channels_last)  # (batch, 1, frames, bands)
+        for block in self.blocks:
+            x = block(x, None if lengths is None else valid_steps(lengths, x.shape[2]))
+            if lengths is not None:
+                lengths = torch.div(lengths, 2, rounding_mode="floor")
+        return Encoded(x.mean(dim=3).transpose(1, 2), lengths)  # (batch, steps, channels)
+
+    def _apart(self, features: Tensor, segment: int, segments: Tensor | None) -> Tensor:
+        """Embeddings (batch, segments, channels) of segments heard one by one; those beyond a clip's end are zero."""
+        count = features.shape[1] // segment
+        pieces = features.unfold(1, segment, segment).transpose(2, 3)  # (batch, segments, segment, bands)
+        valid = torch.ones_like(pieces[:, :, 0, 0], dtype=torch.bool)
+        if segments is not None:
+            valid = valid_steps(segments, count)
+        own = self._convolve(pieces[valid], None).embeddings.mean(dim=1)  # (valid segments, channels)
+        out = own.new_zeros(*valid.shape, self.channels)
+        out[valid] = own
+        return out

@@ -1,0 +1,64 @@
+"""What stands around a pooling: an optional hidden layer, and the linear layer that gives a logit for each class.
+
+    (..., channels) -> dropout -> [linear -> ReLU -> hidden dropout] -> linear -> (..., classes)
+
+Poolings over frame probabilities classify frames with it (the frame-level systems of Kong et al. 2020, "PANNs", have
+the hidden layer), poolings over embeddings the bag (Hong et al. 2020, section 4.3: "two fully connected layers and a
+sigmoid layer"). The clip-level PANNs define a dropout after the hidden layer and then classify what did not pass
+through it (hong2020 facts, 1.2): hence a `hidden_dropout` of its own, zero unless asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from earmark.options import Options
+
+
+class ClassifierOptions(Options):
+    """Choices that every pooling with such a classifier has."""
+
+    hidden: int | None = Field(None, gt=0)  # units of the hidden layer; None: there is none
+    dropout: float = Field(0.0, ge=0, lt=1)  # of what goes in
+    hidden_dropout: float = Field(0.0, ge=0, lt=1)  # of what the hidden layer gives
+
+    @model_validator(mode="after")
+    def _check_hidden(self) -> Self:
+        if self.hidden is None and self.hidden_dropout:
+            raise ValueError(f"hidden_dropout is {self.hidden_dropout} but there is no hidden layer (hidden: null)")
+        return self
+
+
+def dense(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer, its weights Glorot-uniform, its bias zero."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Hidden(nn.Module):
+    """What comes before the last linear layer: dropout and, where asked for, a layer with ReLU. States its `width`.
+
+    >>> Hidden(ClassifierOptions(hidden=16), channels=32)(torch.zeros(2, 25, 32)).shape
+    torch.Size([2, 25, 16])
+    """
+
+    def __init__(self, options: ClassifierOptions, channels: int) -> None:
+        super().__init__()
+        self.width = options.hidden or channels
+        self.dropout = nn.Dropout(options.dropout)
+        self.linear = dense(channels, options.hidden) if options.hidden else None
+        self.after = nn.Dropout(options.hidden_dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., channels) to (..., width)."""
+        x = self.dropout(x)
+        if self.linear is None:
+            return x
+        out: Tensor = self.after(torch.relu(self.linear(x)))
+        return out
