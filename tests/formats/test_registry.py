@@ -48,6 +48,7 @@ def test_all_formats_at_once(tmp_path):
         "events.csv",
         "events.tsv",
         "events.json",
+        "events.txt",
         "street/a.txt",
         "b.txt",
         "street/a.selections.txt",

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import typer
 
 from earmark.cli import choices
 from earmark.cli.console import OK, SOME_FAILED, Terminal, count, minutes
 
+if TYPE_CHECKING:
+    from earmark.data.dcase2017 import Presence
+
 
 def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quiet = False) -> None:
     """List what is missing, unreadable, silent, duplicated, too short or mislabelled; exit code 1 if anything is."""
+    from earmark.data.dcase2017 import presence
     from earmark.data.doctor import examine
     from earmark.report.tables import Table
 
     terminal = Terminal(quiet)
+    _tell_presence(terminal, presence(data, audio))
     with terminal.bar("listening") as bar:
         found = examine(data, audio=audio, progress=bar)
     terminal.print(
@@ -32,3 +40,22 @@ def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quie
     if found.ok:
         terminal.print("\nnothing to mend")
     raise typer.Exit(OK if found.ok else SOME_FAILED)
+
+
+def _tell_presence(terminal: Terminal, lists: Sequence[Presence]) -> None:
+    """How many clips of each published list are there, and of each label."""
+    from earmark.formats.dcase2017 import in_class_order
+    from earmark.report.tables import Table, Value
+
+    if not lists:
+        return
+    for part in lists:
+        terminal.print(f"{part.part}: {part.there:,} of {part.listed:,} clips present")
+    counts = {(part.part, label): (there, listed - there) for part in lists for label, listed, there in part.labels}
+    labels = in_class_order(label for _, label in counts)
+    header = ("label", *(word for part in lists for word in (part.part, "missing")))
+    rows: tuple[tuple[Value, ...], ...] = tuple(
+        (label, *(number for part in lists for number in counts.get((part.part, label), (0, 0)))) for label in labels
+    )
+    terminal.table(Table(header, rows))
+    terminal.print()

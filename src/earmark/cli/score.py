@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,10 @@ def command(
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label file: what is there.")],
     estimate: Annotated[Path, typer.Argument(metavar="ESTIMATE", help="Label file: what was found.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics to this file.")] = None,
+    protocol: Annotated[
+        Literal["dcase2017-a", "dcase2017-b"] | None,
+        typer.Option("--protocol", help="Count as the scorers of DCASE2017 task 4 do: a is tagging, b detection."),
+    ] = None,
     segment_length: choices.SegmentLength = 1.0,
     onset_collar: choices.OnsetCollar = 0.2,
     offset_share: choices.OffsetShare = 0.2,
@@ -29,23 +33,33 @@ def command(
 
     ESTIMATE may be a folder of score tables (onset, offset, a column a class), one a recording: PSDS then.
     """
+    from earmark.cli.protocol import show_protocol
     from earmark.cli.writing import check_file
+    from earmark.errors import ConfigError
     from earmark.files import write_text
     from earmark.metrics.bootstrap import Resampling
+    from earmark.metrics.dcase2017_files import score_protocol
     from earmark.metrics.files import score_files
 
     check_file(json_file)
     terminal = Terminal(quiet)
-    metrics = score_files(
-        reference,
-        estimate,
-        segment_length=segment_length,
-        onset_collar=onset_collar,
-        offset_share=offset_share,
-        unknown="ignore" if ignore_unknown else "error",
-        resampling=Resampling(resamples) if resamples else None,
-    ).to_json()
-    terminal.metrics(metrics)
+    if protocol is not None:
+        if (segment_length, onset_collar, offset_share, ignore_unknown) != (1.0, 0.2, 0.2, False):
+            raise ConfigError(f"--protocol {protocol} fixes how is counted: leave lengths, collars, the unknown out")
+        scored = score_protocol(reference, estimate, protocol)
+        show_protocol(terminal, scored)
+        metrics = scored.to_json()
+    else:
+        metrics = score_files(
+            reference,
+            estimate,
+            segment_length=segment_length,
+            onset_collar=onset_collar,
+            offset_share=offset_share,
+            unknown="ignore" if ignore_unknown else "error",
+            resampling=Resampling(resamples) if resamples else None,
+        ).to_json()
+        terminal.metrics(metrics)
     if json_file is not None:
         write_text(json_file, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         terminal.say(f"wrote {json_file}")

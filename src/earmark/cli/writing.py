@@ -11,7 +11,7 @@ from earmark.errors import ConfigError, OutputError, did_you_mean
 from earmark.events import Event
 from earmark.formats import EVENT_FORMATS, write_events, write_tags
 from earmark.formats.naming import target_files
-from earmark.formats.tags import TAG_FORMATS
+from earmark.formats.tags import TAG_FORMATS, TAG_SUFFIXES
 
 
 def check_output(output: Path | None, formats: Sequence[str], tags: bool = False) -> None:
@@ -30,7 +30,7 @@ def check_output(output: Path | None, formats: Sequence[str], tags: bool = False
     if each or output.is_dir():
         check_folder(output)
         return
-    suffixes = {name: f".{name}" for name in TAG_FORMATS}  # those of events that are one file for all as well
+    suffixes = TAG_SUFFIXES  # those of events that are one file for all as well
     for path in target_files(output, formats, suffixes, "tags" if tags else "events").values():
         check_file(path)
 
@@ -66,14 +66,14 @@ def print_events(events: Mapping[str, Sequence[Event]], form: str) -> None:
     """Events on stdout in a one-file format."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_events(Path(folder) / f"events.{form}", events, [form])[0]
-        _print(path.read_text(encoding="utf-8"))
+        _print(path.read_bytes().decode("utf-8"))  # line ends as they are
 
 
 def print_tags(tags: Mapping[str, Sequence[tuple[str, float | None]]], form: str) -> None:
     """Tags on stdout."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_tags(Path(folder) / f"tags.{form}", tags, [form])[0]
-        _print(path.read_text(encoding="utf-8"))
+        _print(path.read_bytes().decode("utf-8"))  # line ends as they are
 
 
 def _print(text: str) -> None:

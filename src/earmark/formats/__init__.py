@@ -1,6 +1,7 @@
 """Labels and events on disk: one file a format, each reads and writes. No torch.
 
 `dcase`        weak, strong and duration tables of the DCASE challenges
+`dcase2017`    DCASE2017 task 4: clip names, predictions as its scorers read them
 `score_table`  frame scores as a table, the form of sed_scores_eval
 `csv_events`   events with scores, comma separated, one file for all recordings
 `json_events`  the same as JSON

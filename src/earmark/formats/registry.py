@@ -1,6 +1,6 @@
 """The event formats by name, and one way in and one way out for all of them.
 
-`EVENT_FORMATS`  name -> `EventFormat`: csv, tsv, json (one file for all recordings), audacity, raven (each)
+`EVENT_FORMATS`  name -> `EventFormat`: csv, tsv, json, dcase2017 (one file for all recordings), audacity, raven (each)
 `write_events`   events of many recordings -> files, in several formats at once
 `read_events`    a file or folder in any of them -> events; recognised by extension and content
 `read_labels`    a label file, weak or strong -> what it says
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from earmark.errors import DataError
+from earmark.errors import DataError, OutputError
 from earmark.events import Event
-from earmark.formats import raven
+from earmark.formats import dcase2017, raven
 from earmark.formats.audacity import read_audacity, write_audacity
 from earmark.formats.csv_events import read_csv, write_csv
 from earmark.formats.dcase import read_strong, write_strong
@@ -58,6 +58,7 @@ EVENT_FORMATS: Mapping[str, EventFormat] = MappingProxyType(
         "csv": EventFormat(".csv", False, read_csv, write_csv),
         "tsv": EventFormat(".tsv", False, read_strong, write_strong),
         "json": EventFormat(".json", False, read_json, write_json),
+        "dcase2017": EventFormat(dcase2017.SUFFIX, False, dcase2017.read_events, dcase2017.write_events),
         "audacity": EventFormat(".txt", True, _read_audacity, _write_audacity),
         "raven": EventFormat(raven.SUFFIX, True, raven.read_raven, _write_raven),
     }
@@ -72,10 +73,10 @@ def write_events(
 ) -> list[Path]:
     """Write the events of all recordings, once a format; returns the files.
 
-    `destination` is a folder; csv, tsv and json make one file called `name` in it, audacity and raven one file a
-    recording, mirroring its folders. For csv, tsv or json alone it may be a file with that extension. csv,
-    json and raven carry scores; tsv keeps to the four columns of DCASE tools, and audacity has no place for
-    them. Raises `ConfigError` for an unknown format, `OutputError` where the place does not fit,
+    `destination` is a folder; csv, tsv, json and dcase2017 (as .txt) make one file called `name` in it, audacity and
+    raven one file a recording, mirroring its folders. For csv, tsv, json or dcase2017 alone it may be a file with that
+    extension. csv, json and raven carry scores; tsv and dcase2017 keep to four columns, and audacity has no place
+    for them. Raises `ConfigError` for an unknown format, `OutputError` where the place does not fit,
     `DataError` for a label that a format cannot carry.
     """
     check_formats(formats, EVENT_FORMATS)
@@ -86,6 +87,8 @@ def write_events(
     else:
         targets = {form: destination / (name + whole[form]) for form in formats if form in whole}
     each = {form: file_names(events, EVENT_FORMATS[form].suffix) for form in formats if form not in whole}
+    if clash := set(targets.values()) & {destination / path for names in each.values() for path in names.values()}:
+        raise OutputError(f"two formats would be written to one file, {clash.pop()}: give each its own folder")
     written = []
     for form, path in targets.items():
         EVENT_FORMATS[form].write(path, events)
@@ -124,6 +127,8 @@ def recognise(path: str | os.PathLike[str]) -> str:
         return "raven"
     if len(first) == 3 and _is_number(first[0]) and _is_number(first[1]):
         return "audacity"
+    if dcase2017.is_official(path):
+        return "dcase2017"
     return "csv" if path.suffix.lower() == ".csv" else "tsv"
 
 
@@ -152,7 +157,7 @@ def read_labels(path: str | os.PathLike[str]) -> LabelFile:
 def _is_weak(path: Path) -> bool:
     if path.suffix.lower() == ".json":
         return '"onset"' not in (text := read_text(path)) and '"label"' in text
-    if recognise(path) in ("raven", "audacity"):
+    if recognise(path) in ("raven", "audacity", "dcase2017"):
         return False
     _, first = read_rows(path).cells[0]
     names = [normalised(cell.strip('"')) for cell in first]

@@ -1,4 +1,5 @@
-"""Clip tags with their scores on disk: `filename`, `event_labels`, `scores`; csv, tsv or json.
+"""Clip tags with their scores on disk: `filename`, `event_labels`, `scores`; csv, tsv or json, or
+the labels alone as DCASE2017's scorers read them.
 
 The lists of a row run side by side: `a.wav, "dog,siren", "0.93,0.41"`. The tables are DCASE weak tables
 with one column more, so every reader of those reads them. A recording without tags is a row with its name
@@ -10,16 +11,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from earmark.errors import DataError
+from earmark.formats import dcase2017
 from earmark.formats.dcase import read_weak
 from earmark.formats.fields import FILENAME, format_score, join_labels, parse_score, split_labels
 from earmark.formats.json_events import read_recordings, write_recordings
 from earmark.formats.naming import target_files
 from earmark.formats.tables import LIST_COLUMNS, read_table, write_table
 
-TAG_FORMATS = ("csv", "tsv", "json")
+TAG_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {"csv": ".csv", "tsv": ".tsv", "json": ".json", "dcase2017": dcase2017.SUFFIX}
+)
+TAG_FORMATS = tuple(TAG_SUFFIXES)
 
 
 class Tag(NamedTuple):
@@ -42,10 +48,12 @@ def write_tags(
 
     `destination` is a folder (files are called `name` there) or, for one format, a file with its extension.
     """
-    targets = target_files(Path(destination), formats, {form: f".{form}" for form in TAG_FORMATS}, name)
+    targets = target_files(Path(destination), formats, TAG_SUFFIXES, name)
     for form, path in targets.items():
         if form == "json":
             write_recordings(path, {recording: [_fields(*tag) for tag in found] for recording, found in tags.items()})
+        elif form == "dcase2017":
+            dcase2017.write_tags(path, {recording: [label for label, _ in found] for recording, found in tags.items()})
         else:
             rows = [(recording, *_cells(found)) for recording, found in tags.items()]
             write_table(path, ("filename", "event_labels", "scores"), rows)

@@ -9,6 +9,7 @@
 `bootstrap`   confidence intervals over recordings, paired intervals for two systems; what can be resampled:
               `bootstrap_counts`, `bootstrap_tagging`, `bootstrap_psds`
 `evaluation`  `evaluate`, the one door: every metric that what is given allows, and its JSON form
+`dcase2017`   `task_a`, `task_b`: DCASE2017 task 4 counted as its own scorers count (`dcase2017_files`: from two files)
 `columns`     event lists as arrays; how missing and unknown recordings and labels are met
 `rates`, `matching`  precision, recall, F1 from counts; the largest matching of two sets of events
 

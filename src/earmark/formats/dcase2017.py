@@ -1,0 +1,219 @@
+r"""The files of DCASE2017 task 4: classes, clip names, predictions as its scorers read them.
+
+A clip is a piece of a YouTube video: `<id>_<start>_<end>`, an id of 11 characters, seconds with three decimals. Label
+and prediction files call it `-5QrBL6MzLg_60.000_70.000.wav`; the audio file has a `Y` in front, since an id may begin
+with a dash. `clip_name` gives the name without the `Y`, without folders and always with `.wav`; other names stay as
+they are. Tab separated, no header:
+
+    events   <name>\t<onset>\t<offset>\t<label>\n      a clip without events: <name>\n
+    tags     <name>\t0.0\t10.0\t<label>\r\n            a clip without tags: <name>\r\n
+
+`write_events`, `write_tags`   predictions in that form; scores have no place in it
+`read_events`                  events by recording
+`read_tag_file`                tags by clip, read row by row as the scorer of task A does
+`is_official`                  whether a file has this form
+`times_in_video`               whether its times are places in the video, as in the published weak labels
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from earmark.errors import DataError, OutputError
+from earmark.events import Event
+from earmark.files import write_text
+from earmark.formats.fields import check_label, format_seconds, parse_event, parse_seconds
+from earmark.formats.tables import Rows, encode_cell, read_text
+
+CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "/m/0284vy3": "Train horn",
+        "/m/05x_td": "Air horn, truck horn",
+        "/m/02mfyn": "Car alarm",
+        "/m/02rhddq": "Reversing beeps",
+        "/m/0199g": "Bicycle",
+        "/m/06_fw": "Skateboard",
+        "/m/012n7d": "Ambulance (siren)",
+        "/m/012ndj": "Fire engine, fire truck (siren)",
+        "/m/0dgbq": "Civil defense siren",
+        "/m/04qvtq": "Police car (siren)",
+        "/m/03qc9zr": "Screaming",
+        "/m/0k4j": "Car",
+        "/t/dd00134": "Car passing by",
+        "/m/01bjv": "Bus",
+        "/m/07r04": "Truck",
+        "/m/04_sv": "Motorcycle",
+        "/m/07jdr": "Train",
+    }
+)  # AudioSet id -> name, in the order of the published list
+SUFFIX = ".txt"
+_CLIP = re.compile(r"Y?(?P<clip>[\w-]{11}_\d+\.\d{3}_\d+\.\d{3})(?:\.[A-Za-z]\w*)?", re.ASCII)
+_NAMED = re.compile(r"\.(wav|flac|ogg|oga|opus|mp3|m4a)$", re.IGNORECASE)
+_COLUMNS = ("filename", "onset", "offset", "event_label")
+
+
+def in_class_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Distinct label names: the classes in their published order, then all others, sorted.
+
+    >>> in_class_order(["Train", "zebra", "Car", "Bicycle"])
+    ('Bicycle', 'Car', 'Train', 'zebra')
+    """
+    found = set(names)
+    return (*(name for name in CLASSES.values() if name in found), *sorted(found - set(CLASSES.values())))
+
+
+def clip_key(name: str) -> str | None:
+    """`<id>_<start>_<end>` of a name with or without folders, `Y` and extension; None for a name of another form.
+
+    >>> clip_key("testing/Y-5QrBL6MzLg_60.000_70.000.flac"), clip_key("street.wav")
+    ('-5QrBL6MzLg_60.000_70.000', None)
+    """
+    match = _CLIP.fullmatch(re.split(r"[/\\]", name.strip())[-1])
+    return match["clip"] if match else None
+
+
+def times_in_video(rows: Iterable[tuple[str, float, float]]) -> bool:
+    """Whether most (name, onset, offset) only repeat the clip's place in its video; they are no times of events then.
+
+    >>> times_in_video([("2ceUOv8A3FE_20.000_30.000.wav", 20.0, 30.0)])
+    True
+    """
+    repeats, count = 0, 0
+    for name, onset, offset in rows:
+        key, count = clip_key(name), count + 1
+        repeats += key is not None and onset > 0 and key.endswith(f"_{onset:.3f}_{offset:.3f}")
+    return repeats > count / 2
+
+
+def clip_name(name: str) -> str:
+    """The name that the published label files use; a name of another form stays as it is.
+
+    >>> clip_name("testing/YYxlGt805lTA_30.000_40.000.flac"), clip_name("street/a.flac")
+    ('YxlGt805lTA_30.000_40.000.wav', 'street/a.flac')
+    """
+    key = clip_key(name)
+    return name if key is None else f"{key}.wav"
+
+
+def is_official(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a table of this form: no header, names of recordings alone or before three more cells."""
+    path = Path(path)
+    if path.is_dir() or path.suffix.lower() == ".json":
+        return False
+    cells = [cells for _, cells in tab_rows(path)]
+    if not cells or max(map(len, cells)) not in (1, 4):
+        return False
+    return clip_key(cells[0][0]) is not None or _NAMED.search(cells[0][0].strip()) is not None
+
+
+def tab_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+    """Line number and cells of every line that is not blank; no header, no quotes, no other delimiter."""
+    lines = enumerate(io.StringIO(read_text(path), newline=""), 1)
+    return [(number, line.rstrip("\r\n").split("\t")) for number, line in lines if line.strip()]
+
+
+def read_events(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
+    """Events by recording, named as in the file; rows `0 0 label` are events of no length.
+
+    `DataError` naming file and line for a time that is none, a row of another form, a file without rows.
+    """
+    path = Path(path)
+    cells = tab_rows(path)
+    if not cells:
+        raise DataError(f"{path}: the file is empty")
+    table = Rows(path, "\t", cells).with_columns(_COLUMNS)
+    events: dict[str, list[Event]] = {}
+    for line, row in table.rows:
+        if not row["filename"].strip():
+            raise DataError(f"{table.where(line)}: no file name")
+        found = events.setdefault(row["filename"].strip(), [])
+        rest = [row[column] for column in _COLUMNS[1:]]
+        if any(cell.strip() for cell in rest):
+            found.append(parse_event(table.where(line), *rest))
+    return events
+
+
+def write_events(path: str | os.PathLike[str], events: Mapping[str, Sequence[Event]]) -> None:
+    """Write events. `OutputError` where two recordings would share a name or one holds a tab or line break."""
+    lines = []
+    for name, recording in _names(events).items():
+        found = [f"{format_seconds(e.onset)}\t{format_seconds(e.offset)}\t{_label(e.label)}" for e in events[recording]]
+        lines += [f"{name}\t{event}" for event in found] or [name]
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def write_tags(path: str | os.PathLike[str], tags: Mapping[str, Iterable[str]]) -> None:
+    """Write the labels of every recording; the times, 0 and 10, mean nothing. `OutputError` as for events."""
+    lines = []
+    for name, recording in _names(tags).items():
+        lines += [f"{name}\t0.0\t10.0\t{_label(label)}" for label in tags[recording]] or [name]
+    write_text(path, "".join(f"{line}\r\n" for line in lines))
+
+
+def _label(label: str) -> str:
+    return encode_cell(check_label(label), "\t")
+
+
+def _names(recordings: Iterable[str]) -> dict[str, str]:
+    """{name to be written: recording}."""
+    names: dict[str, str] = {}
+    for recording in recordings:
+        name = clip_name(recording)
+        if any(mark in name for mark in "\t\r\n"):
+            raise OutputError(f"recording {recording!r} cannot be written: its name holds a tab or line break")
+        if name in names:
+            raise OutputError(f"recordings {names[name]!r} and {recording!r} are one clip, {name}")
+        names[name] = recording
+    return names
+
+
+@dataclass(frozen=True)
+class TagFile:
+    """Tags as the scorer of task A reads them; a label may stand there twice."""
+
+    tags: dict[str, list[str]]  # by clip, its name cut at .wav or .flac; a clip without labels has an empty list
+    files: int  # what the scorer calls 'Number of Audio Files'
+    skipped: tuple[int, ...]  # lines passed over, for their end is 0
+    unlabelled: tuple[int, ...]  # lines with a name and more, but no label: two or three cells, or an empty one
+
+
+def read_tag_file(path: str | os.PathLike[str]) -> TagFile:
+    """Tags, row by row: a row of four cells that ends at 0 is passed over; else the fourth cell is a label.
+
+    Names are cut at `.wav` or `.flac`, labels lose the spaces around them, times mean nothing else. `files` counts
+    rows whose clip was not known before, so that a row passed over may count as a file. Blank lines are passed over
+    (to the scorer they are one file more).
+    `DataError` where the end of a four-cell row is no number.
+    """
+    tags: dict[str, list[str]] = {}
+    skipped, unlabelled, files = [], [], 0
+    for line, cells in tab_rows(path):
+        clip = cut_name(cells[0])
+        files += clip not in tags
+        if len(cells) == 4 and parse_seconds(f"{path}, line {line}", "end", cells[2]) == 0:
+            skipped.append(line)
+            continue
+        labels = tags.setdefault(clip, [])
+        label = cells[3].strip() if len(cells) > 3 else ""
+        if label:
+            labels.append(label)
+        elif len(cells) > 1:
+            unlabelled.append(line)
+    if not tags:
+        raise DataError(f"{path}: names no clip that counts")
+    return TagFile(tags, files, tuple(skipped), tuple(unlabelled))
+
+
+def cut_name(name: str) -> str:
+    """The name as the scorer of task A compares it.
+
+    >>> cut_name("-5QrBL6MzLg_60.000_70.000.wav ")
+    '-5QrBL6MzLg_60.000_70.000'
+    """
+    return name.split(".wav")[0].split(".flac")[0].strip()
