@@ -1,9 +1,20 @@
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import soundfile
+
+
+@pytest.fixture(scope="session")
+def tfrecords() -> ModuleType:
+    """The module tfrecords.py (tests are no package, so it is loaded by path)."""
+    spec = importlib.util.spec_from_file_location("tfrecords", Path(__file__).with_name("tfrecords.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import time
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -68,7 +69,9 @@ def test_means_leave_out_classes_that_have_no_number():
     assert math.isnan(without_positives.ap)
     assert math.isnan(without_positives.f1)  # also left out of macro F1, its false alarm counts in micro F1
     assert math.isnan(without_negatives.auc)
-    assert found.map == pytest.approx((one.ap + without_negatives.ap) / 2)
+    assert without_negatives.ap == 1  # whatever the scores are: it says nothing, and is left out as well
+    assert found.map == one.ap
+    assert found.unranked == 2
     assert found.mauc == one.auc
     assert found.macro_f1 == pytest.approx((one.f1 + without_negatives.f1) / 2)
     assert found.micro_f1 == pytest.approx(2 * 6 / (6 + 9))
@@ -117,3 +120,40 @@ def test_audioset_size_is_quick():
 def test_arrays_that_do_not_fit_are_refused(reference, options, message):
     with pytest.raises(ValueError, match=message):
         tagging_metrics(np.array(reference), names(1), **{k: np.array(v) for k, v in options.items()})
+
+
+def test_nothing_to_rank_is_counted_and_no_number():
+    scores = np.array([[0.9, 0.1], [0.2, 0.3]])
+    found = tagging_metrics(np.array([[1, 0], [1, 0]]), names(2), scores=scores, estimated=scores > 0.5)
+    assert math.isnan(found.map)
+    assert math.isnan(found.mauc)
+    assert math.isnan(found.dprime)
+    assert found.unranked == 2
+    assert tagging_metrics(np.array([[1, 0]]), names(2), estimated=np.array([[1, 0]])).unranked is None
+
+
+@pytest.mark.parametrize("kind", ["random", "rounded", "two values", "one value", "perfect", "reversed", "infinite"])
+def test_a_long_tailed_set_is_scored_as_scikit_learn_does(kind):
+    """Means over the classes that have positives and negatives, in AudioSet's shape: a few common, many rare."""
+    rng = np.random.default_rng(2)
+    truth = rng.random((600, 40)) < np.geomspace(0.4, 0.0005, 40)
+    truth[:, 3] = True
+    scores = rng.standard_normal((600, 40)).astype(np.float32) + truth
+    scores = {
+        "random": scores,
+        "rounded": scores.round(1),
+        "two values": (scores > 0.5).astype(np.float32),
+        "one value": np.zeros_like(scores),
+        "perfect": truth.astype(np.float32),
+        "reversed": -truth.astype(np.float32),
+        "infinite": np.where(scores > 1, np.inf, scores),
+    }[kind]
+    found = tagging_metrics(truth, names(40), scores=scores)
+    ranked = truth.any(axis=0) & ~truth.all(axis=0)
+    assert found.unranked == 40 - ranked.sum() > 1
+    finite = np.where(np.isinf(scores), 1e6, scores)  # the same order; scikit-learn wants finite scores
+    pairs = [(truth[:, column], finite[:, column]) for column in np.flatnonzero(ranked)]
+    area = np.mean([roc_auc_score(*pair) for pair in pairs])
+    assert found.map == pytest.approx(np.mean([average_precision_score(*pair) for pair in pairs]), abs=1e-9)
+    assert found.mauc == pytest.approx(area, abs=1e-9)
+    assert found.dprime == pytest.approx(math.sqrt(2) * scipy.stats.norm.ppf(area), abs=1e-9)

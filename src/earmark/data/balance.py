@@ -11,6 +11,9 @@ Which clip stands at position p of the stream follows from (seed, p) alone: a de
 class's count of earlier draws from whole decks and the tickets before p in its own. Nothing is carried along, so
 training resumes anywhere and does not depend on how many processes load data.
 
+The shuffles in use are kept, four bytes a clip and label, so that a draw costs microseconds: of two million AudioSet
+clips they take tens of megabytes (docs/benchmarks.md).
+
 Differs from the paper in: tickets follow the classes' shares instead of steps of 1,000 clips, and clips without any
 label are a class of their own.
 """
@@ -23,14 +26,16 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from earmark.data.targets import IndexArray, TargetRows, members
+
 IntArray = npt.NDArray[np.int64]
 
 
 class BalancedStream:
     """An endless, seeded stream of clip indices with bounded class ratios.
 
-    `targets` (clips, classes) bool. `max_ratio` 1 draws all classes alike; None draws clips at random, whatever their
-    class. Raises `ValueError` when there is no clip.
+    `targets` (clips, classes) bool, or `Targets` for very many clips. `max_ratio` 1 draws all classes alike; None draws
+    clips at random, whatever their class. Raises `ValueError` when there is no clip.
 
     >>> targets = np.array([[1, 0]] * 9 + [[0, 1]], dtype=bool)
     >>> drawn = BalancedStream(targets, max_ratio=3, seed=0).take(0, 400)
@@ -38,20 +43,18 @@ class BalancedStream:
     (0.75, True)
     """
 
-    def __init__(self, targets: npt.NDArray[np.bool_], max_ratio: float | None, seed: int) -> None:
+    def __init__(self, targets: TargetRows, max_ratio: float | None, seed: int) -> None:
         if not len(targets):
             raise ValueError("there is no clip to draw from")
         self.seed = seed
-        unlabelled = ~targets.any(axis=1, keepdims=True)
-        members = [np.flatnonzero(column) for column in np.hstack([targets, unlabelled]).T]
-        self._members = [clips for clips in members if len(clips)]
         if max_ratio is None:
-            self._members = [np.arange(len(targets))]
-        counts = np.array([len(clips) for clips in self._members])
-        self.tickets = tickets(counts, max_ratio or 1.0)
-        self._deck = np.repeat(np.arange(len(counts)), self.tickets)
-        self._shuffled_deck = lru_cache(maxsize=8)(self._make_deck)
-        self._shuffled_class = lru_cache(maxsize=2 * len(counts))(self._make_class)
+            self._members = [np.arange(len(targets), dtype=np.int32)]
+        else:
+            self._members = [clips for clips in members(targets) if len(clips)]
+        self._sizes = np.array([len(clips) for clips in self._members])
+        self.tickets = tickets(self._sizes, max_ratio or 1.0)
+        self._deck = np.repeat(np.arange(len(self._sizes)), self.tickets)
+        self._remember()
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the caches behind when sent to another process."""
@@ -59,27 +62,33 @@ class BalancedStream:
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep the shuffles in use; a class has two while a batch spans the end of one."""
         self._shuffled_deck = lru_cache(maxsize=8)(self._make_deck)
         self._shuffled_class = lru_cache(maxsize=2 * len(self._members))(self._make_class)
 
     def take(self, start: int, count: int) -> IntArray:
         """Clip indices (count,) at positions `start` to `start + count` of the stream."""
-        return np.array([self._clip_at(position) for position in range(start, start + count)], dtype=np.int64)
+        size, end = len(self._deck), start + count
+        first = start // size
+        parts = [self._shuffled_deck(number) for number in range(first, end // size + 1)]
+        here = slice(start - first * size, end - first * size)  # of these decks laid end to end
+        which, earlier = (np.concatenate(part)[here] for part in zip(*parts, strict=True))
+        draws = np.arange(start, end) // size * self.tickets[which] + earlier  # of its class, before each position
+        turn, offset = np.divmod(draws, self._sizes[which])
+        found = zip(which.tolist(), turn.tolist(), offset.tolist(), strict=True)
+        return np.array([self._shuffled_class(*one)[at] for *one, at in found], dtype=np.int64)
 
     def batch(self, step: int, size: int) -> IntArray:
         """Clip indices (size,) of batch number `step`."""
         return self.take(step * size, size)
 
-    def _clip_at(self, position: int) -> int:
-        number, place = divmod(position, len(self._deck))
-        deck, earlier = self._shuffled_deck(number)
-        which = int(deck[place])
-        draws = number * int(self.tickets[which]) + int(earlier[place])  # of this class, before this position
-        turn, offset = divmod(draws, len(self._members[which]))
-        return int(self._shuffled_class(which, turn)[offset])
-
     def _make_deck(self, number: int) -> tuple[IntArray, IntArray]:
         """The shuffled deck, and for each place how often its class came before it in this deck."""
+        if len(self.tickets) == 1:  # nothing to shuffle
+            return self._deck, np.arange(len(self._deck))
         deck = np.random.default_rng((self.seed, 0, number)).permutation(self._deck)
         order = np.argsort(deck, kind="stable")
         first = np.concatenate([[0], np.cumsum(self.tickets)[:-1]])
@@ -87,7 +96,7 @@ class BalancedStream:
         earlier[order] = np.arange(len(deck)) - first[deck[order]]
         return deck, earlier
 
-    def _make_class(self, which: int, turn: int) -> IntArray:
+    def _make_class(self, which: int, turn: int) -> IndexArray:
         shuffled = np.random.default_rng((self.seed, 1, which, turn)).permutation(self._members[which])
         return np.asarray(shuffled)
 

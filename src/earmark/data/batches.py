@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from earmark.data.targets import TargetRows
+
 
 class Stream(Protocol):
     """Which clips form which batch: a function of the step alone."""
@@ -58,7 +60,7 @@ class TrainingBatches(Dataset[Batch]):
     def __init__(
         self,
         waveforms: Waveforms,
-        targets: npt.NDArray[np.bool_],
+        targets: TargetRows,
         stream: Stream,
         batch_size: int,
         longest: int,
@@ -87,7 +89,7 @@ class TrainingBatches(Dataset[Batch]):
 class EvaluationBatches(Dataset[Batch]):
     """Every clip once and whole, clips of like length together so that little is padding."""
 
-    def __init__(self, waveforms: Waveforms, targets: npt.NDArray[np.bool_], batch_size: int, longest: int) -> None:
+    def __init__(self, waveforms: Waveforms, targets: TargetRows, batch_size: int, longest: int) -> None:
         self.waveforms, self.targets, self.longest = waveforms, targets, longest
         order = sorted(range(len(waveforms)), key=waveforms.samples)
         self._groups = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
@@ -105,7 +107,7 @@ class EvaluationBatches(Dataset[Batch]):
         return (self[number] for number in range(len(self)))
 
 
-def fill(waveforms: Waveforms, targets: npt.NDArray[np.bool_], cuts: Sequence[tuple[int, int, int]]) -> Batch:
+def fill(waveforms: Waveforms, targets: TargetRows, cuts: Sequence[tuple[int, int, int]]) -> Batch:
     """One batch from cuts (clip, first sample, samples)."""
     buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts))
     view = buffer.numpy()

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.data.embeddings import inspect_vectors
 from earmark.data.inspection import Inspection, inspect
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.data.spelling import has_outer_space, nearly_the_same, same_but_for_form
-from earmark.errors import AudioError, MissingExtraError
+from earmark.errors import AudioError, DataError, MissingExtraError
 from earmark.formats.tables import normalised
 
 SILENT = -80.0  # dB re full scale, root mean square
@@ -102,8 +103,8 @@ def examine(
 
 def _look(clip: Clip) -> Inspection | Problem:
     try:
-        return inspect(clip.path)
-    except (AudioError, MissingExtraError) as error:
+        return inspect(clip.path) if clip.record is None else inspect_vectors(clip)
+    except (AudioError, DataError, MissingExtraError) as error:
         return Problem("unreadable", clip.name, str(error).removeprefix(f"{clip.path}: "))
 
 
@@ -161,9 +162,14 @@ def _misspelt(manifest: Manifest) -> Iterator[Problem]:
 def _label_notes(manifest: Manifest) -> Iterator[Problem]:
     for one, other in nearly_the_same(manifest.labels):
         yield Problem("label", one, f"nearly the same as {other!r}; are they one sound?")
-    for label, count in manifest.counts().items():
-        if count < FEW:
+    counts = manifest.counts()
+    absent = [label for label, count in counts.items() if not count]
+    for label, count in counts.items():
+        if 0 < count < FEW or (not count and len(absent) <= FEW):
             yield Problem("few", label, {0: "no clips", 1: "only 1 clip"}.get(count, f"only {count} clips"))
+    if len(absent) > FEW:
+        message = f"{len(absent)} of {len(counts)} labels have no clips ({', '.join(absent[:3])} ...)"
+        yield Problem("few", str(manifest.source), message)
     if manifest.unused_columns:
         yield Problem("column", str(manifest.source), f"columns not used: {', '.join(manifest.unused_columns)}")
 

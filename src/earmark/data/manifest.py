@@ -6,6 +6,8 @@
 - a CSV or TSV of labels (`tables.py`); its audio lies beside it, in `audio/` beside it, or where `audio` says
 - a folder that holds `weak.tsv` and/or `strong.tsv` (or .csv): tags from the first, events from the second, and
   recordings without events from `durations.tsv`
+- a DCASE2017 task 4 folder, one part of it or one of its lists (`dcase2017.py`)
+- an AudioSet folder, one of its lists, or its embeddings (`audioset.py`, `embeddings.py`)
 
 Given a table, only that table says what is heard; beside `strong.tsv`, `durations.tsv` (beside `dev_strong.tsv`,
 `dev_durations.tsv`) adds the recordings in which nothing is.
@@ -17,6 +19,8 @@ from collections import Counter
 from pathlib import Path
 
 from earmark.audio import AUDIO_EXTENSIONS
+from earmark.data.audioset import find_audioset, read_audioset
+from earmark.data.dcase2017 import find_collection, read_collection
 from earmark.data.folders import read_folders
 from earmark.data.locate import audio_folders, locate, why_missing
 from earmark.data.records import Clip, Manifest, Problem
@@ -32,16 +36,24 @@ def read_manifest(data: Path, *, audio: Path | None = None, labels: Labels | Non
     """Read a labelled collection and check that its files exist.
 
     With `labels` (a model's), these are the classes, in this order; other labels in the data are left out and
-    reported. Without, the classes are the labels found, sorted. `DataError` when nothing usable is left.
+    reported. Without, the classes are the labels found, sorted; of AudioSet, all of its classes. `DataError` when
+    nothing usable is left.
     """
     data = Path(data)
-    if not data.exists():
+    collection = find_collection(data)
+    if collection is None and not data.exists():
         siblings = [p.name for p in data.parent.iterdir()] if data.parent.is_dir() else []
         raise DataError(f"{data}: no such file or folder{did_you_mean(data.name, siblings)}")
     if audio is not None and not audio.is_dir():
         raise DataError(f"{audio}: no such folder of audio")
     if data.is_file() and data.suffix.lower() in AUDIO_EXTENSIONS:
         raise DataError(f"{data}: is a recording; expected a table of labels or a folder")
+    if collection is not None:
+        found = read_collection(collection, audio)
+        return found if labels is None else _finish(data, list(found.clips), list(found.problems), (), labels)
+    if (audioset := find_audioset(data)) is not None:
+        found = read_audioset(audioset, audio)
+        return found if labels is None else _finish(data, list(found.clips), list(found.problems), (), labels)
     known = () if labels is None else labels.names
     weak, strong = (data, None) if data.is_file() else (_table(data, "weak"), _table(data, "strong"))
     if weak is None and strong is None:

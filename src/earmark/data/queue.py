@@ -26,14 +26,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from earmark.data.targets import TargetRows, members
+
 IntArray = npt.NDArray[np.int64]
 HEAVIEST = 5
 
 
 class QueueStream:
-    """Batches drawn through the balancing queue; `targets` (clips, classes) bool, `step` clips a unit of weight.
+    """Batches drawn through the balancing queue; `step` clips are a unit of weight.
 
-    `ValueError` when there is no clip.
+    `targets` (clips, classes) as in `BalancedStream`. `ValueError` when there is no clip.
 
     >>> targets = np.eye(3, dtype=bool)[[0] * 50 + [1] * 12 + [2] * 3]
     >>> stream = QueueStream(targets, seed=0, step=10)
@@ -41,13 +43,11 @@ class QueueStream:
     ([5, 2, 1], [5, 2, 1])
     """
 
-    def __init__(self, targets: npt.NDArray[np.bool_], seed: int, step: int = 1000) -> None:
+    def __init__(self, targets: TargetRows, seed: int, step: int = 1000) -> None:
         if not len(targets):
             raise ValueError("there is no clip to draw from")
         self.seed = seed
-        unlabelled = ~targets.any(axis=1, keepdims=True)
-        members = [np.flatnonzero(column) for column in np.hstack([targets, unlabelled]).T]
-        self._members = [clips for clips in members if len(clips)]
+        self._members = [clips.astype(np.int64) for clips in members(targets) if len(clips)]
         self.weights = np.array([min(1 + len(clips) // step, HEAVIEST) for clips in self._members])
         self._deck = np.repeat(np.arange(len(self.weights)), self.weights)
         self._restart(0)

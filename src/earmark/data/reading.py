@@ -1,7 +1,8 @@
 """Data as `earmark train` is given it: what trains, what validates.
 
 Validation clips come from a table of their own, else from the split or fold column, else a seeded, stratified share of
-the clips is set aside. Labels are those of the clips that train: nothing can be learned of another.
+the clips is set aside (as of AudioSet's, where all are of lists of one side); a DCASE2017 folder keeps its `evaluation`
+out of both. Labels are those of the clips that train: nothing can be learned of another.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.data.dcase2017 import development
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Manifest, Problem
 from earmark.data.splits import split, split_by_column
@@ -30,19 +32,25 @@ def read_parts(
     data: Path, audio: Path | None, wanted: Wanted, seed: int
 ) -> tuple[Manifest, Manifest | None, tuple[Problem, ...]]:
     """Training part, validation part (or None), and what was wrong with the data. `DataError` as in `read_manifest`."""
-    whole = read_manifest(data, audio=audio)
+    whole = development(read_manifest(data, audio=audio), wanted.fold, validated=wanted.data is not None)
     if wanted.data is not None:
         if wanted.fold is not None:
             raise DataError("validation data of its own and a fold that validates exclude each other: give one of them")
         valid = read_manifest(wanted.data, audio=wanted.audio, labels=whole.labels)
         return whole, valid, (*whole.problems, *valid.problems)
-    if wanted.fold is not None or any(clip.split is not None for clip in whole.clips):
+    if wanted.fold is not None or _divides(whole):
         train, held, problems = _with_training_labels(*split_by_column(whole, wanted.fold))
         return train, held, (*whole.problems, *problems)
     if not wanted.fraction:
         return whole, None, whole.problems
     train, held = split(whole, wanted.fraction, seed)
     return train, held, whole.problems
+
+
+def _divides(manifest: Manifest) -> bool:
+    """Whether the split column says what trains and what validates; AudioSet's lists of one side do not."""
+    values = {clip.split for clip in manifest.clips}
+    return values != {None} and not (values <= {"balanced_train", "unbalanced_train"} or values == {"eval"})
 
 
 def _with_training_labels(train: Manifest, valid: Manifest) -> tuple[Manifest, Manifest, list[Problem]]:
@@ -54,6 +62,6 @@ def _with_training_labels(train: Manifest, valid: Manifest) -> tuple[Manifest, M
     problems = [
         Problem("label", label, f"no training clip carries it; left out of {count} validation clips")
         for label, count in valid.counts().items()
-        if label not in labels
+        if label not in labels and count
     ]
     return train.with_labels(labels), valid.with_labels(labels), problems

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +30,27 @@ class Problem:
         return f"{self.where}: {self.message}"
 
 
+def folded(problems: Sequence[Problem], source: Path | str, most: int = 5) -> list[Problem]:
+    """The first few problems of each kind, and what is left of a kind counted in one line.
+
+    >>> for problem in folded([Problem("row", f"line {n}", "no labels") for n in range(1, 9)], "a.csv", most=1):
+    ...     print(problem)
+    line 1: no labels
+    a.csv: and 7 more of this kind ('row')
+    """
+    kinds = Counter(problem.kind for problem in problems)
+    seen = Counter[str]()
+    kept = []
+    for problem in problems:
+        seen[problem.kind] += 1
+        if seen[problem.kind] <= most or kinds[problem.kind] == most + 1:
+            kept.append(problem)
+    for kind, count in kinds.items():
+        if count > most + 1:
+            kept.append(Problem(kind, str(source), f"and {count - most} more of this kind ({kind!r})"))
+    return kept
+
+
 @dataclass(frozen=True)
 class Clip:
     """One recording and what is said to be heard in it."""
@@ -40,6 +61,7 @@ class Clip:
     events: tuple[Event, ...] | None = None  # strong labels; None where they are not known
     split: str | None = None  # as the table's split or fold column writes it
     duration: float | None = None  # seconds, where the data set says so
+    record: int | None = None  # where its embeddings begin in the TFRecord `path`, bytes; None: `path` is a recording
 
     def only(self, labels: Labels) -> Clip:
         """The same clip, with what is said of these labels alone."""

@@ -17,7 +17,7 @@ import numpy as np
 from earmark.data.records import Clip, Manifest
 from earmark.errors import DataError, did_you_mean
 
-TRAIN_WORDS = frozenset({"train", "training", "dev", "development"})
+TRAIN_WORDS = frozenset({"train", "training", "dev", "development", "balanced_train", "unbalanced_train"})
 VALID_WORDS = frozenset({"valid", "validation", "val", "test", "testing", "eval", "evaluation"})
 _TESTS = frozenset({"test", "testing", "eval", "evaluation"})
 

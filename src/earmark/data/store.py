@@ -4,6 +4,7 @@
 
 - with a cache folder, `PackedClips` (`pack.py`): decoded and resampled once, then read from one file
 - without, `DirectClips`: nothing is written, each read decodes its clip anew
+- of embeddings, `EmbeddingStore` (`embeddings.py`), with a cache or without
 
 Clips that cannot be read, and clips of which a part is missing (their labels may tell of the lost part), are left
 out and listed in `problems`; the indices of a store are those of its own `clips`.
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.audio import probe, read_audio
+from earmark.data.embeddings import EmbeddingStore
 from earmark.data.pack import PackedClips, open_pack
 from earmark.data.records import Clip, Problem
 from earmark.errors import AudioError, MissingExtraError
@@ -59,6 +61,8 @@ def open_store(
 
     A pack takes two bytes a sample: 640 kB for ten seconds at 32 kHz, 1.3 GB for 2,000 of them.
     """
+    if any(clip.record is not None for clip in clips):
+        return EmbeddingStore(clips, cache, progress)
     if cache is not None:
         return open_pack(clips, rate, cache, keep_truncated=keep_truncated, threads=threads, progress=progress)
     return DirectClips(clips, rate, keep_truncated=keep_truncated, progress=progress)

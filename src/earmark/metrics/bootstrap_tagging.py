@@ -37,7 +37,7 @@ def tagging_statistic(
             ap, auc = _rankings(truth, np.asarray(scores), weights)
             mauc = mean_of_known(auc)
             dprime = np.array([d_prime(area) for area in mauc.tolist()])
-            overall |= {"map": mean_of_known(ap), "mauc": mauc, "dprime": dprime}
+            overall |= {"map": mean_of_known(np.where(np.isnan(auc), np.nan, ap)), "mauc": mauc, "dprime": dprime}
             per_class |= {"ap": ap, "auc": auc}
         if estimated is not None:
             given = np.asarray(estimated).astype(np.float64)

@@ -7,7 +7,7 @@ its events: F1s then, but no mAP, which needs scores. `encode_tags` turns tags b
 
 `Evaluation.to_json()` has the keys that reports and the command line use, NaN and infinity as null:
 
-    tagging: {map, mauc, dprime, micro_f1, macro_f1, precision, recall, clips, per_class}
+    tagging: {map, mauc, dprime, micro_f1, macro_f1, precision, recall, clips, unranked, per_class}
     segment: {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated,
               segment_length, per_class}
     event:   {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated, per_class}

@@ -9,10 +9,12 @@ more means surer, `estimated` True where the tag was given.
 `tagging_metrics`    all of them, with F1, precision and recall of the decisions (micro, macro, per class)
 
 Ties are exact: clips with one score enter both curves together, as in scikit-learn, whose numbers these
-are. What a class cannot have is NaN and left out of the means: AP and F1 without a positive clip, AUC
-without a positive or without a negative one. A class that has positives and is never estimated has no
-precision and F1 0; micro F1 is 0 when nothing at all is estimated. Papers: Gemmeke et al. 2017, "Audio
-Set"; Kong et al. 2020, arXiv:1912.10211.
+are. What a class cannot have is NaN: AP and F1 without a positive clip, AUC without a positive or without a
+negative one. mAP and mAUC are means over the same classes, those with positives and negatives: where every clip
+is positive the AP is 1 whatever the scores say, and where none is, scikit-learn's 0 would lower the mean.
+`unranked` counts the classes so left out; macro F1 leaves out those without positives. A class that has
+positives and is never estimated has no precision and F1 0; micro F1 is 0 when nothing at all is estimated.
+Papers: Gemmeke et al. 2017, "Audio Set"; Kong et al. 2020, arXiv:1912.10211.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from earmark.metrics.rates import ratio
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
+
+_BLOCK = 16  # classes sorted at a time: the scores of 20,000 clips then stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class TaggingMetrics:
     precision: float  # micro
     recall: float  # micro
     clips: int
+    unranked: int | None  # classes without a positive or a negative clip, not in map and mauc; None without scores
     per_class: dict[str, ClassTags]
 
 
@@ -89,7 +94,7 @@ def tagging_metrics(
     columns = [ap.tolist(), auc.tolist(), dprime, f1.tolist(), precision.tolist(), recall.tolist()]
     columns += [positives.tolist(), np.nan_to_num(claimed).astype(int).tolist()]
     return TaggingMetrics(
-        map=_mean(ap),
+        map=_mean(np.where(np.isnan(auc), math.nan, ap)),
         mauc=_mean(auc),
         dprime=d_prime(_mean(auc)),
         micro_f1=ratio(2 * float(hits.sum()), float((positives + claimed).sum())),
@@ -97,6 +102,7 @@ def tagging_metrics(
         precision=ratio(float(hits.sum()), float(claimed.sum())),
         recall=ratio(float(hits.sum()), float(positives.sum())),
         clips=len(truth),
+        unranked=None if scores is None else int(np.isnan(auc).sum()),
         per_class={name: ClassTags(*row) for name, *row in zip(labels, *columns, strict=True)},
     )
 
@@ -136,31 +142,35 @@ def _rankings(truth: BoolArray, scores: npt.NDArray[Any]) -> tuple[FloatArray, F
     scores = np.asarray(scores)
     if scores.shape != truth.shape:
         raise ValueError(f"reference {truth.shape}, but scores {scores.shape}")
-    if np.isnan(scores).any():
-        raise ValueError("a score is NaN")
-    columns = zip(np.asfortranarray(truth).T, np.asfortranarray(scores).T, strict=True)  # each contiguous
-    both = np.array([_ranking(t, s) for t, s in columns], dtype=np.float64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
+    both = np.full((2, truth.shape[1]), math.nan)
+    for first in range(0, truth.shape[1], _BLOCK):
+        block = slice(first, first + _BLOCK)
+        columns = np.array(scores[:, block].T, order="C")  # (classes, clips): each class contiguous
+        positives = [np.sort(column[held]) for column, held in zip(columns, truth[:, block].T, strict=True)]
+        columns.sort(axis=1)
+        if np.isnan(columns[:, -1:]).any():  # NaN is sorted last
+            raise ValueError("a score is NaN")
+        both[:, block] = np.transpose([_ranking(*pair) for pair in zip(positives, columns, strict=True)])
+    return both[0], both[1]
 
 
-def _ranking(truth: BoolArray, scores: npt.NDArray[Any]) -> tuple[float, float]:
-    """AP and AUC of one class from its two sorted halves.
+def _ranking(positive: npt.NDArray[Any], every: npt.NDArray[Any]) -> tuple[float, float]:
+    """AP and AUC of one class from the scores of its positive clips and of all clips, both sorted.
 
     Recall only grows at the score of a positive clip, so with s running over the positives
-        AP  = mean of TP(s) / (TP(s) + FP(s)),  TP(s), FP(s) = positives and negatives scoring s or more
+        AP  = mean of (positives with s or more) / (clips with s or more)
         AUC = mean of (negatives below s + half the negatives at s) / negatives
-    which needs the negatives sorted, not ranked: sorting bare numbers is several times faster than argsort.
+    which needs scores sorted, not ranked: sorting bare numbers is several times faster than argsort.
     """
-    positive, negative = np.sort(scores[truth]), np.sort(scores[~truth])
+    negatives = every.size - positive.size
     if not positive.size:
         return math.nan, math.nan
-    below = np.searchsorted(negative, positive, side="left")
-    tp = positive.size - np.searchsorted(positive, positive, side="left")
-    ap = float(np.mean(tp / (tp + negative.size - below)))
-    if not negative.size:
+    below, own_below = (np.searchsorted(scores, positive, side="left") for scores in (every, positive))
+    ap = float(np.mean((positive.size - own_below) / (every.size - below)))
+    if not negatives:
         return ap, math.nan
-    at_or_below = np.searchsorted(negative, positive, side="right")
-    return ap, float((below + at_or_below).sum()) / (2 * positive.size * negative.size)
+    to, own_to = (np.searchsorted(scores, positive, side="right") for scores in (every, positive))
+    return ap, float((below - own_below + to - own_to).sum()) / (2 * positive.size * negatives)
 
 
 def _binary(name: str, values: npt.NDArray[Any]) -> BoolArray:

@@ -55,6 +55,9 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ("tagging", "precision"): Metric("Tagging precision", "Of the tags given, the share that is right.", True),
         ("tagging", "recall"): Metric("Tagging recall", "Of the true tags, the share that was given.", True),
         ("tagging", "clips"): Metric("Clips", "Recordings scored."),
+        ("tagging", "unranked"): Metric(
+            "Classes not ranked", "No clip holds them, or every clip does: they count in neither mAP nor mAUC."
+        ),
         ("segment", "f1"): Metric(
             "Segment F1", "In slices of 1 s: the balance of reports that are right and sounds not missed.", True, True
         ),
