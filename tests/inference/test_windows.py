@@ -85,7 +85,7 @@ def test_a_short_end_takes_what_there_is_of_a_fade() -> None:
 
 def test_the_plan_lies_on_the_grid_of_the_frames(network: Callable[..., Tagger]) -> None:
     plan = WindowPlan.of(network(window_seconds=1.01, overlap_seconds=0.19))
-    assert plan == WindowPlan(size=25 * 320, stride=20 * 320, stride_steps=20, overlap_steps=5)
+    assert plan == WindowPlan(size=25 * 320, stride=20 * 320, stride_steps=20, overlap_steps=5, longest=8080)
     assert WindowPlan.of(network(window_seconds=0.001, overlap_seconds=0)).size == 320  # at least one frame
 
 
@@ -111,3 +111,59 @@ def test_a_front_end_that_does_not_pad_has_longer_windows(network: Callable[...,
     assert plan.size == 8_000 + 192
     assert tagger.steps_in(torch.tensor(plan.size)).item() == 25
     assert tagger.clock.start == Fraction(96, 8_000)
+
+
+def test_a_recording_of_the_windows_length_is_scored_in_one_piece(network: Callable[..., Tagger]) -> None:
+    """Though a whole number of steps is shorter; a longer one is cut on the grid."""
+    plan = WindowPlan.of(network(window_seconds=1.01, overlap_seconds=0.19))
+    spans = [
+        [(w.number * plan.stride, len(w.samples), w.last) for w in plan.cut([np.zeros(samples, np.float32)])]
+        for samples in (8_080, 8_081, 6_400 + 8_080)
+    ]
+    assert spans == [
+        [(0, 8_080, True)],
+        [(0, 8_000, False), (6_400, 1_681, True)],
+        [(0, 8_000, False), (6_400, 8_080, True)],
+    ]
+
+
+CENTRED_ON_START = {"rate": 8_000, "window": 512, "hop": 320, "bands": 24, "centred_on": "start", "edge": "reflect"}
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("samples", [24_000, 23_999, 24_001, 20_007])
+def test_frames_centred_on_their_start_keep_their_place_in_a_long_recording(
+    network: Callable[..., Tagger], noise: Callable[..., np.ndarray], drop_last: bool, samples: int
+) -> None:
+    """Windows give the features of one whole transform, but for those that see a window's edge."""
+    tagger = network(features={**CENTRED_ON_START, "drop_last": drop_last})
+    plan = WindowPlan.of(tagger)
+    assert (plan.size, tagger.clock.start) == (8_000, Fraction(-160, 8_000))
+    sound = noise(3.1, loud=(0.5, 2.5))[:samples]
+    assembly = Assembly(plan, 24)
+    for window in plan.cut([sound]):
+        features = tagger.front_end(torch.from_numpy(window.samples)[None])[0].numpy()
+        assembly.add(window, np.zeros(24, np.float32), features)
+    whole = tagger.front_end(torch.from_numpy(sound)[None])[0].numpy()
+    found = assembly.frames()
+    assert len(found) == len(whole) == samples // 320 + (not drop_last)
+    near_edge = {edge + k for edge in (20, 25, 40, 45, 60, 65) for k in (-1, 0, 1)}
+    far = [frame for frame in range(len(whole)) if frame not in near_edge]
+    np.testing.assert_allclose(found[far], whole[far], atol=1e-4)
+
+
+def test_events_in_a_long_recording_lie_where_they_sound(
+    network: Callable[..., Tagger], noise: Callable[..., np.ndarray]
+) -> None:
+    tagger = network(features=CENTRED_ON_START)
+    sound = noise(5.0, loud=(2.0, 3.0))
+    plan = WindowPlan.of(tagger)
+    assembly = Assembly(plan, 1)
+    for window in plan.cut([sound]):
+        level = tagger.front_end(torch.from_numpy(window.samples)[None])[0].mean(dim=1, keepdim=True).numpy()
+        assembly.add(window, np.zeros(1, np.float32), level)
+    level = assembly.frames()[:, 0]
+    loud = np.flatnonzero(level > (level.max() + level.min()) / 2)
+    times = tagger.clock.edges(len(level))
+    assert times[loud[0]] == pytest.approx(2.0, abs=0.041)  # a window reaches 32 ms to either side
+    assert times[loud[-1] + 1] == pytest.approx(3.0, abs=0.041)

@@ -203,7 +203,7 @@ def test_a_label_without_clips_is_left_out_everywhere(ask: Ask) -> None:
     clips = [clip for clip in manifest.clips if "hum" not in clip.labels]
     lacking = Request(**{**vars(request), "train": manifest.with_clips(clips)})
     trained = train_model(lacking, MACHINE)
-    assert trained.tagger.labels.names == trained.point.labels == ("beep", "horn", "whistle")
+    assert trained.model.labels.names == trained.point.labels == ("beep", "horn", "whistle")
     message = "no clip with this label can be trained on; the label is left out"
     assert trained.problems == (Problem("label", "hum", message),)
     card = write_card(lacking, trained, name="m", recipe="tiny", command="")
@@ -222,7 +222,7 @@ def test_nothing_usable_leaves_nothing_behind(ask: Ask) -> None:
 def test_without_validation_there_is_no_evaluation(ask: Ask) -> None:
     trained = train_model(ask(validate=False), MACHINE)
     assert (trained.evaluation, trained.tuning, trained.clips[1]) == (None, None, 0)
-    assert trained.point == OperatingPoint.default(trained.tagger.labels)
+    assert trained.point == OperatingPoint.default(trained.model.labels)
     assert "valid_map" not in trained.history[0]
 
 

@@ -1,11 +1,13 @@
 """A trained model at work on recordings.
 
 `windows.py`   recordings of any length in overlapping windows, cross-faded
+`fusion.py`    several models that speak as one; `models.py` keeps either kind on disk
 `scorer.py`    many recordings through the model, decoding ahead, in bounded memory
 `pipeline.py`  model and operating point: tags and events
 """
 
+from earmark.inference.fusion import Fusion
 from earmark.inference.pipeline import Pipeline, Result
 from earmark.inference.scorer import Job, Scored, Scorer, Waveform
 
-__all__ = ["Job", "Pipeline", "Result", "Scored", "Scorer", "Waveform"]
+__all__ = ["Fusion", "Job", "Pipeline", "Result", "Scored", "Scorer", "Waveform"]

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from earmark.audio import Source
 from earmark.data.doctor import SHORT
+from earmark.data.embeddings import WIDTH, check_kind, read_vectors, to_waveform
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.decisions import OperatingPoint, decide_all
 from earmark.decisions.decide import calibrated, score_curve
 from earmark.errors import DataError
 from earmark.events import Event
-from earmark.inference.scorer import Job, Scorer
+from earmark.inference.scorer import Job, Scorer, Waveform
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Resampling
 from earmark.metrics.evaluation import Evaluation, evaluate
@@ -49,7 +51,9 @@ class ScoredClips:
 
 def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = None) -> ScoredClips:
     """Score every clip of a manifest. `DataError` when none could be read."""
-    jobs = [Job(clip.name, clip.path) for clip in manifest.clips]
+    for tagger in scorer.taggers:
+        check_kind(manifest, tagger.options.features)
+    jobs = (Job(clip.name, source(clip)) for clip in manifest.clips)
     clips, scores, problems = [], [], []
     for number, (clip, scored) in enumerate(zip(manifest.clips, scorer.score_all(jobs), strict=True), 1):
         if scored.scores is None or scored.problem is not None:
@@ -60,10 +64,15 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
             clips.append(clip)
             scores.append(scored.scores)
         if progress is not None:
-            progress(number, len(jobs))
+            progress(number, len(manifest))
     if not clips:
-        raise DataError(f"{manifest.source}: none of its {len(jobs)} clips can be read; the first: {problems[0]}")
-    return ScoredClips(scorer.tagger.labels, tuple(clips), tuple(scores), tuple(problems))
+        raise DataError(f"{manifest.source}: none of its {len(manifest)} clips can be read; the first: {problems[0]}")
+    return ScoredClips(scorer.labels, tuple(clips), tuple(scores), tuple(problems))
+
+
+def source(clip: Clip) -> Source | Waveform:
+    """Where a scorer finds a clip: its file, or its embeddings as a waveform."""
+    return clip.path if clip.record is None else Waveform(to_waveform(read_vectors(clip)), WIDTH)
 
 
 @dataclass(frozen=True)

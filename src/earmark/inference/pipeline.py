@@ -17,9 +17,12 @@ from typing import Any, BinaryIO, Self, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from earmark.decisions import FILE_NAME, Decision, OperatingPoint, decide
-from earmark.errors import EarmarkError, ModelError
+from earmark.decisions import Decision, OperatingPoint, decide
+from earmark.errors import EarmarkError
 from earmark.events import Event
+from earmark.inference.fused_point import fused_point
+from earmark.inference.fusion import Fusion, Model, taggers_of
+from earmark.inference.models import load_model, load_point
 from earmark.inference.scorer import Job, Scored, Scorer, Waveform
 from earmark.labels import Labels
 from earmark.runtime import Precision, resolve_device
@@ -43,28 +46,49 @@ class Pipeline:
     """Recordings to tags and events. What `earmark.load` returns."""
 
     def __init__(
-        self, tagger: Tagger, operating_point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
+        self, model: Model, operating_point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
     ) -> None:
         self.device = resolve_device(device)
-        self.tagger = tagger.to(self.device).eval()
+        self.model: Model = model.to(self.device).eval()
         self.operating_point = operating_point
-        self.scorer = Scorer(self.tagger, self.device, precision)
+        self.scorer = Scorer(self.model, self.device, precision)
 
     @classmethod
     def from_pretrained(
         cls, directory: str | os.PathLike[str], *, device: str = "cpu", precision: Precision = "float32"
     ) -> Self:
         """Read a model directory with its operating point. `ModelError` when it is missing or damaged."""
-        tagger = Tagger.from_pretrained(directory)
-        point = OperatingPoint.load(directory)
-        if point.labels != tagger.labels.names:
-            raise ModelError(f"{Path(directory) / FILE_NAME}: its labels are not those of the model")
-        return cls(tagger, point, device=device, precision=precision)
+        model = load_model(directory)
+        return cls(model, load_point(directory, model.labels), device=device, precision=precision)
+
+    @classmethod
+    def fused(
+        cls,
+        directories: Sequence[str | os.PathLike[str]],
+        *,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> Self:
+        """Several model directories as one model, their scores averaged; decided as in `fused_point.py`.
+
+        One directory is that model. `ModelError` as above, `ConfigError` where models know different labels.
+        """
+        if len(directories) == 1:
+            return cls.from_pretrained(directories[0], device=device, precision=precision)
+        models = [load_model(directory) for directory in directories]
+        fusion = Fusion(models, [os.fspath(directory) for directory in directories])
+        points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
+        return cls(fusion, fused_point(points, fusion.labels), device=device, precision=precision)
+
+    @property
+    def tagger(self) -> Tagger:
+        """The tagger; of a fusion the first, whose front-end recordings are shown through."""
+        return taggers_of(self.model)[0]
 
     @property
     def labels(self) -> Labels:
         """The labels, in the order of the scores."""
-        return self.tagger.labels
+        return self.model.labels
 
     @overload
     def __call__(self, source: str | os.PathLike[str] | io.IOBase) -> Result: ...

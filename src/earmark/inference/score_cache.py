@@ -31,6 +31,7 @@ from earmark import __version__
 from earmark.data.records import Manifest
 from earmark.errors import OutputError
 from earmark.files import write_aside
+from earmark.inference.fusion import Fusion, Model
 from earmark.inference.labelled import Progress, ScoredClips, score_clips
 from earmark.inference.scorer import Job, Scored, Scorer
 from earmark.inference.windows import FloatArray
@@ -62,13 +63,13 @@ class CachedScorer(Scorer):
     @classmethod
     def beside(cls, scorer: Scorer, file: Path) -> CachedScorer:
         """The same scorer with a memory."""
-        return cls(scorer.tagger, scorer.device, scorer.precision, scorer.batch_size, file=file)
+        return cls(scorer.model, scorer.device, scorer.precision, scorer.batch_size, file=file)
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
         """Outcome of every job, in their order; the file is written when the last one is taken, or the caller stops."""
         asked = [(job, clip_key(job)) for job in jobs]
         maker = self.maker()
-        found = _read(self.file, maker, len(self.tagger.labels))
+        found = _read(self.file, maker, len(self.labels))
         kept = {key: found[key] for _, key in asked if key in found}
         stale = len(kept) < len(found)
         rest = super().score_all([job for job, key in asked if key not in found])
@@ -92,15 +93,11 @@ class CachedScorer(Scorer):
     def maker(self) -> str:
         """Digest of all that scores depend on besides the recording."""
         digest = hashlib.sha256(f"{__version__}\n{self.bf16}\n{self.device.partition(':')[0]}\n".encode())
-        digest.update(self.tagger.options.model_dump_json().encode())
-        for name, tensor in sorted(self.tagger.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(_fingerprint(self.model).encode())
         return digest.hexdigest()
 
     def _restored(self, job: Job, entry: _Entry) -> Scores:
-        tagger = self.tagger
-        return Scores(job.name, tagger.labels, entry.clip, entry.frames, tagger.clock, entry.duration)
+        return Scores(job.name, self.labels, entry.clip, entry.frames, self.model.clock, entry.duration)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +105,17 @@ class _Entry:
     clip: FloatArray
     frames: FloatArray
     duration: float
+
+
+def _fingerprint(model: Model) -> str:
+    """Digest of a tagger's options and weights, or of a fusion's members in whatever order."""
+    if isinstance(model, Fusion):
+        return _digest(f"fusion {sorted(_fingerprint(member) for member in model.members)}")
+    digest = hashlib.sha256(model.options.model_dump_json().encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def clip_key(job: Job) -> str:

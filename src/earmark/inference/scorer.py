@@ -4,6 +4,9 @@
 
 A recording that cannot be read gives its error in its place; the others are not touched by it. Memory is a few
 windows, whatever the length of a recording, plus its frame scores (4 bytes a frame and class).
+
+A fused model reads a recording once for each of its panels (`panels.py`), one after the other, and has an assembly for
+each tagger; their scores are put together (`fusion.py`) when the last of them is done.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +22,13 @@ import torch
 
 from earmark.audio import Source, from_array, read_blocks
 from earmark.errors import AudioError, EarmarkError
-from earmark.inference.windows import Assembly, FloatArray, Window, WindowPlan
+from earmark.features import EmbeddingOptions
+from earmark.inference.fusion import Model, fuse, taggers_of
+from earmark.inference.panels import Panel, seat
+from earmark.inference.windows import Assembly, FloatArray, Window
+from earmark.labels import Labels
 from earmark.runtime import Precision, resolve_precision
 from earmark.scores import Scores
-from earmark.tagger import Tagger
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,18 @@ class _Pending:
     """A recording on its way through the model."""
 
     job: Job
-    assembly: Assembly
+    assemblies: Sequence[Assembly]  # one a tagger
     windows: int = 0  # given to the model
     done: int = 0  # scored
     end: _End | None = None
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A window, and the number of the panel that it was cut for."""
+
+    panel: int
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -81,16 +95,22 @@ class _Crash:
 
 @dataclass
 class Scorer:
-    """Scores recordings with one model, a batch of windows at a time."""
+    """Scores recordings with one model, fused or not, a batch of windows at a time."""
 
-    tagger: Tagger
+    model: Model
     device: str = "cpu"
     precision: Precision = "float32"
     batch_size: int = 8
 
     def __post_init__(self) -> None:
-        self.plan = WindowPlan.of(self.tagger)
+        self.taggers = taggers_of(self.model)
+        self.panels = seat(self.taggers)
         self.bf16 = resolve_precision(self.precision, self.device) == "bf16"
+
+    @property
+    def labels(self) -> Labels:
+        """The labels, in the order of the scores."""
+        return self.model.labels
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
         """Outcome of every job, in their order."""
@@ -120,41 +140,58 @@ class Scorer:
         except BaseException as error:  # noqa: BLE001 - handed over, raised in the caller's thread
             items.put(_Crash(error))
 
-    def _read(self, job: Job) -> Iterator[Window | _End]:
-        rate = self.tagger.rate
+    def _read(self, job: Job) -> Iterator[_Heard | _End]:
+        ends: list[_End] = []
         try:
-            if isinstance(job.source, Waveform):
-                audio = from_array(job.source.samples, job.source.rate, rate, job.name)
-                yield from self.plan.cut([audio.samples])
-                yield _End(actions=audio.actions)
-                return
-            with read_blocks(job.source, rate) as blocks:
-                yield from self.plan.cut(blocks)
-                yield _End(actions=blocks.actions, problem=blocks.problem)
+            for number, panel in enumerate(self.panels):
+                ends.append((yield from self._cut(job, panel, number)))
         except EarmarkError as error:
             yield _End(error=error)
         except OSError as error:
             yield _End(error=AudioError(f"{job.name}: cannot be read: {error.strerror or error}"))
+        else:
+            actions = dict.fromkeys(action for end in ends for action in end.actions)
+            yield _End(actions=tuple(actions), problem=ends[0].problem)
+
+    @staticmethod
+    def _cut(job: Job, panel: Panel, number: int) -> Generator[_Heard, None, _End]:
+        """The windows of a recording for one panel; returns what was done to it."""
+        features = next(iter(panel.taggers.values())).options.features  # a rate is one of embeddings, or of sound
+        if isinstance(features, EmbeddingOptions) and getattr(job.source, "rate", None) != panel.rate:
+            raise AudioError(f"{job.name}: is sound, but the model takes embeddings that were computed elsewhere")
+        if isinstance(job.source, Waveform):
+            audio = from_array(job.source.samples, job.source.rate, panel.rate, job.name)
+            yield from (_Heard(number, window) for window in panel.plan.cut([audio.samples]))
+            return _End(actions=audio.actions)
+        with read_blocks(job.source, panel.rate) as blocks:
+            yield from (_Heard(number, window) for window in panel.plan.cut(blocks))
+            return _End(actions=blocks.actions, problem=blocks.problem)
 
     def _consume(self, items: queue.Queue[object]) -> Iterator[Scored]:
         pending: list[_Pending] = []
-        batch: list[tuple[_Pending, Window]] = []
+        batches: list[list[tuple[_Pending, Window]]] = [[] for _ in self.panels]
         while (item := items.get()) is not None:
             if isinstance(item, _Crash):
                 raise item.error
             if isinstance(item, Job):
-                pending.append(_Pending(item, Assembly(self.plan, len(self.tagger.labels))))
+                pending.append(_Pending(item, self._assemblies()))
             elif isinstance(item, _End):
                 pending[-1].end = item
-            elif isinstance(item, Window):
+            elif isinstance(item, _Heard):
                 pending[-1].windows += 1
-                batch.append((pending[-1], item))
-            if len(batch) == self.batch_size:
-                self._score(batch)
-                batch = []
+                batch = batches[item.panel]
+                batch.append((pending[-1], item.window))
+                if len(batch) == self.batch_size:
+                    self._score(self.panels[item.panel], batch)
+                    batch.clear()
             yield from self._finished(pending)
-        self._score(batch)
+        for panel, batch in zip(self.panels, batches, strict=True):
+            self._score(panel, batch)
         yield from self._finished(pending)
+
+    def _assemblies(self) -> list[Assembly]:
+        plans = {place: panel.plan for panel in self.panels for place in panel.taggers}
+        return [Assembly(plans[place], len(tagger.labels)) for place, tagger in enumerate(self.taggers)]
 
     def _finished(self, pending: list[_Pending]) -> Iterator[Scored]:
         """Recordings at the head of the line whose windows are all scored."""
@@ -164,13 +201,18 @@ class Scorer:
             yield Scored(first.job, scores, end.error, end.actions, end.problem)
 
     def _scores(self, pending: _Pending) -> Scores:
-        assembly, tagger = pending.assembly, self.tagger
-        duration = assembly.samples / tagger.rate
-        return Scores(pending.job.name, tagger.labels, assembly.clip, assembly.frames(), tagger.clock, duration)
+        name, each = pending.job.name, zip(self.taggers, pending.assemblies, strict=True)
+        return fuse(
+            self.model,
+            [
+                Scores(name, tagger.labels, made.clip, made.frames(), tagger.clock, made.samples / tagger.rate)
+                for tagger, made in each
+            ],
+        )
 
     @torch.inference_mode()
-    def _score(self, batch: list[tuple[_Pending, Window]]) -> None:
-        """Run the model on windows of any recordings; each keeps its own length."""
+    def _score(self, panel: Panel, batch: list[tuple[_Pending, Window]]) -> None:
+        """Run a panel on windows of any recordings; each keeps its own length."""
         if not batch:
             return
         lengths = torch.tensor([len(window.samples) for _, window in batch])
@@ -179,11 +221,13 @@ class Scorer:
             row[: len(window.samples)] = window.samples
         kind = self.device.partition(":")[0]
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.bf16):
-            pooled = self.tagger(waveform.to(self.device), lengths.to(self.device))
-        steps = self.tagger.steps_in(lengths).tolist()
-        clip, frames = (probabilities(tensor) for tensor in (pooled.clip, pooled.frames))
-        for row, (pending, window) in enumerate(batch):
-            pending.assembly.add(window, clip[row], frames[row, : steps[row]])
+            heard = list(panel.listen(waveform.to(self.device), lengths.to(self.device)))
+        for place, pooled in heard:
+            steps = self.taggers[place].steps_in(lengths).tolist()
+            clip, frames = (probabilities(tensor) for tensor in (pooled.clip, pooled.frames))
+            for row, (pending, window) in enumerate(batch):
+                pending.assemblies[place].add(window, clip[row], frames[row, : steps[row]])
+        for pending, _ in batch:
             pending.done += 1
 
 

@@ -15,6 +15,7 @@ from earmark.audio import read_audio
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import score_curve
 from earmark.events import Event
+from earmark.features import LogMelOptions, log_mel_in
 from earmark.features.mel import hz_to_mel, mel_to_hz
 from earmark.inference.labelled import ScoredClips, within
 from earmark.inference.pipeline import Pipeline
@@ -56,7 +57,8 @@ def _view(
     clip, scores = scored.clips[index], scored.scores[index]
     audio = read_audio(clip.path, tagger.rate)
     device = next(tagger.parameters()).device
-    logmel = tagger.front_end(torch.from_numpy(audio.samples)[None].to(device))[0].cpu().numpy()
+    front = log_mel_in(tagger.front_end)
+    logmel = (front or tagger.front_end)(torch.from_numpy(audio.samples)[None].to(device))[0].cpu().numpy()
     return RecordingView(
         scores=score_curve(scores, point),  # what the thresholds meet
         logmel=logmel,
@@ -64,15 +66,14 @@ def _view(
         detected=detected[clip.name],
         reference=None if clip.events is None else within(clip.events, scores.duration),
         thresholds={label: part.onset for label, part in point.classes.items()},
-        band_hz=_band_centres(tagger),
+        band_hz=_band_centres(front.options) if front else None,
         waveform=audio.samples,
         rate=tagger.rate,
         note="" if clip.events is not None else f"Tagged: {', '.join(clip.labels) or 'nothing'}.",
     )
 
 
-def _band_centres(tagger: Tagger) -> list[float]:
-    options = tagger.options.features
+def _band_centres(options: LogMelOptions) -> list[float]:
     low, high = hz_to_mel([options.fmin, options.fmax or options.rate / 2], options.mel_scale)
     step = (high - low) / (options.bands + 1)
     return [float(mel_to_hz(low + step * (band + 1), options.mel_scale)) for band in range(options.bands)]
@@ -100,6 +101,8 @@ def evaluation_report(
 ) -> Report:
     """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
     tagger, point, scored = measured.pipeline.tagger, measured.pipeline.operating_point, measured.scored
+    if any(clip.record is not None for clip in scored.clips):
+        shown = 0  # embeddings alone: nothing to be seen or heard
     hard = hardest(scored, measured.detected, shown, LONGEST)
     views = [replace(_view(tagger, scored, one.index, measured.detected, point), note=one.note) for one in hard]
     usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]
@@ -111,7 +114,7 @@ def evaluation_report(
         facts={
             "model": str(measured.name),
             "data": str(data),
-            "parameters": f"{tagger.parameter_count():,}",
+            "parameters": f"{measured.pipeline.model.parameter_count():,}",
             "operating point": point.origin,
         },
         metrics=measured.metrics,

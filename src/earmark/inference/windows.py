@@ -1,7 +1,8 @@
 r"""A recording of any length in overlapping windows, and its scores put together again.
 
 A recording no longer than `window` is scored in one piece. A longer one is cut into windows on the grid of the
-frames, each beginning `window - overlap` after the one before; the last ends with the recording. Where two windows
+frames, each beginning `window - overlap` after the one before; the last ends with the recording, and may be longer
+than the others where the window is no whole number of steps. Where two windows
 overlap their frame scores are cross-faded, so that no window's edge is heard:
 
     window k      ______________
@@ -40,12 +41,16 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """Sizes of windows: `size` and `stride` in samples, `stride` and `overlap` in steps of the scores."""
+    """Sizes of windows: `size` and `stride` in samples, `stride` and `overlap` in steps of the scores.
+
+    What is no longer than `longest` samples is not cut.
+    """
 
     size: int
     stride: int
     stride_steps: int
     overlap_steps: int
+    longest: int = 0
 
     @classmethod
     def of(cls, tagger: Tagger) -> WindowPlan:
@@ -58,8 +63,11 @@ class WindowPlan:
         whole = max(1, round(Fraction(options.window_seconds) * tagger.rate / samples))
         overlap = min(round(Fraction(options.overlap_seconds) * tagger.rate / samples), whole // 2)
         stride = whole - overlap
-        late = int(2 * tagger.clock.start * tagger.rate)  # what a front-end without padding needs beyond its hops
-        return cls(whole * samples + late, stride * samples, stride, overlap)
+        # A front-end without padding needs more than its hops: twice what its clock is late. One whose clock is early,
+        # frame 0 being centred on 0, gives a frame more than hops; that one lengthens the cross-fade.
+        late = max(0, int(2 * tagger.clock.start * tagger.rate))
+        longest = round(Fraction(options.window_seconds) * tagger.rate)
+        return cls(whole * samples + late, stride * samples, stride, overlap, longest)
 
     def cut(self, blocks: Iterable[FloatArray]) -> Iterator[Window]:
         """Windows of a recording that comes in blocks of any size; holds little more than a window."""
@@ -67,7 +75,7 @@ class WindowPlan:
         number = 0
         for block in blocks:
             held = np.concatenate([held, block])
-            while len(held) > self.size:  # one sample more than the window: it is not the last
+            while len(held) > max(self.size, self.longest):  # one sample more than the window: it is not the last
                 yield Window(number, held[: self.size].copy(), last=False)
                 held = held[self.stride :]
                 number += 1

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from earmark.errors import ConfigError, did_you_mean
 from earmark.options import Options
@@ -36,7 +36,14 @@ class Recipe(Options):
 
     def to_yaml(self) -> str:
         """All options, defaults included, as YAML that `load_recipe` reads back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        theirs = {"network", "training"} if self.members else set()
+        return yaml.safe_dump(self.model_dump(mode="json", exclude=theirs), sort_keys=False, allow_unicode=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.members and {"network", "training"} & self.model_fields_set:
+            raise ValueError("a recipe with members has no network or training of its own, they are the members'")
+        return self
 
 
 def recipe_names() -> list[str]:
@@ -59,8 +66,11 @@ def _folders() -> Iterator[tuple[str, list[Traversable]]]:
             yield f"{entry.name}/", list(entry.iterdir())
 
 
-def load_recipe(name: str = "default", changes: Sequence[str] = ()) -> Recipe:
-    """A recipe by name or from a YAML file, with `key=value` changes. `ConfigError` names what is wrong."""
+def load_recipe(name: str = "default", changes: Sequence[str] = (), network: NetworkOptions | None = None) -> Recipe:
+    """A recipe by name or from a YAML file, with `key=value` changes. `ConfigError` names what is wrong.
+
+    `network` takes the place of the recipe's own, and can be changed just so.
+    """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
@@ -73,6 +83,8 @@ def load_recipe(name: str = "default", changes: Sequence[str] = ()) -> Recipe:
         text = resources.files("earmark.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
         source = f"recipe {name!r}"
     data = _parse(text, source)
+    if network is not None:
+        data["network"] = network.model_dump(mode="json")
     for change in changes:
         _set(data, change)
     return Recipe.parse(data, source if not changes else f"{source} with {' '.join(changes)}")

@@ -1,8 +1,9 @@
-"""Fusion of the last epochs into one set of weights.
+"""Weights of the epochs that a model is made of, and the last epochs averaged into one set of weights.
 
-Xu et al. 2018, section 2.4, average the posteriors of several epochs of one training. Averaging their weights gives
-one model at the cost of one (epochs of one run lie close together); `benchmarks/scapes.py` measures both ways. The
-weights of the last epochs lie on disk as safetensors, so that a run that is stopped finds them again.
+Xu et al. 2018, section 2.4, average the posteriors of several epochs of one training: that is `training.fuse`, and
+`inference/fusion.py`. Averaging their weights gives one model at the cost of one (epochs of one run lie close
+together); `benchmarks/scapes.py` measures both ways. The weights lie on disk as safetensors, so that a run that is
+stopped finds them again.
 """
 
 from __future__ import annotations
@@ -22,14 +23,11 @@ def epoch_file(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch:04d}.safetensors"
 
 
-def save_epoch(folder: Path, epoch: int, state: dict[str, Tensor], keep: int) -> None:
-    """Keep the weights after `epoch`, and of the earlier ones only what the last `keep` need."""
+def save_epoch(folder: Path, epoch: int, state: dict[str, Tensor]) -> None:
+    """Keep the weights after `epoch`."""
     with write_aside(epoch_file(folder, epoch)) as temporary:
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         temporary.write_bytes(safetensors.torch.save(weights))  # a full disk is an OSError so, and told as one
-    for old in folder.glob("epoch-*.safetensors"):
-        if int(old.stem.removeprefix("epoch-")) <= epoch - keep:
-            old.unlink()
 
 
 def average_weights(paths: Iterable[Path]) -> dict[str, Tensor]:

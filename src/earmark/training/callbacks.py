@@ -10,7 +10,7 @@ import csv
 import io
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +64,17 @@ class History(lightning.Callback):
 
 
 class Checkpoints(lightning.Callback):
-    """After each epoch: its weights, and the whole state of the run in `last.ckpt`."""
+    """After each epoch the whole state of the run, in `last.ckpt`; the weights of the epochs in `kept` (from 1)."""
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: Path, kept: Container[int]) -> None:
+        self.folder, self.kept = folder, kept
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write both, the checkpoint last."""
         assert isinstance(pl_module, TrainingModule)
-        if trainer.is_global_zero:
-            save_epoch(self.folder, trainer.current_epoch + 1, pl_module.tagger.state_dict(), self.keep)
+        epoch = trainer.current_epoch + 1
+        if trainer.is_global_zero and epoch in self.kept:
+            save_epoch(self.folder, epoch, pl_module.tagger.state_dict())
         last, aside = self.folder / "last.ckpt", self.folder / "last.ckpt.aside"
         try:
             trainer.save_checkpoint(aside)  # every process takes part, the first one writes

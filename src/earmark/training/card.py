@@ -9,10 +9,12 @@ from earmark import __version__
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.files import write_text
+from earmark.inference.fusion import Fusion, Model
 from earmark.report.model_card import ModelCard, model_card, operating_point_section, with_operating_point
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.training.job import Trained
 from earmark.training.request import Request
+from earmark.training.systems import Systems
 
 _SINCE = (
     "The operating point was chosen anew since: these figures are of the one before, "
@@ -20,10 +22,10 @@ _SINCE = (
 )
 
 
-def write_card(request: Request, trained: Trained, *, name: str, recipe: str, command: str) -> str:
+def write_card(request: Request | Systems, trained: Trained, *, name: str, recipe: str, command: str) -> str:
     """README.md of the model directory, as text."""
     trained_on, validated_on = trained.clips
-    data: dict[str, str | int] = {"training clips": trained_on, "labels": len(trained.tagger.labels)}
+    data: dict[str, str | int] = {"training clips": trained_on, "labels": len(trained.model.labels)}
     if validated_on:
         data["validation clips"] = validated_on
     if trained.problems:
@@ -31,18 +33,51 @@ def write_card(request: Request, trained: Trained, *, name: str, recipe: str, co
     return model_card(
         ModelCard(
             name=name,
-            labels=trained.tagger.labels.names,
+            labels=trained.model.labels.names,
             summary=f"Tags recordings and says when each event starts and stops; trained by earmark {__version__}.",
             recipe=recipe,
-            rate=trained.tagger.rate,
-            parameters=trained.tagger.parameter_count(),
+            rate=trained.model.rate,
+            parameters=trained.model.parameter_count(),
             data=data,
-            facts={"seed": str(request.seed), "operating point": trained.point.origin},
+            facts={
+                **_origin(request),
+                **_members(trained.model),
+                "seed": str(request.seed),
+                "operating point": trained.point.origin,
+            },
             metrics=trained.evaluation.to_json() if trained.evaluation else {},
             measured_on="the validation clips, on which the operating point was tuned as well",
             operating_point=point_table(trained.point),
             tuning=_chosen(trained.point, trained.tuning),
             calibration=calibration_text(trained.point),
+            command=command,
+        )
+    )
+
+
+def _origin(request: Request | Systems) -> dict[str, str]:
+    if isinstance(request, Systems) or request.source is None:
+        return {}
+    return {"fine-tuned from": request.source.describe()}
+
+
+def _members(model: Model) -> dict[str, str]:
+    return {"mean of the scores of": ", ".join(model.names)} if isinstance(model, Fusion) else {}
+
+
+def fused_card(fusion: Fusion, point: OperatingPoint, *, name: str, command: str) -> str:
+    """README.md of models that were fused as they are, as text."""
+    return model_card(
+        ModelCard(
+            name=name,
+            labels=fusion.labels.names,
+            summary="Several models that speak as one: the mean of their scores.",
+            rate=fusion.rate,
+            parameters=fusion.parameter_count(),
+            facts={**_members(fusion), "operating point": point.origin},
+            operating_point=point_table(point),
+            tuning=_chosen(point, None),
+            calibration=calibration_text(point),
             command=command,
         )
     )

@@ -1,7 +1,7 @@
 """The whole job: labelled clips in, model directory out, resumed where it stopped.
 
-What is asked for, and the directory it fills, is in `request.py`; decoding, and what cannot be used, in `preparing.py`.
-Here are the per-band scaling, the training, the operating point and the model's files.
+What is asked for, and the directory it fills, is in `request.py`; decoding, and what cannot be used, in `preparing.py`;
+the operating point in `deciding.py`. Here are the per-band scaling, the training and the model's files.
 """
 
 from __future__ import annotations
@@ -15,23 +15,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import safetensors.torch
 import torch
 
 from earmark.augment import step_seed
 from earmark.data.records import Problem
 from earmark.data.store import ClipStore
-from earmark.decisions import FILE_NAME, OperatingPoint, named_point
+from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import TuningReport
 from earmark.errors import DataError, MissingExtraError
 from earmark.files import write_text
-from earmark.inference.labelled import Progress, evaluate_scored, score_clips
-from earmark.inference.scorer import Scorer
-from earmark.inference.tuning import tune
+from earmark.inference.fusion import Fusion, Model
+from earmark.inference.labelled import Progress
+from earmark.inference.models import write_model
 from earmark.labels import Labels
 from earmark.metrics.evaluation import Evaluation
 from earmark.tagger import Tagger, TaggerOptions
+from earmark.training.averaging import epoch_file
+from earmark.training.deciding import decide
 from earmark.training.preparing import prepare, targets
 from earmark.training.request import STATE, Request, clear
+from earmark.training.transfer import release, take_over
 
 if TYPE_CHECKING:
     import lightning
@@ -46,7 +50,7 @@ SCALING_CLIPS = 1000  # of the training clips, spread evenly, set the per-band s
 class Trained:
     """What came of it."""
 
-    tagger: Tagger
+    model: Model
     point: OperatingPoint
     history: Sequence[Row]
     clips: tuple[int, int]  # trained on, validated on
@@ -75,7 +79,10 @@ def require_engine() -> None:
 
 
 def train_model(request: Request, machine: Machine, reporter: Reporter | None = None) -> Trained:
-    """Train, average, tune. `ConfigError` when the directory holds another run, `DataError` on unusable data."""
+    """Train, average or fuse epochs, tune.
+
+    `ConfigError` when the directory holds another run, `DataError` on unusable data.
+    """
     from earmark.training.loop import ClipSet, fit
     from earmark.training.validation import Validation
 
@@ -90,7 +97,7 @@ def train_model(request: Request, machine: Machine, reporter: Reporter | None = 
         raise
     labels, train, valid = clips.labels, clips.train, clips.valid
     tagger = _new_tagger(request, labels)
-    if request.network.scale_bands and not (request.output / STATE / "last.ckpt").is_file():
+    if request.network.scale_bands and request.source is None and not (request.output / STATE / "last.ckpt").is_file():
         _fit_scaling(tagger, train, reporter.stage("per-band scaling"))
     check = Validation([clip.only(labels) for clip in valid.clips], labels, tagger.clock) if valid else None
     with _interruptible():
@@ -105,17 +112,19 @@ def train_model(request: Request, machine: Machine, reporter: Reporter | None = 
             validate=check,
             progress=reporter.callbacks(),
         )
-    point, evaluation, tuning = _decide(tagger, request, machine, reporter)
+    if request.source is not None:
+        release(tagger)
+    model = _fused_epochs(request, tagger) if request.training.fuse else tagger
+    named = request.training.operating_point
+    decided = decide(model, request.valid, named, seed=request.seed, device=machine.device, stage=reporter.stage)
     counts = len(train), len(valid) if valid else 0
-    return Trained(tagger.eval(), point, history, counts, clips.problems, evaluation, tuning)
+    return Trained(model, decided.point, history, counts, clips.problems, decided.evaluation, decided.tuning)
 
 
 def save_model(request: Request, trained: Trained, card: str) -> None:
     """Write what makes the directory a model, config.json last, and clear away what only the run needed."""
-    folder = request.output
-    trained.point.save(folder / FILE_NAME)
-    write_text(folder / "README.md", card)
-    trained.tagger.save_pretrained(folder)  # weights first, then config.json
+    write_text(request.output / "README.md", card)
+    write_model(trained.model, request.output, trained.point)
     tidy(request)
 
 
@@ -129,7 +138,20 @@ def tidy(request: Request) -> None:
 
 def _new_tagger(request: Request, labels: Labels) -> Tagger:
     torch.manual_seed(step_seed(request.seed, 0, "weights"))
-    return Tagger(TaggerOptions(labels=labels.names, **dict(request.network))).train()
+    tagger = Tagger(TaggerOptions(labels=labels.names, **dict(request.network))).train()
+    if request.source is not None:
+        take_over(tagger, request.source)
+    return tagger
+
+
+def _fused_epochs(request: Request, tagger: Tagger) -> Fusion:
+    """The models that `tagger` was after the epochs that are to be fused."""
+    members = []
+    for epoch in request.training.model_epochs:
+        member = Tagger(tagger.options)
+        member.load_state_dict(safetensors.torch.load_file(epoch_file(request.output / STATE, epoch)))
+        members.append(member)
+    return Fusion(members, [epoch_file(request.output, epoch).stem for epoch in request.training.model_epochs])
 
 
 def _fit_scaling(tagger: Tagger, store: ClipStore, progress: Progress | None) -> None:
@@ -158,22 +180,3 @@ def _interruptible() -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGINT) is not before:
             signal.signal(signal.SIGINT, before)
-
-
-def _decide(
-    tagger: Tagger, request: Request, machine: Machine, reporter: Reporter
-) -> tuple[OperatingPoint, Evaluation | None, TuningReport | None]:
-    """The operating point from the validation clips, and how the model does on them."""
-    tagger.eval()
-    named = request.training.operating_point
-    if request.valid is None:
-        return named_point("default" if named == "tuned" else named, tagger.labels), None, None
-    scorer = Scorer(tagger.to(machine.device), machine.device)
-    manifest = request.valid.with_labels(tagger.labels)
-    scored = score_clips(scorer, manifest, reporter.stage("scoring validation clips"))
-    if named != "tuned":
-        point = named_point(named, tagger.labels)
-        return point, evaluate_scored(scored, point)[0], None
-    tuned = tune(scored, data="the validation clips", seed=request.seed)
-    evaluation, _ = evaluate_scored(scored, tuned.point)
-    return tuned.point, evaluation, tuned.report

@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning
-import numpy as np
-import numpy.typing as npt
+import safetensors.torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from earmark.data.balance import BalancedStream
 from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatches, Waveforms
 from earmark.data.queue import QueueStream
+from earmark.data.targets import TargetRows
 from earmark.runtime import Precision, resolve_precision
 from earmark.tagger import Tagger
-from earmark.training.averaging import average_weights, epoch_file
+from earmark.training.averaging import average_weights, epoch_file, save_epoch
 from earmark.training.callbacks import Checkpoints, History, Row, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
+from earmark.training.settling import settle_norms
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class ClipSet:
     """Decoded clips and their weak labels: targets (clips, classes)."""
 
     waveforms: Waveforms
-    targets: npt.NDArray[np.bool_]
+    targets: TargetRows
 
 
 @dataclass(frozen=True)
@@ -72,19 +74,23 @@ class Loaders(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the current epoch."""
         assert self.trainer is not None
-        batches = TrainingBatches(
+        batches = self.batches(self.trainer.global_rank, self.trainer.world_size)
+        first = self.trainer.current_epoch * self.steps_per_epoch
+        steps = range(first, first + self.steps_per_epoch)
+        return DataLoader(batches, batch_size=None, sampler=steps, num_workers=self.workers)
+
+    def batches(self, rank: int, world: int) -> TrainingBatches:
+        """The endless stream of training batches, or the share of one of several processes."""
+        return TrainingBatches(
             self.train_set.waveforms,
             self.train_set.targets,
             self.stream,
             self.options.batch_size,
             self.longest,
             self.seed,
-            self.trainer.global_rank,
-            self.trainer.world_size,
+            rank,
+            world,
         )
-        first = self.trainer.current_epoch * self.steps_per_epoch
-        steps = range(first, first + self.steps_per_epoch)
-        return DataLoader(batches, batch_size=None, sampler=steps, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """Every validation clip once."""
@@ -96,7 +102,7 @@ class Loaders(lightning.LightningDataModule):
         return DataLoader(batches, batch_size=None, num_workers=self.workers)
 
 
-def _stream(targets: npt.NDArray[np.bool_], balance: BalanceOptions, seed: int) -> Stream:
+def _stream(targets: TargetRows, balance: BalanceOptions, seed: int) -> Stream:
     if balance.method == "queue":
         return QueueStream(targets, seed, balance.queue_step)
     return BalancedStream(targets, balance.max_ratio, seed)
@@ -117,11 +123,11 @@ def fit(
     """Train `tagger` in place, keeping state in `folder/training`; returns the rows of the log.
 
     Goes on from `folder/training/last.ckpt` where there is one. At the end the tagger holds the average of the last
-    epochs' weights.
+    epochs' weights; where epochs are to be fused, those of the last, and `folder/training` has the weights of each.
     """
     state = folder / "training"
     history = History(folder / "log.csv", validate)
-    checkpoints = Checkpoints(state, options.average_last)
+    checkpoints = Checkpoints(state, options.model_epochs)
     loaders = Loaders(train, valid, tagger.rate, options, seed, machine.workers)
     total = loaders.steps_per_epoch * options.epochs
     module = TrainingModule(tagger, options, total, seed)
@@ -130,9 +136,34 @@ def fit(
         trainer = _engine(options, machine, state, [history, checkpoints, *progress])
         trainer.fit(module, loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
     trainer.strategy.barrier()
-    first = max(1, options.epochs - options.average_last + 1)
-    tagger.load_state_dict(average_weights(epoch_file(state, e) for e in range(first, options.epochs + 1)))
+    if options.fuse is None:
+        tagger.load_state_dict(average_weights(epoch_file(state, epoch) for epoch in options.model_epochs))
+    if options.settle:
+        _settle(module, loaders, machine, state)
     return history.rows
+
+
+def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: Path) -> None:
+    """Give the model, or each epoch it is fused of, batch statistics of its own (`settling.py`)."""
+    tagger, options = module.tagger.to(machine.device), module.options
+    steps = range(module.total_steps, module.total_steps + options.settle)  # as if training went on
+
+    def batches() -> Iterator[tuple[Tensor, Tensor | None]]:
+        found = loaders.batches(0, 1)
+        for step in steps:
+            batch = found[step]
+            waveform, samples, targets = (part.to(machine.device) for part in batch[:3])
+            features, lengths, _ = module.heard(Batch(waveform, samples, targets, batch.clips), step)
+            yield features, lengths
+
+    bf16 = resolve_precision(machine.precision, machine.device) == "bf16"
+    if options.fuse is None:
+        settle_norms(tagger, batches(), bf16=bf16)
+        return
+    for epoch in options.model_epochs:
+        tagger.load_state_dict(safetensors.torch.load_file(epoch_file(state, epoch)))
+        settle_norms(tagger, batches(), bf16=bf16)
+        save_epoch(state, epoch, tagger.state_dict())
 
 
 def _engine(

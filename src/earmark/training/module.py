@@ -17,6 +17,7 @@ from earmark.data.batches import Batch
 from earmark.tagger import Tagger
 from earmark.training.objective import clip_loss, frame_loss
 from earmark.training.options import TrainingOptions
+from earmark.training.transfer import settle
 
 
 class TrainingModule(lightning.LightningModule):
@@ -30,8 +31,9 @@ class TrainingModule(lightning.LightningModule):
         self.valid_losses: list[Tensor] = []
 
     def on_train_epoch_start(self) -> None:
-        """Forget the last epoch's losses."""
+        """Forget the last epoch's losses; a frozen encoder stays in evaluation mode."""
         self.losses = []
+        settle(self.tagger)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set all randomness and the learning rate of this step."""
@@ -42,12 +44,7 @@ class TrainingModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, augmented."""
-        generator = step_generator(self.seed, self.global_step, f"augment/{self.global_rank}")
-        augment = self.options.augment
-        waveform, samples, targets = augment_waveform(batch.waveform, batch.lengths, batch.targets, augment, generator)
-        with torch.no_grad():
-            features, lengths = self.tagger.features(waveform, samples)
-            features, targets = augment_features(features, targets, augment, generator, whole=lengths is None)
+        features, lengths, targets = self.heard(batch, self.global_step)
         pooled = self.tagger.classify(features, lengths)
         share = self.options.frame_supervision
         loss = clip_loss(pooled.clip, targets) if share < 1 else torch.zeros(())
@@ -56,6 +53,16 @@ class TrainingModule(lightning.LightningModule):
             loss = (1 - share) * loss + share * frame_loss(pooled, targets, steps)
         self.losses.append(loss.detach())
         return loss
+
+    @torch.no_grad()
+    def heard(self, batch: Batch, step: int) -> tuple[Tensor, Tensor | None, Tensor]:
+        """What the network hears of a batch at a step, augmented: features, valid frames (None: all), targets."""
+        generator = step_generator(self.seed, step, f"augment/{self.global_rank}")
+        augment = self.options.augment
+        waveform, samples, targets = augment_waveform(batch.waveform, batch.lengths, batch.targets, augment, generator)
+        features, lengths = self.tagger.features(waveform, samples)
+        features, targets = augment_features(features, targets, augment, generator, whole=lengths is None)
+        return features, lengths, targets
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation clips."""

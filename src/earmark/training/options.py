@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from earmark.augment import AugmentOptions
 from earmark.options import Options
@@ -16,6 +16,13 @@ class BalanceOptions(Options):
     method: Literal["shares", "queue"] = "shares"  # data/balance.py, or the authors' own rule, data/queue.py
     max_ratio: float | None = Field(5.0, ge=1)  # shares: commonest class this often the rarest; null: as they come
     queue_step: int = Field(1000, gt=0)  # queue: clips of a class for each unit of its weight, 1 to 5
+
+
+class FuseOptions(Options):
+    """Epochs whose models are fused into one (Xu et al. 2018, section 2.4): every so many, to the end."""
+
+    first: int = Field(20, gt=0)  # counted from 1
+    every: int = Field(10, gt=0)
 
 
 class TrainingOptions(Options):
@@ -33,14 +40,35 @@ class TrainingOptions(Options):
     gradient_clip: float | None = Field(None, gt=0)  # largest norm
     clip_seconds: float = Field(10.0, gt=0)  # longer clips give a random cut of this length
     average_last: int = Field(1, gt=0)  # epochs whose weights are averaged into the model
+    fuse: FuseOptions | None = None  # in place of that average: the model is these epochs' models, fused
+    settle: int = Field(0, ge=0)  # batches over which batch normalisation's statistics are taken anew at the end
     keep_epochs: bool = False  # leave the weights of those epochs beside the model, for fusing
     balance: BalanceOptions = BalanceOptions()
     operating_point: Literal["tuned", "default", "xu2018", "dcase2017"] = "tuned"  # on validation clips, or by name
     augment: AugmentOptions = AugmentOptions()
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.fuse is not None and self.fuse.first > self.epochs:
+            raise ValueError(f"fuse.first ({self.fuse.first}) comes after the last of {self.epochs} epochs")
+        return self
+
+    @property
+    def model_epochs(self) -> range:
+        """Epochs, counted from 1, whose weights the model is made of: averaged, or fused."""
+        if self.fuse is not None:
+            return range(self.fuse.first, self.epochs + 1, self.fuse.every)
+        return range(max(1, self.epochs - self.average_last + 1), self.epochs + 1)
+
     def lasting(self, epochs: int | None = None, steps: int | None = None) -> Self:
-        """The same options for another number of epochs, or of updates in all."""
+        """The same options for another number of epochs, or of updates in all; epochs to fuse move in proportion."""
+        changes: dict[str, Any] = {}
         if steps is not None:
             epochs = max(1, min(epochs or self.epochs, steps))
-            return self.model_copy(update={"epochs": epochs, "steps_per_epoch": -(-steps // epochs)})
-        return self if epochs is None else self.model_copy(update={"epochs": epochs})
+            changes["steps_per_epoch"] = -(-steps // epochs)
+        if epochs is not None:
+            changes["epochs"] = epochs
+            if self.fuse is not None:
+                first, every = (max(1, round(at * epochs / self.epochs)) for at in (self.fuse.first, self.fuse.every))
+                changes["fuse"] = FuseOptions(first=first, every=every)
+        return self.model_copy(update=changes)

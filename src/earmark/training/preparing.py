@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.data.doctor import SHORT
-from earmark.data.records import Clip, Manifest, Problem
+from earmark.data.embeddings import check_kind
+from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.data.store import ClipStore, Progress, open_store
+from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError
 from earmark.inference.labelled import too_short
 from earmark.labels import Labels
@@ -45,21 +47,25 @@ def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepar
     labels = Labels(label for label in request.train.labels if label in heard)
     if not labels:
         raise DataError(f"{request.train.source}: none of the clips that can be used has a label")
-    for label in request.train.labels:
-        if label not in labels:
-            problems.append(Problem("label", label, "no clip with this label can be trained on; the label is left out"))
+    unheard = [
+        Problem("label", label, "no clip with this label can be trained on; the label is left out")
+        for label in request.train.labels
+        if label not in labels
+    ]
+    problems += folded(unheard, request.train.source)
     return Prepared(labels, train, valid, tuple(problems))
 
 
-def targets(store: ClipStore, labels: Labels) -> npt.NDArray[np.bool_]:
+def targets(store: ClipStore, labels: Labels) -> Targets:
     """Weak labels of the clips of a store, (clips, classes)."""
-    return np.stack([labels.encode(clip.only(labels).labels) for clip in store.clips])
+    return Targets.of_clips(store.clips, labels)
 
 
 def _open(
     request: Request, manifest: Manifest, name: str, stage: Callable[[str], Progress | None]
 ) -> tuple[ClipStore, list[Problem]]:
     rate = request.network.features.rate
+    check_kind(manifest, request.network.features)
     seconds = sum(clip.duration or request.training.clip_seconds for clip in manifest.clips)
     packed = request.cache == "on" or (request.cache == "auto" and seconds * rate * 2 < CACHE_LIMIT)
     cache = request.output / "cache" / name if packed else None

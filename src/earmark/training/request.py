@@ -2,10 +2,11 @@
 
     MODEL/
       recipe.yaml       what is followed, written first
-      training/         state of the run: run.json, last.ckpt, weights of the last epochs, tensorboard/
+      training/         state of the run: run.json, last.ckpt, weights of epochs the model is made of, tensorboard/
       cache/            decoded clips; removed at the end
       log.csv           a row an epoch
       model.safetensors, operating_point.json, README.md, and last config.json: the model is complete
+      members/          in place of model.safetensors, where the model is a fusion of epochs
 
 `run.json` holds what the run was asked for, and the arithmetic it began in (`auto` measures the machine, and a second
 measurement may come out otherwise). The same request goes on from the last checkpoint; another one in the same
@@ -26,39 +27,27 @@ from earmark.data.records import Manifest
 from earmark.decisions import FILE_NAME
 from earmark.errors import ConfigError, OutputError
 from earmark.files import write_text
+from earmark.inference.models import MEMBERS
 from earmark.runtime import Precision, resolve_precision
 from earmark.tagger import CONFIG, WEIGHTS, NetworkOptions
 from earmark.training.options import TrainingOptions
+from earmark.training.transfer import Source
 
 STATE = "training"
 RUN = Path(STATE) / "run.json"
-_FOLDERS = ("scores",)
+_FOLDERS = ("scores", MEMBERS)
 _FILES = (CONFIG, WEIGHTS, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be trained."""
+class Run:
+    """What fills a directory over time, and knows it again: whoever asks for the same goes on."""
 
-    train: Manifest
-    valid: Manifest | None
-    network: NetworkOptions
-    training: TrainingOptions
-    output: Path
-    seed: int = 0
-    recipe: str = ""  # YAML text, kept beside the model
-    cache: Literal["auto", "on", "off"] = "auto"  # decode every clip once, into MODEL/cache
+    output: Path  # the directory
+    recipe: str  # YAML text, kept beside the model
 
     def asked(self) -> dict[str, Any]:
         """What makes this run this run, as plain data."""
-        return {
-            "network": self.network.model_dump(mode="json"),
-            "training": self.training.model_dump(mode="json"),
-            "seed": self.seed,
-            "labels": list(self.train.labels),
-            "training clips": _fingerprint(self.train),
-            "validation clips": _fingerprint(self.valid),
-        }
+        raise NotImplementedError
 
     def difference(self) -> str:
         """The first thing in which the run in the directory was asked for otherwise; empty where none was."""
@@ -78,6 +67,43 @@ class Request:
         elif self.output.is_dir() and any(self.output.iterdir()):
             raise OutputError(f"{self.output} is not empty and holds no training; give a new directory")
 
+    def claim(self, precision: Precision | None = None) -> bool:
+        """Make the directory this run's own, or find that it is; returns whether the run is a new one."""
+        self.check()
+        if _begun(self.output):
+            return False
+        asked = {**self.asked(), **({"precision": precision} if precision else {})}
+        write_text(self.output / RUN, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.output / "recipe.yaml", self.recipe)
+        return True
+
+
+@dataclass(frozen=True)
+class Request(Run):
+    """What is to be trained."""
+
+    train: Manifest
+    valid: Manifest | None
+    network: NetworkOptions
+    training: TrainingOptions
+    output: Path
+    seed: int = 0
+    recipe: str = ""  # YAML text, kept beside the model
+    cache: Literal["auto", "on", "off"] = "auto"  # decode every clip once, into MODEL/cache
+    source: Source | None = None  # the model whose weights it begins with
+
+    def asked(self) -> dict[str, Any]:
+        """What makes this run this run, as plain data."""
+        return {
+            "network": self.network.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json"),
+            "seed": self.seed,
+            "labels": list(self.train.labels),
+            "training clips": _fingerprint(self.train),
+            "validation clips": _fingerprint(self.valid),
+            "source": self.source and self.source.asked(),
+        }
+
     def precision(self, wanted: Precision, device: str) -> Literal["float32", "bf16"]:
         """The arithmetic to train in: of a run that has begun its own. `ConfigError` where another is wanted."""
         begun: Literal["float32", "bf16"] | None = _begun(self.output).get("precision")
@@ -86,16 +112,6 @@ class Request:
         if wanted not in ("auto", begun):
             raise ConfigError(f"{self.output} holds a training of its own, with another precision ({begun})")
         return begun
-
-    def claim(self, precision: Precision) -> bool:
-        """Make the directory this run's own, or find that it is; returns whether the run is a new one."""
-        self.check()
-        if _begun(self.output):
-            return False
-        asked = {**self.asked(), "precision": precision}
-        write_text(self.output / RUN, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
-        write_text(self.output / "recipe.yaml", self.recipe)
-        return True
 
 
 def is_finished(folder: Path) -> bool:

@@ -1,0 +1,111 @@
+"""Fine-tuning: a training that begins with the weights of a model there is.
+
+The network is the model's: front-end, per-band scaling, encoder, window, and all of the pooling whose shape does not
+hang on the number of labels. Only what does (the last linear layers) is new, unless the labels are the model's own, in
+the same order. Frozen, the encoder stays as it is to the last bit: no gradients, no dropout in it, and batch
+normalisation by the statistics it came with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import nn
+
+from earmark.errors import ConfigError, ModelError
+from earmark.inference.models import fusion_options
+from earmark.tagger import WEIGHTS, NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model that a training begins with. `ModelError` from its members when it is no model."""
+
+    name: str  # as people call it: a directory, "panns/cnn14"
+    directory: Path
+    freeze: Literal["encoder"] | None = None  # what stays as it is
+
+    @cached_property
+    def options(self) -> TaggerOptions:
+        """What its config.json says. `ConfigError` where it is several models fused."""
+        if fused := fusion_options(self.directory):
+            members = ", ".join(fused.members)
+            raise ConfigError(f"{self.name} is several models fused: begin with one of its members, {members}")
+        return read_options(self.directory)
+
+    @property
+    def network(self) -> NetworkOptions:
+        """Its network."""
+        return NetworkOptions(**{name: getattr(self.options, name) for name in NetworkOptions.model_fields})
+
+    @cached_property
+    def digest(self) -> str:
+        """Of its weights: sha256, the first 16 digits."""
+        path = self.directory / WEIGHTS
+        try:
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+    def asked(self) -> dict[str, Any]:
+        """What tells this source from another, as plain data."""
+        return {"weights": self.digest, "freeze": self.freeze}
+
+    def describe(self) -> str:
+        """One line for the model card."""
+        frozen = f"; {self.freeze} frozen" if self.freeze else ""
+        return f"{self.name} ({len(self.options.labels)} labels; weights sha256 {self.digest}...{frozen})"
+
+
+def take_over(tagger: Tagger, source: Source) -> tuple[str, ...]:
+    """Give `tagger` the weights of `source`, and freeze what is to be frozen; returns the names of what stays new.
+
+    `ConfigError` when front-end or encoder are not the source's, `ModelError` when the source is damaged.
+    """
+    for part in ("features", "encoder"):
+        if getattr(tagger.options, part) != getattr(source.options, part):
+            raise ConfigError(f"network.{part} is not that of {source.name}, whose weights do not fit then")
+    with torch.device("meta"):
+        there = Tagger(source.options).state_dict()
+    weights = read_weights(source.directory / WEIGHTS, there)
+    own = tagger.state_dict()
+    new = () if tagger.labels.names == source.options.labels else _tied_to_labels(tagger)
+    fitting = {
+        name: weights[name]
+        for name, tensor in own.items()
+        if name not in new and name in weights and weights[name].shape == tensor.shape
+    }
+    tagger.load_state_dict(fitting, strict=False)
+    if source.freeze:
+        _encoder(tagger).requires_grad_(False)
+    return tuple(name for name in own if name not in fitting)
+
+
+def settle(tagger: Tagger) -> None:
+    """Keep a frozen encoder in evaluation mode; to be called after whatever sets modes."""
+    learned = [parameter.requires_grad for parameter in _encoder(tagger).parameters()]
+    if learned and not any(learned):
+        _encoder(tagger).eval()
+
+
+def release(tagger: Tagger) -> None:
+    """Let a frozen encoder be learned again."""
+    _encoder(tagger).requires_grad_(True)
+
+
+def _encoder(tagger: Tagger) -> nn.Module:
+    return cast(nn.Module, tagger.encoder)
+
+
+def _tied_to_labels(tagger: Tagger) -> frozenset[str]:
+    """Names of the tensors whose shape hangs on the number of labels."""
+    one_more = tagger.options.model_copy(update={"labels": (*tagger.labels, "\0")})
+    with torch.device("meta"):
+        other = Tagger(one_more).state_dict()
+    return frozenset(name for name, tensor in tagger.state_dict().items() if other[name].shape != tensor.shape)

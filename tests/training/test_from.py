@@ -1,0 +1,208 @@
+"""Fine-tuning: a training that begins with another model's weights."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from earmark.data.manifest import read_manifest
+from earmark.decisions import OperatingPoint
+from earmark.errors import ConfigError, ModelError
+from earmark.inference.fusion import Fusion
+from earmark.inference.models import write_model
+from earmark.recipes import load_recipe
+from earmark.tagger import Tagger
+from earmark.training.card import write_card
+from earmark.training.job import Reporter, save_model, train_model
+from earmark.training.loop import Machine
+from earmark.training.request import Request
+from earmark.training.transfer import Source, settle, take_over
+
+MACHINE = Machine(precision="float32")
+Tune = Callable[..., Request]
+
+
+@pytest.fixture
+def data(collection: Path, tmp_path: Path) -> Path:
+    """The collection under other labels, and only three of them."""
+    folder = Path(shutil.copytree(collection / "train", tmp_path / "data"))
+    table = (folder / "weak.tsv").read_text()
+    for old, new in (("beep", "alarm"), ("horn", "car"), ("hum", "fridge"), (",whistle", ""), ("whistle", "")):
+        table = table.replace(old, new)
+    (folder / "weak.tsv").write_text(table)
+    return folder
+
+
+@pytest.fixture
+def tune(data: Path, trained: Path, recipe: Path, tmp_path: Path) -> Tune:
+    def call(output: str = "m", freeze: str | None = None, source: Path = trained, *changes: str) -> Request:
+        origin = Source("old", source, freeze)
+        chosen = load_recipe(str(recipe), ["training.epochs=2", *changes], origin.network)
+        train = read_manifest(data)
+        return Request(train, None, chosen.network, chosen.training, tmp_path / output, source=origin)
+
+    return call
+
+
+def finish(request: Request, reporter: Reporter | None = None) -> dict[str, torch.Tensor]:
+    trained = train_model(request, MACHINE, reporter)
+    save_model(request, trained, write_card(request, trained, name="m", recipe="tiny", command="earmark train"))
+    return weights(request.output)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(folder / "model.safetensors")
+
+
+def changed(old: dict[str, torch.Tensor], new: dict[str, torch.Tensor], part: str) -> set[str]:
+    names = [name for name in old if name.startswith(part)]
+    assert names
+    return {name for name in names if old[name].numpy().tobytes() != new[name].numpy().tobytes()}
+
+
+def test_frozen_the_encoder_is_the_same_to_the_last_bit(tune: Tune, trained: Path) -> None:
+    old, new = weights(trained), finish(tune(freeze="encoder"))
+    assert not changed(old, new, "encoder.")
+    assert not changed(old, new, "scaling.")
+    assert changed(old, new, "pooling.") == {name for name in old if name.startswith("pooling.")}
+
+
+def test_not_frozen_it_learns_but_the_scaling_stays(tune: Tune, trained: Path) -> None:
+    old, new = weights(trained), finish(tune())
+    assert len(changed(old, new, "encoder.")) > 5
+    assert any("running_mean" in name for name in changed(old, new, "encoder."))
+    assert not changed(old, new, "scaling.")
+
+
+def test_labels_are_the_users_and_the_card_says_what_it_was_made_from(tune: Tune, trained: Path) -> None:
+    request = tune(freeze="encoder")
+    finish(request)
+    tagger = Tagger.from_pretrained(request.output)
+    assert tagger.labels.names == ("alarm", "car", "fridge")
+    assert tagger.options.window_seconds == Tagger.from_pretrained(trained).options.window_seconds
+    card = (request.output / "README.md").read_text()
+    assert re.search(r"\*\*fine-tuned from\*\*: old \(4 labels; weights sha256 [0-9a-f]{16}...; encoder frozen\)", card)
+    assert f"**parameters**: {tagger.parameter_count():,}" in card  # all of them, frozen or not
+
+
+def test_a_new_head_alone_learns_the_new_labels(tune: Tune, trained: Path) -> None:
+    more = ("training.epochs=10", "training.learning_rate=0.1")
+    history = train_model(tune("m", "encoder", trained, *more), MACHINE).history
+    assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
+
+
+def test_stopped_it_goes_on_to_the_same_weights(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = finish(tune("whole", "encoder"))
+    torn = tune("torn", "encoder")
+    module = "earmark.training.callbacks.History.on_train_epoch_end"
+    original = __import__("earmark.training.callbacks", fromlist=["History"]).History.on_train_epoch_end
+
+    def stop(self: object, trainer: object, pl_module: object) -> None:
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+        original(self, trainer, pl_module)
+
+    monkeypatch.setattr(module, stop)
+    with pytest.raises(KeyboardInterrupt):
+        finish(torn)
+    monkeypatch.setattr(module, original)
+    assert (torn.output / "training" / "last.ckpt").is_file()
+    resumed = finish(torn)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_another_source_or_another_freeze_is_another_request(tune: Tune, model: Path) -> None:
+    request = tune()
+    request.claim("float32")
+    assert tune(source=model).difference() == ""  # the same weights elsewhere
+    assert tune(freeze="encoder").difference() == "source.freeze"
+    plain = Request(**{**vars(request), "source": None})
+    assert plain.difference() == "source"
+    state = weights(model)
+    state["pooling.classify.bias"].add_(1.0)
+    safetensors.torch.save_file(state, model / "model.safetensors")
+    with pytest.raises(ConfigError, match=r"with another source.weights; give another directory"):
+        tune(source=model).check()
+    run = json.loads((request.output / "training" / "run.json").read_text())
+    assert run["source"] == {"weights": request.source.digest, "freeze": None}
+
+
+def test_only_what_hangs_on_the_labels_is_new(trained: Path) -> None:
+    old = Tagger.from_pretrained(trained)
+    for labels, new in ((("a", "b"), True), (("a", "b", "c", "d"), True), (old.labels.names, False)):
+        torch.manual_seed(1)
+        tagger = Tagger(old.options.model_copy(update={"labels": labels}))
+        fresh = take_over(tagger, Source("old", trained))
+        heads = {f"pooling.{head}.{kind}" for head in ("classify", "localise") for kind in ("weight", "bias")}
+        assert set(fresh) == (heads if new else set())  # as many labels are still other labels
+        if new and len(labels) == len(old.labels):
+            assert not torch.equal(tagger.pooling.classify.weight, old.pooling.classify.weight)
+
+
+def test_a_frozen_encoder_stays_in_evaluation_mode(trained: Path) -> None:
+    tagger = Tagger.from_pretrained(trained).train()
+    settle(tagger)
+    assert tagger.encoder.training
+    take_over(tagger, Source("old", trained, "encoder"))
+    settle(tagger)
+    assert not any(module.training for module in tagger.encoder.modules())
+    assert tagger.pooling.training
+
+
+def test_another_network_does_not_fit(tune: Tune, trained: Path) -> None:
+    with pytest.raises(ConfigError, match=r"network.encoder is not that of old, whose weights do not fit then"):
+        train_model(tune("m", None, trained, "network.encoder.units=4"), MACHINE)
+    request = tune("n", "encoder", trained, "network.pooling={kind: max}")
+    assert not changed(weights(trained), finish(request), "encoder.")  # but another pooling does
+
+
+def test_a_source_that_is_no_model_of_one_network_is_refused(tmp_path: Path, model: Path) -> None:
+    fused = Fusion([Tagger.from_pretrained(model)] * 2, ["a", "b"])
+    write_model(fused, tmp_path / "fused", OperatingPoint.load(model))
+    with pytest.raises(ConfigError, match=r"begin with one of its members, members/a, members/b"):
+        _ = Source("fused", tmp_path / "fused").network
+    (model / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"model.safetensors: cannot be read"):
+        _ = Source("m", model).digest
+    with pytest.raises(ModelError, match=r"no model at .*nowhere"):
+        _ = Source("nowhere", tmp_path / "nowhere").network
+
+
+@pytest.fixture
+def train(earmark: Callable, recipe: Path) -> Callable:
+    def call(data: Path, output: Path, *more: object) -> object:
+        return earmark(
+            *("train", data, "-o", output, "--recipe", recipe, "--epochs", 1, "--precision", "float32"), *more
+        )
+
+    return call
+
+
+def test_the_command_line_fine_tunes(train: Callable, data: Path, model: Path, tmp_path: Path) -> None:
+    more = ("--from", model, "--freeze", "encoder", "--valid-fraction", 0)
+    ran = train(data, tmp_path / "m", *more)
+    assert ran.code == 0, ran.err
+    assert f"training 'tiny' from {model} on 32 clips of 3 labels" in ran.err
+    assert not changed(weights(model), weights(tmp_path / "m"), "encoder.")
+    again = train(data, tmp_path / "m", *more)
+    assert again.err == f"{tmp_path / 'm'} is finished already; --overwrite trains anew\n"
+    other = train(data, tmp_path / "m", "--from", model, "--valid-fraction", 0)
+    assert (other.code, "with another source.freeze" in other.err) == (2, True)
+
+
+def test_the_command_line_refuses_what_makes_no_sense(train: Callable, data: Path, model: Path, tmp_path: Path) -> None:
+    ran = train(data, tmp_path / "m", "--freeze", "encoder")
+    assert (ran.code, "say which with --from MODEL" in ran.err) == (2, True)
+    before = sorted(model.rglob("*"))
+    ran = train(data, model, "--from", model, "--overwrite")
+    assert (ran.code, "are the same directory" in ran.err) == (2, True)
+    assert sorted(model.rglob("*")) == before
+    ran = train(data, tmp_path / "m", "--from", tmp_path / "nowhere")
+    assert (ran.code, "no model at" in ran.err) == (2, True)
+    ran = train(data, tmp_path / "m", "--from", "panns/cnn15")
+    assert (ran.code, "no model 'panns/cnn15' (did you mean 'panns/cnn1" in ran.err) == (2, True)

@@ -1,0 +1,180 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import earmark
+from earmark.data.manifest import read_manifest
+from earmark.decisions import OperatingPoint
+from earmark.errors import ConfigError, DataError
+from earmark.inference.fusion import Fusion, mean_scores
+from earmark.inference.models import load_model
+from earmark.recipes import load_recipe
+from earmark.training.card import write_card
+from earmark.training.job import Reporter, save_model, train_model
+from earmark.training.loop import Machine
+from earmark.training.request import Request, is_finished
+from earmark.training.systems import Systems, save_systems, train_systems
+
+MACHINE = Machine(precision="float32")
+FUSE = ("training.epochs=4", "training.fuse={first: 2, every: 2}")
+COARSE = "network.features={kind: logmel, rate: 8000, window: 256, hop: 256, bands: 16}"
+Ask = Callable[..., Request]
+
+
+@pytest.fixture
+def ask(collection: Path, recipe: Path, tmp_path: Path) -> Ask:
+    def call(*changes: str, output: str = "m", validate: bool = True) -> Request:
+        chosen = load_recipe(str(recipe), ["training.epochs=2", *changes])
+        train = read_manifest(collection / "train")
+        valid = read_manifest(collection / "dev", labels=train.labels) if validate else None
+        return Request(train, valid, chosen.network, chosen.training, tmp_path / output, 0, chosen.to_yaml())
+
+    return call
+
+
+def finish(request: Request) -> None:
+    trained = train_model(request, MACHINE)
+    save_model(request, trained, write_card(request, trained, name="m", recipe="tiny", command="earmark train"))
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    """Files and their content, but for what tells the time or the directory."""
+    kept = (".safetensors", ".json", ".md")
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.suffix in kept}
+
+
+class Stop(Reporter):
+    """Interrupts a stage at its first clip."""
+
+    def stage(self, text: str) -> Callable[[int, int], None] | None:
+        def progress(done: int, of: int) -> None:
+            if text == "scoring validation clips":
+                raise KeyboardInterrupt
+
+        return progress
+
+
+def test_fused_epochs_make_a_directory_of_models(ask: Ask, collection: Path) -> None:
+    request = ask(*FUSE)
+    finish(request)
+    assert sorted(path.name for path in (request.output / "members").iterdir()) == ["epoch-0002", "epoch-0004"]
+    assert not (request.output / "model.safetensors").exists()
+    assert [path.name for path in (request.output / "training").glob("*.*")] == ["run.json"]
+    assert "- **mean of the scores of**: epoch-0002, epoch-0004" in (request.output / "README.md").read_text()
+    sound = collection / "dev" / "audio" / "dev00.wav"
+    whole = earmark.load(request.output)(sound).scores
+    alone = [earmark.load(path)(sound).scores for path in sorted((request.output / "members").iterdir())]
+    np.testing.assert_array_equal(whole.frames, mean_scores(alone).frames)
+    assert "tuned for segment-f1 on 16 recordings" in OperatingPoint.load(request.output).origin
+
+
+def test_the_last_fused_epoch_is_the_model_that_would_have_been(ask: Ask) -> None:
+    fused, plain = ask(*FUSE, output="fused"), ask("training.epochs=4", output="plain")
+    for request in (fused, plain):
+        finish(request)
+    last = fused.output / "members" / "epoch-0004" / "model.safetensors"
+    assert last.read_bytes() == (plain.output / "model.safetensors").read_bytes()
+
+
+def test_stopped_after_training_it_fuses_the_same_epochs(ask: Ask) -> None:
+    whole, torn = ask(*FUSE, output="whole"), ask(*FUSE, output="torn")
+    finish(whole)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(torn, MACHINE, Stop())
+    assert not is_finished(torn.output)
+    finish(torn)
+    assert listing(torn.output) == listing(whole.output)
+
+
+@pytest.fixture
+def systems(ask: Ask, tmp_path: Path) -> Callable[..., Systems]:
+    def make(output: str = "fused", *changes: str, validate: bool = True) -> Systems:
+        where = f"{output}/members"
+        fine = ask(*changes, output=f"{where}/fine", validate=validate)
+        coarse = ask(COARSE, *changes, output=f"{where}/coarse", validate=validate)
+        return Systems({"fine": fine, "coarse": coarse}, tmp_path / output, "name: both\n")
+
+    return make
+
+
+def run(request: Systems, reporter: Reporter | None = None) -> list[str]:
+    """Train what is to be trained, and save; names of the members that were."""
+    trained: list[str] = []
+
+    def train(name: str, member: Request) -> None:
+        finish(member)
+        trained.append(name)
+
+    made = train_systems(request, train, "cpu", reporter)
+    save_systems(request, made, write_card(request, made, name="both", recipe="both", command="earmark train"))
+    return trained
+
+
+def test_systems_are_trained_one_by_one_and_fused(systems: Callable[..., Systems], collection: Path) -> None:
+    request = systems()
+    assert run(request) == ["fine", "coarse"]
+    model = load_model(request.output)
+    assert isinstance(model, Fusion)
+    assert model.names == ("fine", "coarse")
+    assert model.clock == model.members[0].clock  # the finer
+    assert (request.output / "recipe.yaml").read_text() == "name: both\n"
+    card = (request.output / "README.md").read_text()
+    assert "- **mean of the scores of**: fine, coarse" in card
+    assert "- **validation clips**: 16" in card
+    assert earmark.load(request.output)(collection / "dev" / "audio" / "dev00.wav").scores.clock == model.clock
+
+
+def test_stopped_anywhere_members_that_are_done_are_left_alone(systems: Callable[..., Systems]) -> None:
+    whole, torn = systems("whole"), systems("torn")
+    run(whole)
+
+    def stop_in_second(name: str, member: Request) -> None:
+        if name == "coarse":
+            raise KeyboardInterrupt
+        finish(member)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_systems(torn, stop_in_second, "cpu")
+    assert is_finished(torn.members["fine"].output)
+    with pytest.raises(KeyboardInterrupt):
+        run(torn, Stop())  # the second member's training is done, the fusion's tuning is not
+    assert not is_finished(torn.output)
+    assert run(torn) == []
+    assert listing(torn.output).keys() == listing(whole.output).keys()
+    same = ("model.safetensors", "operating_point.json", "README.md")
+    here, there = listing(torn.output), listing(whole.output)
+    assert [name for name in here if name.endswith(same) and here[name] != there[name]] == []
+
+
+def test_another_run_in_the_directory_is_refused_by_what_differs(systems: Callable[..., Systems], ask: Ask) -> None:
+    systems().claim()
+    with pytest.raises(ConfigError, match=r"with another members\.fine\.training\.epochs"):
+        systems("fused", "training.epochs=3").check()
+    with pytest.raises(ConfigError, match="with another network"):
+        ask(output="fused").check()
+
+
+@pytest.mark.parametrize(("named", "expected"), [("xu2018", "xu2018"), ("tuned", "tuned")])
+def test_members_that_agree_decide_how_the_fusion_does(
+    systems: Callable[..., Systems], named: str, expected: str
+) -> None:
+    assert systems("fused", f"training.operating_point={named}").operating_point == expected
+
+
+def test_without_validation_clips_all_is_at_a_half(systems: Callable[..., Systems]) -> None:
+    request = systems(validate=False)
+    run(request)
+    assert OperatingPoint.load(request.output).of("beep").onset == 0.5
+
+
+def test_unusable_data_leaves_no_directory(systems: Callable[..., Systems]) -> None:
+    request = systems()
+
+    def fail(name: str, member: Request) -> None:
+        raise DataError("nothing can be used")
+
+    with pytest.raises(DataError):
+        train_systems(request, fail, "cpu")
+    assert not request.output.exists()
