@@ -14,6 +14,8 @@ runs it; `decisions` turns scores into events; `metrics`, `formats`, `report` me
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -39,15 +41,23 @@ _HOMES = {
 __all__ = ["EarmarkError", "Event", "Labels", "Pipeline", "Result", "Scores", "Tagger", "__version__", "load"]
 
 
-def load(directory: str, *, device: str = "cpu", precision: str = "float32") -> Pipeline:
-    """A model directory, ready to listen: `earmark.load(dir)("street.wav")`.
+def load(
+    directory: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    device: str = "cpu",
+    precision: str = "float32",
+) -> Pipeline:
+    """A model directory, ready to listen: `earmark.load(dir)("street.wav")`; several are fused into one model.
 
+    A public model goes by its name, "panns/cnn14" (`earmark.hub.names`): it is downloaded once, and kept.
     `device` is cpu, cuda, cuda:1 or auto; `precision` float32, bf16 or auto. Raises `earmark.EarmarkError`.
     """
+    from earmark.hub import locate
     from earmark.inference.pipeline import Pipeline
     from earmark.runtime import as_precision
 
-    return Pipeline.from_pretrained(directory, device=device, precision=as_precision(precision))
+    directories = [directory] if isinstance(directory, str | os.PathLike) else directory
+    return Pipeline.fused([locate(each) for each in directories], device=device, precision=as_precision(precision))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,15 @@
+"""Public models: checkpoints of others turned into earmark model directories, from a file or by name.
+
+    inert, checkpoint   tensors out of a .pth file, running nothing the file says
+    published           names, addresses and checksums of the PANNs checkpoints
+    panns               their architectures as earmark's, tensor by tensor
+    importing           checkpoint file in, model directory out
+    download, names     "panns/cnn14" to a directory in the user's cache
+    audioset            the 527 labels
+
+`locate` is the door for whoever takes a model by name.
+"""
+
+from earmark.hub.names import locate
+
+__all__ = ["locate"]

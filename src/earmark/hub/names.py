@@ -1,0 +1,56 @@
+"""Models by name: "panns/cnn14" is downloaded and converted once, and then a directory like any other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earmark.errors import ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from earmark.hub.published import Architecture
+
+FAMILY = "panns/"
+
+
+def locate(model: str | os.PathLike[str]) -> Path:
+    """The directory of a model, given as such or by the name of a public one; a directory that exists comes first.
+
+    What is neither comes back as it is, for whoever reads it to say what is wrong. `ModelError` when there is no such
+    public model, or it is not in the cache and cannot be fetched.
+    """
+    path = Path(model)
+    name = path.as_posix()
+    if path.exists() or not name.startswith(FAMILY):
+        return path
+    from earmark.hub.published import CHECKPOINTS  # what follows costs time that a model at hand need not take
+
+    for known in CHECKPOINTS:
+        if name == FAMILY + known:
+            return _fetched(known)
+    names = [FAMILY + known for known in CHECKPOINTS]
+    raise ModelError(f"no model {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
+
+
+def _fetched(name: Architecture) -> Path:
+    """The converted model in the user's cache, made where it is not there."""
+    from earmark.hub.download import cache_folder, download, download_bar
+    from earmark.hub.importing import import_panns
+    from earmark.hub.published import CHECKPOINTS
+    from earmark.tagger import CONFIG
+
+    folder = cache_folder() / FAMILY / name
+    if (folder / CONFIG).is_file():
+        return folder
+    published = CHECKPOINTS[name]
+    file = cache_folder() / FAMILY / published.file
+    try:
+        with download_bar(published.file) as report:
+            download(published.url, f"md5:{published.md5}", file, report)
+    except ModelError as error:
+        instead = f"'earmark import-panns {published.file} -o MODEL' makes a model of the file, fetched elsewhere"
+        raise ModelError(f"{FAMILY}{name} is not in {cache_folder()}, and {error}; {instead}") from error
+    import_panns(file, folder, name)
+    file.unlink()  # the model holds the same numbers
+    return folder

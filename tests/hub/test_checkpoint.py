@@ -1,0 +1,128 @@
+import contextlib
+import io
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earmark.errors import ModelError
+from earmark.hub import inert
+from earmark.hub.checkpoint import read_tensors
+
+WEIGHTS = OrderedDict(a=torch.arange(6.0).reshape(2, 3), b=torch.tensor(7))
+
+
+class Mischief:
+    """Leaves a file behind when it is unpickled in good faith."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def sampler(tmp_path: Path) -> dict[str, object]:
+    """What the sampler of a training leaves in its checkpoint, and some mischief."""
+    generator = np.random.RandomState(1234)
+    return {
+        "indexes": np.arange(10),
+        "queue": [np.int64(3), {"x", Mischief(tmp_path / "in a set")}],
+        "random_state": generator,
+        "mischief": Mischief(tmp_path / "harm"),
+    }
+
+
+def saved(path: Path, content: object, zipped: bool = True) -> Path:
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    return path
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_weights_come_back_as_they_were(tmp_path: Path, zipped: bool) -> None:
+    found = read_tensors(saved(tmp_path / "c.pth", {"model": WEIGHTS, "iteration": 600_000}, zipped), "model")
+    assert list(found) == ["a", "b"]
+    assert all(torch.equal(found[name], WEIGHTS[name]) and found[name].dtype == WEIGHTS[name].dtype for name in found)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_is_no_tensor_is_skipped_and_never_run(tmp_path: Path, zipped: bool) -> None:
+    path = saved(tmp_path / "c.pth", {"sampler": sampler(tmp_path), "model": WEIGHTS}, zipped)
+    found = read_tensors(path, "model")
+    assert torch.equal(found["a"], WEIGHTS["a"])
+    assert not (tmp_path / "harm").exists()
+    assert not (tmp_path / "in a set").exists()
+    torch.load(path, weights_only=False)
+    assert (tmp_path / "harm").exists()  # the file meant harm indeed
+
+
+def test_parameters_are_tensors_too(tmp_path: Path) -> None:
+    content = {"sampler": np.arange(3), "model": {"w": torch.nn.Parameter(torch.ones(2))}}
+    assert not read_tensors(saved(tmp_path / "c.pth", content), "model")["w"].requires_grad
+
+
+def test_mischief_among_the_weights_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "c.pth", {"model": {**WEIGHTS, "c": Mischief(tmp_path / "harm")}})
+    with pytest.raises(ModelError, match=r"model: expected tensors and nothing else, but 'c' is none"):
+        read_tensors(path, "model")
+    assert not (tmp_path / "harm").exists()
+
+
+def test_a_bare_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
+    (tmp_path / "c.pth").write_bytes(pickle.dumps({"model": Mischief(tmp_path / "harm")}))
+    with pytest.raises(ModelError, match=r"c.pth is no checkpoint of PyTorch, or a damaged one"):
+        read_tensors(tmp_path / "c.pth", "model")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("builtins", "eval"), ("os", "system"), ("torch", "load"), ("torch._utils", "_rebuild_device_tensor_from_numpy")],
+)
+def test_nothing_is_looked_up_but_what_rebuilds_tensors(module: str, name: str) -> None:
+    assert inert.Unpickler(io.BytesIO()).find_class(module, name) is inert.Skipped
+
+
+def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "whole.pth", {"model": WEIGHTS}).read_bytes()
+    for name, content in (
+        ("half.pth", whole[: len(whole) // 2]),
+        ("text.pth", b"no weights\n" * 9),
+        ("nought.pth", b""),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ModelError, match=rf"{name} is no checkpoint of PyTorch, or a damaged one") as caught:
+            read_tensors(tmp_path / name, "model")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match=r"no checkpoint at .*nowhere.pth: expected a file"):
+        read_tensors(tmp_path / "nowhere.pth", "model")
+
+
+@settings(max_examples=150, deadline=None)
+@given(zipped=st.booleans(), where=st.floats(0, 1), value=st.integers(0, 255), length=st.floats(0.2, 1))
+def test_damage_anywhere_is_an_error_of_ours_or_none(
+    tmp_path_factory: pytest.TempPathFactory, zipped: bool, where: float, value: int, length: float
+) -> None:
+    buffer = io.BytesIO()
+    torch.save({"model": WEIGHTS, "sampler": np.arange(3)}, buffer, _use_new_zipfile_serialization=zipped)
+    content = bytearray(buffer.getvalue())
+    content[round(where * (len(content) - 1))] = value
+    path = tmp_path_factory.getbasetemp() / "damaged.pth"
+    path.write_bytes(content[: round(length * len(content))] if length < 0.8 else content)
+    with contextlib.suppress(ModelError):
+        read_tensors(path, "model")
+
+
+def test_a_checkpoint_of_another_make_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"expected a checkpoint with weights under 'model', found 'state_dict', 'epoch'"
+    ):
+        read_tensors(saved(tmp_path / "c.pth", {"state_dict": WEIGHTS, "epoch": 3}), "model")
+    with pytest.raises(ModelError, match=r"found Tensor"):
+        read_tensors(saved(tmp_path / "c.pth", torch.ones(3)), "model")

@@ -1,0 +1,73 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+import earmark
+from earmark.errors import ModelError
+from earmark.hub import locate
+from earmark.hub.published import CHECKPOINTS, Published
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def serving(server, checkpoint: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    """The published checkpoint lies on the server of the tests."""
+    server.files["Cnn10.pth"] = content = checkpoint.read_bytes()
+    here = type("Here", (Published,), {"url": f"{server.url}/Cnn10.pth?download=1"})
+    monkeypatch.setitem(CHECKPOINTS, "cnn10", here("Cnn10", "Cnn10.pth", hashlib.md5(content).hexdigest()))
+    return server
+
+
+def test_a_public_model_is_fetched_once_and_kept_converted(serving, cache: Path) -> None:
+    first = earmark.load("panns/cnn10")
+    assert len(first.labels) == 527
+    assert len(serving.asked) == 1
+    assert sorted(path.name for path in (cache / "panns").iterdir()) == ["cnn10"]
+    assert "license: cc-by-4.0" in (cache / "panns" / "cnn10" / "README.md").read_text()
+    serving.status = 503
+    assert locate("panns/cnn10") == locate(Path("panns") / "cnn10") == cache / "panns" / "cnn10"
+    assert earmark.load("panns/cnn10").labels == first.labels
+
+
+def test_interrupted_it_goes_on(serving, cache: Path) -> None:
+    serving.breaks = [5_000_192]  # bytes
+    assert len(earmark.load("panns/cnn10").labels) == 527
+    had = int(serving.asked[1][1].removeprefix("bytes=").removesuffix("-"))
+    assert 4_900_000 < had <= 5_000_192
+
+
+def test_stopped_while_converting_it_converts_again(serving, cache: Path) -> None:
+    folder = locate("panns/cnn10")
+    (folder / "config.json").unlink()  # what is written last
+    assert len(earmark.load("panns/cnn10").labels) == 527
+
+
+def test_offline_it_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = type("Nowhere", (Published,), {"url": "http://127.0.0.1:9/Cnn10.pth"})
+    monkeypatch.setitem(CHECKPOINTS, "cnn10", here("Cnn10", "Cnn10.pth", "0" * 32))
+    with pytest.raises(ModelError) as caught:
+        earmark.load("panns/cnn10")
+    assert str(caught.value) == (
+        f"panns/cnn10 is not in {cache}, and http://127.0.0.1:9/Cnn10.pth cannot be downloaded: no network, or no "
+        "answer from the server; 'earmark import-panns Cnn10.pth -o MODEL' makes a model of the file, fetched elsewhere"
+    )
+
+
+def test_a_directory_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "panns" / "cnn10").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert locate("panns/cnn10") == Path("panns/cnn10")
+    assert locate("some/model") == Path("some/model")
+
+
+def test_a_name_that_is_none_gets_a_guess(cache: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"no model 'panns/cn10' \(did you mean 'panns/cnn10'\?\); there are panns/cnn"
+    ):
+        earmark.load("panns/cn10")
