@@ -14,8 +14,8 @@ SOURCE = Path(earmark.__file__).parent
 BASE = {"errors", "files", "options", "clock", "labels", "events", "scores", "runtime"}
 ROOMS = (
     *("base", "formats", "decisions", "metrics", "report"),  # these need no torch
-    *("audio", "features", "augment", "data", "encoders", "pooling", "tagger"),
-    *("inference", "training", "recipes", "cli"),
+    *("audio", "features", "augment", "data", "encoders", "pooling", "tagger", "hub"),
+    *("inference", "training", "recipes", "reproduction", "cli"),
 )
 WITHOUT_TORCH = ROOMS[:5]
 NEEDS_TORCH = {"earmark.runtime"}  # in the base, and for programs alone

@@ -22,6 +22,22 @@ def test_programs_get_json(earmark: Callable) -> None:
     found = json.loads(earmark("recipes", "--json").out)
     assert [row["name"] for row in found] == recipe_names()
     assert all(row["description"] for row in found)
+    assert {"name", "paper", "row", "parameters", "published"} <= set(found[0])
+    by_name = {row["name"]: row for row in found}
+    assert (by_name["default"]["parameters"], by_name["default"]["labels"]) == (727_892, 10)  # labels are the user's
+    assert by_name["hong2020/gmap"]["parameters"] == 6_531_535
+    assert by_name["hong2020/gmap"]["published"]["mAP on AudioSet eval"] == 0.417
+    fused = by_name["xu2018/fusion"]
+    assert fused["parameters"] == sum(by_name[member]["parameters"] for member in fused["members"])
+    assert all(row["labels"] == row["classes"] for row in found if row["classes"])
+    assert all(row["parameters"] for row in found)
+
+
+def test_the_list_has_sizes_and_published_figures(earmark: Callable) -> None:
+    lines = {line.split()[0]: line for line in earmark("recipes").out.splitlines()}
+    assert lines["kong2020/cnn14"].split()[1:5] == ["80.75", "M", "mAP", "0.431"]
+    assert lines["kong2020/cnn14"].endswith("the largest and the mean embedding.")  # the first sentence alone
+    assert lines["demo"].split()[1:4] == ["0.08", "M", "A"]
 
 
 def test_a_misspelt_name_gets_a_guess(earmark: Callable) -> None:

@@ -7,13 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
-Model = Annotated[Path, typer.Option("--model", "-m", help="Model directory made by 'earmark train'.")]
+Models = Annotated[
+    list[Path],
+    typer.Option(
+        "--model", "-m", help="Model directory, or a public model by name: panns/cnn14; several are fused into one."
+    ),
+]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="Model directory made by 'earmark train'.")]
 Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="Folder of folders (folder name = label), CSV/TSV of labels, or a folder with weak.tsv / strong.tsv.",
+        help="Folder of folders (folder name = label), CSV/TSV of labels, folder with weak.tsv / "
+        "strong.tsv, or a DCASE2017 task 4 folder (FOLDER/testing: that part).",
     ),
 ]
 Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the audio, where it is not beside the table.")]
@@ -27,9 +33,12 @@ Output = Annotated[
     typer.Option("--output", "-o", help="Folder to write to, or a file of the format's extension. Default: stdout."),
 ]
 Formats = Annotated[
-    list[str], typer.Option("--format", "-f", help="csv, tsv, json, audacity, raven; may be given several times.")
+    list[str],
+    typer.Option("--format", "-f", help="csv, tsv, json, dcase2017, audacity, raven; may be given several times."),
 ]
-TagFormats = Annotated[list[str], typer.Option("--format", "-f", help="csv, tsv or json; may be given several times.")]
+TagFormats = Annotated[
+    list[str], typer.Option("--format", "-f", help="csv, tsv, json or dcase2017; may be given several times.")
+]
 MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Leave out what scores lower.")]
 Threshold = Annotated[
     float | None, typer.Option("--threshold", help="One threshold for every label, in place of the model's own.")

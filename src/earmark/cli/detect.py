@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def command(
     inputs: choices.Inputs,
-    model: choices.Model,
+    models: choices.Models,
     output: choices.Output = None,
     formats: choices.Formats = ["csv"],  # noqa: B006 - the command line's default, never changed
     min_score: choices.MinScore = 0.0,
@@ -43,7 +43,8 @@ def command(
     check_output(output, formats)
     check_folder(scores)
     terminal = Terminal(quiet)
-    listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
+    pipeline = open_pipeline(models, device, precision, threshold, operating_point, terminal)
+    listening = Listening(terminal, pipeline)
     recordings = find_recordings(inputs)
     results = listening.results(recordings, min_score)
     if scores is not None:

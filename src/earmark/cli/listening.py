@@ -11,6 +11,7 @@ from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal, count
 from earmark.data.doctor import SHORT
 from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ConfigError
+from earmark.hub import locate
 from earmark.inference import Job, Pipeline, Result
 from earmark.inference.labelled import too_short
 from earmark.labels import Labels
@@ -64,13 +65,25 @@ class Listening:
 
 
 def open_pipeline(
-    model: Path, device: str, precision: Precision, threshold: float | None = None, operating_point: Path | None = None
+    models: Path | Sequence[Path],
+    device: str,
+    precision: Precision,
+    threshold: float | None = None,
+    operating_point: Path | None = None,
+    terminal: Terminal | None = None,
 ) -> Pipeline:
-    """A model ready to listen, with another operating point where one is asked for."""
+    """A model ready to listen, or several as one, with another operating point where one is asked for.
+
+    `terminal` is told how several models decide together, where nobody has said.
+    """
     if threshold is not None and operating_point is not None:
         raise ConfigError("--threshold and --operating-point exclude each other: give one of them")
     tune_allocator()
-    pipeline = Pipeline.from_pretrained(model, device=device, precision=precision)
+    directories = [locate(model) for model in ([models] if isinstance(models, Path) else models)]
+    pipeline = Pipeline.fused(directories, device=device, precision=precision)
+    if terminal is not None and len(directories) > 1 and operating_point is None:
+        terminal.say(f"{len(directories)} models as one; decided by {pipeline.operating_point.origin}")
+        terminal.say("better: put them together with 'earmark fuse', then 'earmark tune' the result")
     if operating_point is not None:
         pipeline.operating_point = _point(operating_point, pipeline.labels)
         for label in pipeline.labels:

@@ -10,7 +10,7 @@ from earmark.cli.console import Terminal, count
 
 def command(
     inputs: choices.Inputs,
-    model: choices.Model,
+    models: choices.Models,
     output: choices.Output = None,
     formats: choices.TagFormats = ["csv"],  # noqa: B006 - the command line's default, never changed
     min_score: choices.MinScore = 0.0,
@@ -28,7 +28,8 @@ def command(
 
     check_output(output, formats, tags=True)
     terminal = Terminal(quiet)
-    listening = Listening(terminal, open_pipeline(model, device, precision, threshold, operating_point))
+    pipeline = open_pipeline(models, device, precision, threshold, operating_point, terminal)
+    listening = Listening(terminal, pipeline)
     tags = {result.recording: result.tags for result in listening.results(find_recordings(inputs), min_score)}
     if tags:
         if output is None:

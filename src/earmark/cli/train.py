@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
+from earmark.cli.console import Terminal
+from earmark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from earmark.data.records import Problem
-    from earmark.training.job import Trained
+    from earmark.recipes import Recipe
+    from earmark.training.request import Request
+    from earmark.training.transfer import Source
 
 
 def command(
@@ -25,6 +24,13 @@ def command(
     changes: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. training.learning_rate=5e-4.")
     ] = [],  # noqa: B006 - the command line's default, never changed
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Begin with this model's network and weights, under new labels."),
+    ] = None,
+    freeze: Annotated[
+        Literal["encoder"] | None, typer.Option("--freeze", help="With --from: keep this part as it is.")
+    ] = None,
     audio: choices.Audio = None,
     valid: Annotated[
         Path | None, typer.Option("--valid", help="Validation data of its own; strong labels tune detection.")
@@ -51,57 +57,67 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Train a model on clips that carry tags only. Stopped, the same command goes on where it stopped."""
-    from earmark.cli.writing import check_folder
+    from earmark.cli.training_run import Command, train_fused, train_one
     from earmark.data.reading import Wanted, read_parts
+    from earmark.inference.models import MEMBERS
     from earmark.recipes import load_recipe
-    from earmark.runtime import resolve_device, tune_allocator
-    from earmark.training.card import write_card
-    from earmark.training.job import require_engine, save_model, tidy, train_model
-    from earmark.training.request import Request, clear, is_finished
+    from earmark.recipes.members import load_members
+    from earmark.runtime import resolve_device
+    from earmark.training.job import require_engine
+    from earmark.training.request import Request, clear
+    from earmark.training.systems import Systems
 
     require_engine()
-    from earmark.cli.training_progress import TrainingReporter, is_follower
-    from earmark.training.loop import Machine
+    from earmark.cli.training_progress import is_follower
 
     terminal = Terminal(quiet or is_follower())
-    chosen = load_recipe(recipe, changes)
-    training = chosen.training.lasting(epochs, steps)
+    source = _source(origin, freeze, output)
+    chosen, members = load_members(recipe, changes)
+    if not members:
+        chosen = load_recipe(recipe, changes, source.network if source else None)
     on = resolve_device(device)
     part = Wanted(valid, valid_audio, valid_fraction, valid_fold)
     train_part, valid_part, doubts = read_parts(data, audio, part, seed)
+
+    def asked(what: Recipe, where: Path) -> Request:
+        training = what.training.lasting(epochs, steps)
+        text = what.model_copy(update={"training": training}).to_yaml()
+        return Request(train_part, valid_part, what.network, training, where, seed, text, cache, source)
+
+    if members:
+        _check_fused(chosen, source, processes)
     if overwrite and not is_follower():
         clear(output)
-    request = Request(
-        train_part, valid_part, chosen.network, training, output, seed,
-        chosen.model_copy(update={"training": training}).to_yaml(), cache,
-    )  # fmt: skip
-    request.check()
-    if is_finished(output):
-        tidy(request)
-        terminal.say(f"{output} is finished already; --overwrite trains anew")
-        return
-    check_folder(output)
-    tune_allocator()
-    machine = Machine(on, request.precision(precision, on), processes, workers)
-    terminal.say(
-        f"training {chosen.name!r} on {count(len(train_part), 'clip')} of {count(len(train_part.labels), 'label')}, "
-        f"validating on {len(valid_part) if valid_part else 'none'}; {machine.device}, {machine.precision}"
-    )
-    with TrainingReporter(terminal) as reporter:
-        trained = train_model(request, machine, reporter)
-    if not is_follower():
-        line = shlex.join(["earmark", *sys.argv[1:]])
-        save_model(request, trained, write_card(request, trained, name=output.name, recipe=chosen.name, command=line))
-        raise typer.Exit(_tell(terminal, output, trained, doubts))
-
-
-def _tell(terminal: Terminal, output: Path, trained: Trained, doubts: Sequence[Problem]) -> int:
-    """Say what came of a training; the exit code."""
-    if trained.evaluation is not None:
-        terminal.metrics(trained.evaluation.to_json(), "on the validation clips, tuned on them as well")
+    given = Command(terminal, doubts, on, precision, processes, workers)
+    if members:
+        requests = {name: asked(member, output / MEMBERS / name) for name, member in members.items()}
+        code = train_fused(given, Systems(requests, output, chosen.to_yaml()), chosen.name)
     else:
-        terminal.say("no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones")
-    terminal.say(f"the model is in {output}")
-    faults = [str(problem) for problem in (*doubts, *trained.problems)]
-    terminal.faults(faults, LEFT_OUT)
-    return SOME_FAILED if faults else OK
+        code = train_one(given, asked(chosen, output), chosen.name)
+    raise typer.Exit(code)
+
+
+def _check_fused(recipe: Recipe, source: Source | None, processes: int) -> None:
+    """What cannot be asked of a recipe with members."""
+    if source is not None:
+        raise ConfigError(f"recipe {recipe.name!r} trains several networks: --from is for one")
+    if processes > 1:
+        raise ConfigError(
+            f"recipe {recipe.name!r} trains in one process; with --processes train {' and '.join(recipe.members)} "
+            "by themselves, then put them together with 'earmark fuse'"
+        )
+
+
+def _source(origin: str | None, freeze: Literal["encoder"] | None, output: Path) -> Source | None:
+    """The model to begin with, fetched where it is a public one."""
+    from earmark.hub import locate
+    from earmark.training.transfer import Source
+
+    if origin is None:
+        if freeze is not None:
+            raise ConfigError(f"--freeze {freeze} keeps a part of a model there is: say which with --from MODEL")
+        return None
+    source = Source(origin, locate(origin), freeze)
+    if source.directory.resolve() == output.resolve():
+        raise ConfigError(f"--from {origin} and -o {output} are the same directory; give another one to write into")
+    return source

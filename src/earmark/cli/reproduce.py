@@ -1,0 +1,97 @@
+"""`earmark reproduce`: a paper's experiment, run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli import choices
+from earmark.cli.console import OK, SOME_FAILED, Terminal, count
+
+
+def command(
+    study: Annotated[str, typer.Argument(metavar="PAPER", help="xu2018 or hong2020.")],
+    data: choices.Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for models, figures and tables.")],
+    budget: Annotated[str, typer.Option("--budget", help="full: as in the paper; small: hours, not weeks.")] = "full",
+    audio: choices.Audio = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Labelled clips to score on, where DATA has no such part itself.")
+    ] = None,
+    test_audio: Annotated[Path | None, typer.Option("--test-audio", help="Folder of their audio.")] = None,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N...", help="A training of every row for each.")] = "0",
+    rows: Annotated[
+        list[str], typer.Option("--row", metavar="RECIPE", help="Only this row's recipe; may be given several times.")
+    ] = [],  # noqa: B006 - the command line's default, never changed
+    clips: Annotated[
+        list[str], typer.Option("--clip", help="Test clip to draw in the paper's figure; several times.")
+    ] = [],  # noqa: B006 - as above
+    device: choices.Device = "auto",
+    precision: choices.Precision = "auto",
+    quiet: choices.Quiet = False,
+) -> None:
+    """Train every row of a paper's tables and print them, published figures beside ours; stopped, it goes on."""
+    from earmark.cli.writing import check_folder
+    from earmark.errors import ConfigError, EarmarkError, did_you_mean
+    from earmark.files import write_text
+    from earmark.reproduction import find_study
+    from earmark.training.job import require_engine
+
+    require_engine()
+    from earmark.cli.training_progress import TrainingReporter
+    from earmark.reproduction.figures import write_figures
+    from earmark.reproduction.run import Reproduction, read_material
+    from earmark.reproduction.tables import as_csv, findings, findings_table, markdown, paper_table
+    from earmark.runtime import resolve_device, tune_allocator
+    from earmark.training.loop import Machine
+
+    chosen = find_study(study)
+    budgets = [known.name for known in chosen.budgets]
+    if budget not in budgets:
+        raise ConfigError(f"no budget {budget!r}{did_you_mean(budget, budgets)}; there are {', '.join(budgets)}")
+    for row in rows:
+        if row not in chosen.recipes():
+            raise ConfigError(f"no row {row!r}{did_you_mean(row, chosen.recipes())} in {chosen.paper}")
+    numbers = _seeds(seeds)
+    check_folder(output)
+    tune_allocator()
+    terminal = Terminal(quiet)
+    material = read_material(chosen, data, audio, test, test_audio)
+    work = Reproduction(chosen, material, chosen.budget(budget), output, Machine(resolve_device(device), precision))
+    tested = ", ".join(f"{count(len(manifest), 'clip')} of {part}" for part, manifest in material.tests.items())
+    terminal.say(f"{chosen.paper}, budget {budget}: training on {count(len(material.train), 'clip')}, scoring {tested}")
+    failed = []
+    for name in rows or chosen.recipes():
+        try:
+            for seed in numbers:
+                with TrainingReporter(terminal) as reporter:
+                    if work.row(name, seed, reporter):
+                        terminal.say(f"{name}, seed {seed}: done")
+        except EarmarkError as error:
+            failed.append(f"{name}: {error}")
+    outcomes = work.outcomes()
+    for part in material.tests:
+        for table in chosen.tables:
+            terminal.table(paper_table(chosen, table, outcomes, part), f"{table.name}: {table.title}; scored on {part}")
+            terminal.print()
+        found = list(findings(chosen, outcomes, part))
+        if found:
+            terminal.table(findings_table(found), f"What {chosen.paper} found")
+    write_text(output / "tables.md", f"# {chosen.paper}\n\n" + markdown(chosen, outcomes, work.budget.said))
+    write_text(output / "results.csv", as_csv(outcomes))
+    drawn = [path for path in write_figures(work, numbers[0], clips)] if outcomes else []
+    for path in (output / "tables.md", output / "results.csv", *drawn):
+        terminal.say(f"wrote {path}")
+    terminal.faults([*map(str, material.train.problems), *failed], "rows that failed, clips left out")
+    raise typer.Exit(SOME_FAILED if failed else OK)
+
+
+def _seeds(text: str) -> list[int]:
+    from earmark.errors import ConfigError
+
+    try:
+        return list(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise ConfigError(f"--seeds {text}: expected whole numbers, for example 0,1,2") from None
