@@ -50,6 +50,12 @@ def clips(*lengths: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
+def test_a_fusion_is_told_from_a_tagger(saved: Path) -> None:
+    (saved / "config.json").write_text('{"format_version": 1, "kind": "fusion", "labels": ["a"], "members": ["m"]}')
+    with pytest.raises(ModelError, match="is a fusion of several models"):
+        Tagger.from_pretrained(saved)
+
+
 @pytest.mark.parametrize("activation", ["glu", "relu", "linear"])
 @pytest.mark.parametrize("pooling", POOLINGS, ids=lambda p: "-".join(p.values()))
 @pytest.mark.parametrize("centre", [True, False])

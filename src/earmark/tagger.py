@@ -175,6 +175,8 @@ def read_options(folder: Path) -> TaggerOptions:
         raise ModelError(f"{path} is damaged: {error}") from error
     if not isinstance(data, dict):
         raise ModelError(f"{path} is damaged: expected an object, got {type(data).__name__}")
+    if data.get("kind") == "fusion":
+        raise ModelError(f"{folder} is a fusion of several models; here one alone is wanted (see its members/)")
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         hint = ": made by a newer earmark, upgrade to use it" if isinstance(version, int) and version > 1 else ""

@@ -54,11 +54,13 @@ def command(
     from earmark.data.manifest import read_manifest
     from earmark.errors import ConfigError
     from earmark.files import write_text
+    from earmark.hub import locate
     from earmark.inference.labelled import Measuring
     from earmark.metrics.bootstrap import Resampling
     from earmark.metrics.files import collars_of
 
     *models, data = arguments
+    models = [locate(model) for model in models]
     if len(models) not in (1, 2):
         raise ConfigError(f"expected MODEL DATA or MODEL OTHER DATA, got {len(arguments)} paths")
     check_file(json_file)

@@ -47,6 +47,7 @@ def command(
     from earmark.cli.writing import check_file
     from earmark.data.manifest import read_manifest
     from earmark.decisions import FILE_NAME
+    from earmark.hub import locate
     from earmark.inference.score_cache import FOLDER, score_clips_cached
     from earmark.inference.tuning import check_options, tune
     from earmark.training.card import update_card
@@ -54,6 +55,7 @@ def command(
     check_options(objective, method, calibrate)
     check_file(output / FILE_NAME if output is not None and output.is_dir() else output)
     terminal = Terminal(quiet)
+    model = locate(model)
     pipeline = open_pipeline(model, device, precision)
     manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
     with terminal.bar("scoring") as bar:

@@ -12,7 +12,6 @@ may work in one folder on different seeds.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from earmark.events import Event
 from earmark.files import write_text
 from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
 from earmark.inference.pipeline import Pipeline
+from earmark.inference.showing import read_log
 from earmark.metrics.segment import segment_metrics
 from earmark.recipes import Recipe, load_recipe
 from earmark.reproduction.study import Budget, Study
@@ -64,7 +64,7 @@ class Outcome:
     budget: str
     parts: dict[str, dict[str, dict[str, float | None]]]
     clips: int  # trained on
-    seconds: float  # of training, in this process
+    seconds: float  # of training, members' included
 
     def figure(self, part: str, section: str, key: str) -> float | None:
         """One figure; None where it is undefined or was not taken."""
@@ -144,10 +144,10 @@ class Reproduction:
         """Train and score a recipe with a seed; False when that was done before."""
         if self.result(name, seed).is_file():
             return False
-        began = time.monotonic()
-        for member in self.recipe(name).members or (name,):
+        members = self.recipe(name).members or (name,)
+        for member in members:
             self._train(member, seed, reporter)
-        seconds = time.monotonic() - began
+        seconds = sum(read_log(self.model(member, seed) / "log.csv")[-1]["seconds"] for member in members)
         pipeline = self.pipeline(name, seed)
         parts = {}
         for part, manifest in self.material.tests.items():

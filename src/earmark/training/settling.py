@@ -2,9 +2,8 @@
 
 While weights change, the statistics that inference goes by trail behind: with a momentum of 0.01, which Keras and so
 Xu et al. 2018 have, by a hundred updates, in each of a network's layers. After thousands of updates this is nothing;
-after a few hundred it is most of what the network does (`docs/results.md` has an example). Averaged weights never had
-statistics of their own at all (Izmailov et al. 2018, "Averaging weights leads to wider optima and better
-generalization", section 3.2).
+after a few hundred it decides what the network says. Averaged weights never had statistics of their own at all
+(Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization", section 3.2).
 
 Here the plain mean over some training batches, augmented as in training, takes their place. Dropout is off.
 """
