@@ -61,8 +61,8 @@ def section(work: Reproduction, args: argparse.Namespace) -> str:
         f"`earmark reproduce {study.name}` on `scapes`, budget `{work.budget.name}`: {work.budget.said} Trained on the "
         f"weak labels of {len(work.material.train)} soundscapes, scored on {tests}. Published figures are of the "
         "paper's own data: rows are to be compared, columns are not. Ours are means over seeds, plus or minus half the "
-        "range between them. *Tuned*: thresholds and smoothing chosen on every other recording for the rest, both ways; "
-        "all else is at the operating point of the paper."
+        "range between them. *Tuned*: thresholds and smoothing chosen on every other recording for the rest, both "
+        "ways; all else is at the operating point of the paper."
     )
     shown = f"python benchmarks/reproduction.py {study.name} SCAPES -o RUNS --seeds {args.seeds}"
     return "\n".join(
