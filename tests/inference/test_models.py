@@ -128,7 +128,10 @@ def test_several_directories_open_as_one_model(systems: list[Tagger], noise: Noi
     folders = [save(tagger, tmp_path / str(n), 0.2 + 0.2 * n) for n, tagger in enumerate(systems[:3])]
     pipeline = earmark.load(folders)
     result = pipeline(noise(1.0, (0.2, 0.5)), 8_000)
-    assert exact(result.scores) == exact(score(Fusion(systems[:3]), Waveform(noise(1.0, (0.2, 0.5)), 8_000))[0])
+    plain = score(Fusion(systems[:3]), Waveform(noise(1.0, (0.2, 0.5)), 8_000))[0]
+    np.testing.assert_allclose(result.scores.clip, plain.clip, atol=1e-5)
+    np.testing.assert_allclose(result.scores.frames, plain.frames, atol=1e-5)
+    assert (result.scores.clock, result.scores.duration) == (plain.clock, plain.duration)
     assert pipeline.operating_point.of("loud").onset == pytest.approx(0.4)
     assert pipeline.operating_point.origin == MEAN
     assert earmark.load(folders[::-1]).operating_point == pipeline.operating_point

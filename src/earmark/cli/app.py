@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from earmark import __version__
-from earmark.cli import demo, detect, doctor, evaluate, fuse, import_panns, recipes, reproduce, score, tag, train, tune
+from earmark.cli import demo, detect, doctor, evaluate, fuse, import_panns, recipes, reproduce, score, synth, tag, train, tune
 from earmark.cli.console import NOTHING_DONE
 from earmark.cli.native import without_native_messages
 from earmark.errors import EarmarkError
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
-RESUMING = ("train", "demo", "reproduce")  # verbs that go on where they were stopped
+RESUMING = ("train", "demo", "reproduce", "synth")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, train, fuse, tune, tag, detect, evaluate, score, doctor, recipes, reproduce, import_panns):
+for verb in (demo, train, fuse, tune, tag, detect, evaluate, score, doctor, recipes, synth, reproduce, import_panns):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 

@@ -24,6 +24,7 @@ Data = Annotated[
 ]
 Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the audio, where it is not beside the table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages; errors stay.")]
+Profile = Annotated[bool, typer.Option("--profile", help="Say at the end where the time went.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
 PrecisionName = Literal["auto", "float32", "bf16"]
 Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 where this machine is faster at it.")]

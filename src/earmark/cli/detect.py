@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from earmark.cli import choices
 from earmark.cli.console import Terminal, count
 
 if TYPE_CHECKING:
-    from earmark.decisions import OperatingPoint
+    from earmark.cli.listening import Listening
     from earmark.inference import Result
 
 
@@ -32,41 +33,49 @@ def command(
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
     precision: choices.Precision = "float32",
+    profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
     """Say when each event starts and stops in files and folders, of any length and rate."""
+    began = time.perf_counter()
     from earmark.audio import find_recordings
     from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_folder, check_output, print_events
     from earmark.formats import file_names, write_events
+    from earmark.inference.stopwatch import stage
 
     check_output(output, formats)
     check_folder(scores)
     terminal = Terminal(quiet)
     pipeline = open_pipeline(models, device, precision, threshold, operating_point, terminal)
     listening = Listening(terminal, pipeline)
+    if profile:
+        listening.profile(began)
     recordings = find_recordings(inputs)
     results = listening.results(recordings, min_score)
     if scores is not None:
         names = file_names((each.name for each in recordings), ".tsv")
         tables = {name: scores / path for name, path in names.items()}
-        results = _writing(results, tables, listening.pipeline.operating_point)
+        results = _writing(results, tables, listening)
     events = {result.recording: result.events for result in results}
     if events:
-        if output is None:
-            print_events(events, formats[0])
-        else:
-            tell_written(terminal, write_events(output, events, formats), output)
+        with stage(listening.watch, "write"):
+            if output is None:
+                print_events(events, formats[0])
+            else:
+                tell_written(terminal, write_events(output, events, formats), output)
         found = sum(map(len, events.values()))
         terminal.say(f"{count(found, 'event')} in {count(len(events), 'recording')}")
     raise typer.Exit(listening.close())
 
 
-def _writing(results: Iterator[Result], tables: dict[str, Path], point: OperatingPoint) -> Iterator[Result]:
+def _writing(results: Iterator[Result], tables: dict[str, Path], listening: Listening) -> Iterator[Result]:
     """The same results, the frame scores of each written on the way, as the operating point's thresholds meet them."""
     from earmark.decisions import score_curve
     from earmark.formats import write_scores
+    from earmark.inference.stopwatch import stage
 
     for result in results:
-        write_scores(tables[result.recording], score_curve(result.scores, point))
+        with stage(listening.watch, "write"):
+            write_scores(tables[result.recording], score_curve(result.scores, listening.pipeline.operating_point))
         yield result

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from earmark.audio import Recording
 from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal, count
+from earmark.cli.profiling import profile_lines
 from earmark.data.doctor import SHORT
 from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ConfigError
 from earmark.hub import locate
 from earmark.inference import Job, Pipeline, Result
 from earmark.inference.labelled import too_short
+from earmark.inference.stopwatch import Stopwatch
 from earmark.labels import Labels
 from earmark.runtime import Precision, tune_allocator
 
@@ -27,6 +29,14 @@ class Listening:
     heard: int = 0
     failed: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)  # read in part
+    audio: float = 0.0  # seconds heard
+    watch: Stopwatch | None = None  # where the time goes, where that is asked for
+
+    def profile(self, began: float) -> None:
+        """Measure where the time goes; what passed since `began` (`time.perf_counter`) was loading."""
+        scorer = self.pipeline.scorer
+        self.watch = scorer.stopwatch = Stopwatch(began, scorer.device)
+        self.watch.add("load", began)
 
     def results(self, recordings: Sequence[Recording], min_score: float) -> Iterator[Result]:
         """The result of every recording that can be read and is long enough to hold a sound."""
@@ -49,6 +59,7 @@ class Listening:
     def _note(self, result: Result, changed: dict[str, int]) -> None:
         """Keep account of what was done to a recording, and of what is missing from it."""
         self.heard += 1
+        self.audio += result.scores.duration
         if result.problem:
             self.partial.append(f"{result.recording}: {result.problem}")
         for action in result.actions:
@@ -56,7 +67,10 @@ class Listening:
                 changed[action] = changed.get(action, 0) + 1
 
     def close(self) -> int:
-        """List what failed; the exit code."""
+        """Say where the time went, if that was asked for, and list what failed; the exit code."""
+        if self.watch is not None:
+            for line in profile_lines(self.watch, self.pipeline.scorer, self.heard, self.audio):
+                self.terminal.err.print(line, markup=False)  # asked for, so told even when quiet
         self.terminal.faults(self.partial, "recordings that could be read only in part")
         self.terminal.faults(self.failed, "recordings that could not be used")
         if not self.failed and not self.partial:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import typer
 
 from earmark.cli import choices
@@ -18,24 +20,30 @@ def command(
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
     precision: choices.Precision = "float32",
+    profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
     """Say what is heard in files and folders. A tag of a long recording is true of a part of it."""
+    began = time.perf_counter()
     from earmark.audio import find_recordings
     from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_output, print_tags
     from earmark.formats import write_tags
+    from earmark.inference.stopwatch import stage
 
     check_output(output, formats, tags=True)
     terminal = Terminal(quiet)
     pipeline = open_pipeline(models, device, precision, threshold, operating_point, terminal)
     listening = Listening(terminal, pipeline)
+    if profile:
+        listening.profile(began)
     tags = {result.recording: result.tags for result in listening.results(find_recordings(inputs), min_score)}
     if tags:
-        if output is None:
-            print_tags(tags, formats[0])
-        else:
-            tell_written(terminal, write_tags(output, tags, formats), output)
+        with stage(listening.watch, "write"):
+            if output is None:
+                print_tags(tags, formats[0])
+            else:
+                tell_written(terminal, write_tags(output, tags, formats), output)
         found = sum(map(len, tags.values()))
         terminal.say(f"{count(found, 'tag')} in {count(len(tags), 'recording')}")
     raise typer.Exit(listening.close())

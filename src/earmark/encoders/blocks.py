@@ -18,6 +18,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from earmark.encoders.masking import MaskedBatchNorm2d
@@ -50,9 +51,11 @@ class GatedConv(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands)."""
-        linear, gate = self.linear(x, mask), self.gate(x, mask)
-        product: Tensor = linear * gate.sigmoid()
-        return product
+        linear: Tensor = self.linear(x, mask)
+        gate: Tensor = self.gate(x, mask)
+        if torch.is_grad_enabled():
+            return linear * gate.sigmoid()
+        return linear.mul_(gate.sigmoid_())  # both are new, and nobody asks for them again
 
 
 class ConvBlock(nn.Module):

@@ -3,6 +3,7 @@
 `windows.py`   recordings of any length in overlapping windows, cross-faded
 `fusion.py`    several models that speak as one; `models.py` keeps either kind on disk
 `scorer.py`    many recordings through the model, decoding ahead, in bounded memory
+`stopwatch.py` where a run's time goes
 `pipeline.py`  model and operating point: tags and events
 """
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from earmark.inference.stopwatch import Stopwatch, stage
 from earmark.inference.windows import WindowPlan
 from earmark.pooling import Pooled
 from earmark.tagger import Tagger
@@ -26,12 +27,15 @@ class Panel:
     taggers: Mapping[int, Tagger]
     alike: tuple[tuple[int, ...], ...]  # places of those that hear the same features
 
-    def listen(self, waveform: Tensor, lengths: Tensor) -> Iterator[tuple[int, Pooled]]:
+    def listen(self, waveform: Tensor, lengths: Tensor, watch: Stopwatch | None = None) -> Iterator[tuple[int, Pooled]]:
         """What each tagger, by its place, says of a batch (batch, samples) of which `lengths` (batch,) are valid."""
         for places in self.alike:
-            features, frames = self.taggers[places[0]].features(waveform, lengths)
+            with stage(watch, "features"):
+                features, frames = self.taggers[places[0]].features(waveform, lengths)
             for place in places:
-                yield place, self.taggers[place].classify(features, frames)
+                with stage(watch, "model"):
+                    pooled = self.taggers[place].classify(features, frames)
+                yield place, pooled
 
 
 def seat(taggers: Sequence[Tagger]) -> list[Panel]:

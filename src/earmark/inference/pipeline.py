@@ -18,12 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.decisions import Decision, OperatingPoint, decide
+from earmark.encoders.folding import fold
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.inference.fused_point import fused_point
 from earmark.inference.fusion import Fusion, Model, taggers_of
 from earmark.inference.models import load_model, load_point
 from earmark.inference.scorer import Job, Scored, Scorer, Waveform
+from earmark.inference.stopwatch import stage
 from earmark.labels import Labels
 from earmark.runtime import Precision, resolve_device
 from earmark.scores import Scores
@@ -43,7 +45,10 @@ class Result:
 
 
 class Pipeline:
-    """Recordings to tags and events. What `earmark.load` returns."""
+    """Recordings to tags and events. What `earmark.load` returns.
+
+    A model that it reads itself is folded for speed (`encoders/folding.py`); one that it is given stays as it is.
+    """
 
     def __init__(
         self, model: Model, operating_point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
@@ -58,7 +63,7 @@ class Pipeline:
         cls, directory: str | os.PathLike[str], *, device: str = "cpu", precision: Precision = "float32"
     ) -> Self:
         """Read a model directory with its operating point. `ModelError` when it is missing or damaged."""
-        model = load_model(directory)
+        model = fold(load_model(directory))  # nobody else's, so it can be
         return cls(model, load_point(directory, model.labels), device=device, precision=precision)
 
     @classmethod
@@ -75,7 +80,7 @@ class Pipeline:
         """
         if len(directories) == 1:
             return cls.from_pretrained(directories[0], device=device, precision=precision)
-        models = [load_model(directory) for directory in directories]
+        models = [fold(load_model(directory)) for directory in directories]
         fusion = Fusion(models, [os.fspath(directory) for directory in directories])
         points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
         return cls(fusion, fused_point(points, fusion.labels), device=device, precision=precision)
@@ -131,7 +136,8 @@ class Pipeline:
         if scored.scores is None:
             assert scored.error is not None
             raise scored.error
-        decision: Decision = decide(scored.scores, self.operating_point, min_score=min_score)
+        with stage(self.scorer.stopwatch, "decide"):
+            decision: Decision = decide(scored.scores, self.operating_point, min_score=min_score)
         return Result(decision.recording, decision.tags, decision.events, scored.scores, scored.actions, scored.problem)
 
 

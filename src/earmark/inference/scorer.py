@@ -15,7 +15,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from earmark.errors import AudioError, EarmarkError
 from earmark.features import EmbeddingOptions
 from earmark.inference.fusion import Model, fuse, taggers_of
 from earmark.inference.panels import Panel, seat
+from earmark.inference.stopwatch import Stopwatch, each, stage
 from earmark.inference.windows import Assembly, FloatArray, Window
 from earmark.labels import Labels
 from earmark.runtime import Precision, resolve_precision
@@ -101,6 +102,7 @@ class Scorer:
     device: str = "cpu"
     precision: Precision = "float32"
     batch_size: int = 8
+    stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # told where the time goes
 
     def __post_init__(self) -> None:
         self.taggers = taggers_of(self.model)
@@ -132,7 +134,7 @@ class Scorer:
         try:
             for job in jobs:
                 items.put(job)
-                for item in self._read(job):
+                for item in each(self.stopwatch, "decode", self._read(job)):
                     items.put(item)
                     if stop.is_set():
                         return
@@ -140,7 +142,7 @@ class Scorer:
         except BaseException as error:  # noqa: BLE001 - handed over, raised in the caller's thread
             items.put(_Crash(error))
 
-    def _read(self, job: Job) -> Iterator[_Heard | _End]:
+    def _read(self, job: Job) -> Generator[_Heard | _End, None, None]:
         ends: list[_End] = []
         try:
             for number, panel in enumerate(self.panels):
@@ -170,7 +172,7 @@ class Scorer:
     def _consume(self, items: queue.Queue[object]) -> Iterator[Scored]:
         pending: list[_Pending] = []
         batches: list[list[tuple[_Pending, Window]]] = [[] for _ in self.panels]
-        while (item := items.get()) is not None:
+        while (item := self._next(items)) is not None:
             if isinstance(item, _Crash):
                 raise item.error
             if isinstance(item, Job):
@@ -188,6 +190,10 @@ class Scorer:
         for panel, batch in zip(self.panels, batches, strict=True):
             self._score(panel, batch)
         yield from self._finished(pending)
+
+    def _next(self, items: queue.Queue[object]) -> object:
+        with stage(self.stopwatch, "wait"):
+            return items.get()
 
     def _assemblies(self) -> list[Assembly]:
         plans = {place: panel.plan for panel in self.panels for place in panel.taggers}
@@ -221,7 +227,7 @@ class Scorer:
             row[: len(window.samples)] = window.samples
         kind = self.device.partition(":")[0]
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.bf16):
-            heard = list(panel.listen(waveform.to(self.device), lengths.to(self.device)))
+            heard = list(panel.listen(waveform.to(self.device), lengths.to(self.device), self.stopwatch))
         for place, pooled in heard:
             steps = self.taggers[place].steps_in(lengths).tolist()
             clip, frames = (probabilities(tensor) for tensor in (pooled.clip, pooled.frames))

@@ -90,15 +90,17 @@ def spread(figures: Sequence[float], column: Column) -> str:
 
 
 def findings(study: Study, outcomes: Sequence[Outcome], part: str) -> Iterator[Finding]:
-    """What the paper found, looked for here: in its tables' first columns and in what ours add."""
+    """What the paper found, looked for here: in its tables' first columns and in what ours add, over common seeds."""
     tables = {table.name: table for table in study.tables}
     for expectation in study.expected:
         table = tables[expectation.table]
+        one, other = (
+            {each.seed: each for each in outcomes if each.recipe == name}
+            for name in (expectation.better, expectation.worse)
+        )
+        common = sorted(one.keys() & other.keys())
         for column in (table.columns[0], *table.extra[:1]):
-            better, worse = (
-                values([outcome for outcome in outcomes if outcome.recipe == name], column, part)
-                for name in (expectation.better, expectation.worse)
-            )
+            better, worse = (values([rows[seed] for seed in common], column, part) for rows in (one, other))
             if better and worse:
                 yield Finding(expectation, column, part, better, worse)
 
@@ -112,10 +114,11 @@ def findings_table(found: Sequence[Finding]) -> Table:
             spread(each.better, each.column),
             spread(each.worse, each.column),
             each.outcome,
+            len(each.better),
         )
         for each in found
     )
-    return Table(("the paper found", "by", "one", "other", "here"), rows)
+    return Table(("the paper found", "by", "one", "other", "here", "seeds"), rows)
 
 
 def markdown(study: Study, outcomes: Sequence[Outcome], said: str, chosen: Sequence[str] = ()) -> str:
