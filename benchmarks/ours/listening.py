@@ -1,0 +1,69 @@
+"""What our sides share: a tagger as a model directory, and that directory as `earmark detect` opens it."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from earmark.data.batches import Batch
+from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.inference import Pipeline
+from earmark.pooling import Pooled
+from earmark.runtime import Precision
+from earmark.tagger import Tagger
+
+PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
+
+
+def save(tagger: Tagger, folder: pathlib.Path) -> pathlib.Path:
+    """A model directory, decided by the default operating point."""
+    tagger.save_pretrained(folder)
+    OperatingPoint.default(tagger.labels).save(folder / FILE_NAME)
+    return folder
+
+
+def opened(folder: pathlib.Path, precision: Precision) -> Pipeline:
+    """The model with all that is done to it for speed when it is opened to listen."""
+    return Pipeline.fused([folder], precision=precision)
+
+
+@torch.inference_mode()
+def classify(pipeline: Pipeline, features: Tensor) -> Pooled:
+    """Probabilities from features, in the pipeline's precision."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.bf16):
+        return pipeline.tagger.classify(features)
+
+
+@torch.inference_mode()
+def hear(pipeline: Pipeline, waveform: Tensor) -> Pooled:
+    """Probabilities from waveforms (batch, samples), in the pipeline's precision."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.bf16):
+        return pipeline.tagger(waveform)
+
+
+def apart(one: Any, other: Any) -> float:
+    """Largest difference between tensors of one side and of the other."""
+    return max(float((a.float() - b.float()).abs().max()) for a, b in zip(one, other, strict=True))
+
+
+def in_training(tagger: Tagger, options: Any = None) -> tuple[Any, torch.optim.Optimizer]:
+    """What the engine trains, and the optimiser it does it with."""
+    from earmark.training.module import TrainingModule
+    from earmark.training.options import TrainingOptions
+
+    module = TrainingModule(tagger, options or TrainingOptions(), total_steps=100_000, seed=0)
+    module.train()
+    return module, module.configure_optimizers()
+
+
+def update(module: Any, optimiser: torch.optim.Optimizer, batch: Batch, bf16: bool) -> float:
+    """One update as the engine makes it, from waveforms on, augmentation included; the loss."""
+    optimiser.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        loss = module.training_step(batch, 0)
+    loss.backward()
+    optimiser.step()
+    return float(loss.detach())
