@@ -53,6 +53,7 @@ def command(
     cache: Annotated[
         Literal["auto", "on", "off"], typer.Option("--cache", help="Decode clips once, to disk beside the model.")
     ] = "auto",
+    profile: Annotated[bool, typer.Option("--profile", help="Write where the time went into MODEL/training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a model or a run is.")] = False,
     quiet: choices.Quiet = False,
 ) -> None:
@@ -88,7 +89,7 @@ def command(
         _check_fused(chosen, source, processes)
     if overwrite and not is_follower():
         clear(output)
-    given = Command(terminal, doubts, on, precision, processes, workers)
+    given = Command(terminal, doubts, on, precision, processes, workers, profile)
     if members:
         requests = {name: asked(member, output / MEMBERS / name) for name, member in members.items()}
         code = train_fused(given, Systems(requests, output, chosen.to_yaml()), chosen.name)

@@ -15,8 +15,8 @@ from earmark.data.records import Problem
 from earmark.runtime import Precision, tune_allocator
 from earmark.training.card import write_card
 from earmark.training.job import Trained, save_model, tidy, train_model
-from earmark.training.loop import Machine
-from earmark.training.request import Request, is_finished
+from earmark.training.loop import PROFILE, Machine
+from earmark.training.request import STATE, Request, is_finished
 from earmark.training.systems import Systems, save_systems, tidy_systems, train_systems
 
 
@@ -30,6 +30,7 @@ class Command:
     precision: Precision
     processes: int
     workers: int
+    profile: bool = False
 
 
 def train_one(command: Command, request: Request, recipe: str) -> int:
@@ -68,7 +69,7 @@ def _train(command: Command, request: Request, recipe: str, name: str) -> Traine
     """Train and save one model."""
     tune_allocator()
     precision = request.precision(command.precision, command.device)
-    machine = Machine(command.device, precision, command.processes, command.workers)
+    machine = Machine(command.device, precision, command.processes, command.workers, command.profile)
     beginning = f" from {request.source.name}" if request.source else ""
     command.terminal.say(
         f"training {recipe!r}{beginning} on {count(len(request.train), 'clip')} "
@@ -77,6 +78,8 @@ def _train(command: Command, request: Request, recipe: str, name: str) -> Traine
     )
     with TrainingReporter(command.terminal) as reporter:
         trained = train_model(request, machine, reporter)
+    if command.profile:
+        command.terminal.say(f"where the time went is in {request.output / STATE / PROFILE}")
     if not is_follower():
         save_model(request, trained, write_card(request, trained, name=name, recipe=recipe, command=_line()))
     return trained

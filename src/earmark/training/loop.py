@@ -16,6 +16,7 @@ from pathlib import Path
 import lightning
 import safetensors.torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.profilers import SimpleProfiler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -30,6 +31,8 @@ from earmark.training.callbacks import Checkpoints, History, Row, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
 from earmark.training.settling import settle_norms
+
+PROFILE = "fit-profile.txt"  # in the folder of a run's state: the engine's table of what took how long
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Machine:
     precision: Precision = "auto"
     processes: int = 1  # GPUs, or processes on CPU
     workers: int = 0  # processes that load data
+    profile: bool = False  # write where the time goes to `PROFILE`
 
 
 class Loaders(lightning.LightningDataModule):
@@ -171,6 +175,7 @@ def _engine(
 ) -> lightning.Trainer:
     kind, _, number = machine.device.partition(":")
     precision = resolve_precision(machine.precision, machine.device)
+    name = PROFILE.removeprefix("fit-").removesuffix(".txt")  # the engine adds these
     return lightning.Trainer(
         accelerator="gpu" if kind == "cuda" else kind,
         devices=[int(number)] if number else machine.processes,
@@ -182,6 +187,7 @@ def _engine(
         callbacks=callbacks,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
+        profiler=SimpleProfiler(state, name) if machine.profile else None,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,

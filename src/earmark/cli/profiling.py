@@ -1,0 +1,42 @@
+"""What `--profile` says at the end of a run: where its time went."""
+
+from __future__ import annotations
+
+import torch
+
+from earmark.cli.console import count
+from earmark.inference.scorer import Scorer
+from earmark.inference.stopwatch import ASIDE, Stage, Stopwatch
+
+MEANINGS: dict[Stage, str] = {
+    "load": "libraries and model",
+    "decode": "reading, decoding, resampling; in a thread of its own, beside the others",
+    "wait": "for decoding",
+    "features": "",
+    "model": "",
+    "decide": "",
+    "write": "",
+}
+
+
+def profile_lines(watch: Stopwatch, scorer: Scorer, recordings: int, audio: float) -> list[str]:
+    """Seconds and share of each stage, and how fast so many recordings of `audio` seconds in all went through.
+
+    All shares but that of decoding, which runs beside the others, add up to 100 %.
+    """
+    total = watch.total()
+    spent = {stage: watch.seconds.get(stage, 0.0) for stage in MEANINGS}
+    rest = total - sum(seconds for stage, seconds in spent.items() if stage != ASIDE)
+    threads = f", {count(torch.get_num_threads(), 'thread')}" if scorer.device == "cpu" else ""
+    listening = total - spent["load"]
+    return [
+        f"where the {total:.2f} s went ({scorer.device}, {'bf16' if scorer.bf16 else 'float32'}{threads}):",
+        *(_line(stage, seconds, total, MEANINGS[stage]) for stage, seconds in spent.items()),
+        _line("rest", rest, total, "finding and putting together"),
+        f"after loading, {recordings / listening:.3g} recordings and {audio / listening:.4g} s of audio a second "
+        f"({count(recordings, 'recording')}, {audio:.1f} s)",
+    ]
+
+
+def _line(name: str, seconds: float, total: float, meaning: str) -> str:
+    return f"  {name:<8} {seconds:9.3f} s {100 * seconds / total:5.1f} %  {meaning}".rstrip()
