@@ -8,7 +8,10 @@ import pytest
 
 from earmark import __version__
 
-VERBS = ("demo", "train", "tune", "tag", "detect", "evaluate", "score", "doctor", "recipes")
+VERBS = (
+    *("demo", "train", "fuse", "tune", "tag", "detect", "evaluate", "score"),
+    *("doctor", "synth", "recipes", "reproduce", "import-panns"),
+)
 
 
 def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from earmark import __version__
-from earmark.cli import demo, detect, doctor, evaluate, fuse, import_panns, recipes, reproduce, score, synth, tag, train, tune
+from earmark.cli import (
+    demo,
+    detect,
+    doctor,
+    evaluate,
+    fuse,
+    import_panns,
+    recipes,
+    reproduce,
+    score,
+    synth,
+    tag,
+    train,
+    tune,
+)
 from earmark.cli.console import NOTHING_DONE
 from earmark.cli.native import without_native_messages
 from earmark.errors import EarmarkError

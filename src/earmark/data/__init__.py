@@ -11,5 +11,7 @@
 `targets.py`     weak labels of millions of clips
 `balance.py`     class-balanced batches as a function of the step
 `batches.py`     batches of waveforms
+`soundscapes.py` soundscapes of isolated recordings (`soundscape_sources.py` and `_choice`: which; `_recordings` and
+                 `_activity`: what of each is heard; `_mixing`: one soundscape; `_tables`, `_options`)
 `synthetic.py`   a small data set of sounds made on the spot (`sounds.py`)
 """

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,11 @@ from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.data.sequence_example import parse_sequence_example
 from earmark.data.tfrecord import Damage, read_record, read_records
 from earmark.errors import DataError
-from earmark.features import EmbeddingOptions, FeatureOptions
 from earmark.files import write_aside
 from earmark.labels import Labels
+
+if TYPE_CHECKING:
+    from earmark.features import FeatureOptions
 
 WIDTH = 128  # values of a vector; with a vector a second also the rate
 VERSION = 1  # of the pack's layout; part of its name
@@ -147,6 +149,8 @@ def inspect_vectors(clip: Clip) -> Inspection:
 
 def check_kind(manifest: Manifest, features: FeatureOptions) -> None:
     """Refuse embeddings for a model of sound, and sound for a model of embeddings. `DataError`."""
+    from earmark.features import EmbeddingOptions  # loads torch, which reading a manifest needs not
+
     held = any(clip.record is not None for clip in manifest.clips)
     if held and not isinstance(features, EmbeddingOptions):
         raise DataError(

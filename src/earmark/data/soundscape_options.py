@@ -1,0 +1,68 @@
+"""What soundscapes are to be like (`soundscapes.py`). Times are seconds, levels dB, RMS re full scale."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
+
+from earmark.options import Options
+
+
+class SoundscapeOptions(Options):
+    """One soundscape is a function of these, the recordings and its number."""
+
+    seed: int = Field(0, ge=0)
+    seconds: float = Field(10.0, ge=1, le=3600)  # of every soundscape
+    rate: int = Field(32_000, ge=8_000, le=192_000)  # Hz
+    events: tuple[int, int] = (1, 4)  # fewest and most sounds laid into one; each may be heard as several events
+    snr: tuple[float, float] = (0.0, 20.0)  # dB of a sound over the background while it is heard, drawn between
+    level: tuple[float, float] = (-40.0, -28.0)  # dB of the background, drawn between
+    polyphony: int = Field(3, ge=1)  # most sounds at one time
+    long_tail: float = Field(1.0, ge=1, le=1e6)  # the first label, by name, is drawn this often the last
+    longest: float = Field(5.0, gt=0)  # of a sound; a longer one gives a part of it
+    activity: float = Field(30.0, gt=0, le=80)  # dB under a recording's loudest moment within which it is heard
+    gap: float = Field(0.5, ge=0.25)  # silences shorter than this do not part two events
+    fade: float = Field(0.01, ge=0, le=0.1)  # in and out of what is heard
+    format: Literal["wav", "flac"] = "wav"  # 16 bits
+
+    @field_validator("events", "snr", "level")
+    @classmethod
+    def _in_order(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not np.isfinite(bounds).all():
+            raise ValueError("expected two finite numbers")
+        if bounds[0] > bounds[1]:
+            raise ValueError(f"{bounds[0]:g} to {bounds[1]:g} runs backwards; are the two bounds swapped?")
+        return bounds
+
+    @field_validator("events")
+    @classmethod
+    def _some(cls, bounds: tuple[int, int]) -> tuple[int, int]:
+        if bounds[0] < 0 or bounds[1] < 1:
+            raise ValueError(
+                f"{bounds[0]} to {bounds[1]} sounds in a soundscape; expected 0 or more, and at most 1 or more"
+            )
+        return bounds
+
+    @field_validator("level")
+    @classmethod
+    def _audible(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not -70 <= bounds[0] <= bounds[1] <= -6:
+            raise ValueError(f"{bounds[0]:g} to {bounds[1]:g} dB re full scale; expected -70 to -6")
+        return bounds
+
+    @property
+    def samples(self) -> int:
+        """Of one soundscape."""
+        return round(self.seconds * self.rate)
+
+    def chances(self, labels: int) -> npt.NDArray[np.float64]:
+        """Probability of each label (labels,): falling by one factor from each to the next, `long_tail` in all.
+
+        >>> SoundscapeOptions(long_tail=4).chances(3).round(3).tolist()
+        [0.571, 0.286, 0.143]
+        """
+        weights = self.long_tail ** -np.linspace(0, 1, labels)
+        return np.asarray(weights / weights.sum())
