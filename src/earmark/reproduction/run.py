@@ -117,11 +117,10 @@ class Reproduction:
             return plain
         recipe = load_recipe(name, self.budget.changes)
         training = recipe.training.lasting(self.budget.epochs, self.budget.steps)
-        if self.budget.settle:
-            training = training.model_copy(update={"settle": self.budget.settle})
         if self.budget.fuse and training.fuse is not None:
             first, every = self.budget.fuse
-            training = training.model_copy(update={"fuse": FuseOptions(first=first, every=every)})
+            changes = {"fuse": FuseOptions(first=first, every=every), "settle": self.budget.settle}
+            training = training.model_copy(update=changes)
         if self.budget.scale_queue and training.balance.method == "queue":
             step = max(1, round(training.balance.queue_step * len(self.material.train) / PAPER_CLIPS))
             training = training.model_copy(update={"balance": training.balance.model_copy(update={"queue_step": step})})

@@ -69,7 +69,7 @@ class Budget:
     steps: int | None = None  # updates in all
     changes: tuple[str, ...] = ()  # to every recipe, as for --set
     fuse: tuple[int, int] | None = None  # first epoch and step, for recipes that fuse epochs
-    settle: int = 0  # batches to take batch statistics over at the end
+    settle: int = 0  # batches to take batch statistics over at the end, for the same recipes
     scale_queue: bool = False  # the balancing queue's step in proportion to the number of clips
 
 

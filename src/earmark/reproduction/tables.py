@@ -9,7 +9,6 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -30,10 +29,12 @@ class Finding:
     worse: Sequence[float]
 
     @property
-    def outcome(self) -> Literal["yes, in every seed", "yes, on the mean", "no, on the mean", "no, in every seed"]:
+    def outcome(self) -> str:
         """In words."""
         sign = 1 if self.column.higher else -1
         ours, theirs = np.multiply(self.better, sign), np.multiply(self.worse, sign)
+        if len(ours) == len(theirs) == 1:
+            return "yes, in the one seed" if ours.item() > theirs.item() else "no, in the one seed"
         if ours.min() > theirs.max():
             return "yes, in every seed"
         if ours.max() < theirs.min():
