@@ -47,14 +47,14 @@ def trajectories_figure(
         times = clock.edges(len(values))
         for head, line in enumerate(values.T):
             said = f"head {head + 1}" if values.shape[1] > 1 else None
-            axes.stairs(line, times, color=_COLOURS[head % len(_COLOURS)], linewidth=1.4, label=said)
+            axes.stairs(line, times, color=_COLOURS[head % len(_COLOURS)], linewidth=1.4, label=said, baseline=None)
         axes.axhline(1 / max(1, len(values)), color=INK, linewidth=0.8, linestyle=":")
         axes.set_ylim(bottom=0)
         tidy(axes)
         axes.set_ylabel("weight", color=INK, fontsize=9)
         plain([axes.set_title(name, loc="left", fontsize=9, color=INK)])
         if values.shape[1] > 1:
-            axes.legend(fontsize=8, frameon=False, ncols=values.shape[1], loc="upper right")
+            axes.legend(fontsize=8, frameon=False, ncols=values.shape[1], loc="lower right", bbox_to_anchor=(1, 1))
     plain([heading])
     grid[-1].set_xlim(0, duration)
     grid[-1].set_xlabel("seconds", color=INK, fontsize=9)
