@@ -64,17 +64,33 @@ def section(work: Reproduction, args: argparse.Namespace) -> str:
         "range between them. *Tuned*: thresholds and smoothing chosen on every other recording for the rest, both "
         "ways; all else is at the operating point of the paper."
     )
-    shown = f"python benchmarks/reproduction.py {study.name} SCAPES -o RUNS --seeds {args.seeds}"
     return "\n".join(
         [
             f"## {study.paper}, side by side",
             "",
             markdown(study, outcomes, said, args.tables),
-            f"Command: `{shown}`. {times(outcomes)}",
+            f"Commands: {'; '.join(commands(study.name, outcomes))}. {times(outcomes)}",
             "",
             machine(),
         ]
     )
+
+
+def commands(study: str, outcomes: list[Outcome]) -> list[str]:
+    """What makes these outcomes: the seeds that all rows have, then those that some have."""
+    seeds: dict[str, set[int]] = {}
+    for outcome in outcomes:
+        seeds.setdefault(outcome.recipe, set()).add(outcome.seed)
+    common = set.intersection(*seeds.values())
+    whole = set(seeds) >= set(find_study(study).recipes())
+    asked = {seed: "" if whole else " --rows " + " ".join(seeds) for seed in common}
+    for seed in sorted(set.union(*seeds.values()) - common):
+        asked[seed] = " --rows " + " ".join(name for name, has in seeds.items() if seed in has)
+    shown = []
+    for rows in dict.fromkeys(asked.values()):
+        told = ",".join(str(seed) for seed in sorted(asked) if asked[seed] == rows)
+        shown.append(f"`python benchmarks/reproduction.py {study} SCAPES -o RUNS --seeds {told}{rows}`")
+    return shown
 
 
 def times(outcomes: list[Outcome]) -> str:
