@@ -33,7 +33,8 @@ def test_a_profile_adds_up(earmark: Callable, collection: Path, trained: Path, t
     total, stages, speed = profile(ran.err)
     assert list(stages) == STAGES
     for seconds, share in stages.values():
-        assert share == pytest.approx(100 * seconds / total, abs=1.5)
+        rounding = 0.005 / total  # of the seconds in all, which are told to a hundredth
+        assert share == pytest.approx(100 * seconds / total, abs=1 + 100 * rounding)
         assert 0 <= share <= 100
     assert sum(share for name, (_, share) in stages.items() if name != "decode") == pytest.approx(100, abs=0.5)
     assert all(stages[name][0] > 0 for name in ("load", "decode", "features", "model"))
