@@ -76,7 +76,9 @@ def test_the_whole_road_and_what_is_done_is_not_done_again(earmark, collection, 
     assert "done" not in again.err
     assert again.out == done.out
     assert (folder / "figure-2-dev03.png").is_file()
-    assert "another folder" in earmark(*words[:5], *words[7:], "--budget", "full").err
+    (folder / "results" / FUSION / "seed-1.json").unlink()  # told before what is missing is trained
+    assert "another folder" in earmark(*words[:5], *words[7:], "--budget", "full", "--seeds", "1").err
+    assert not (folder / "results" / FUSION / "seed-1.json").exists()
 
 
 def test_what_cannot_be_is_said(earmark, collection, tmp_path):
@@ -86,6 +88,7 @@ def test_what_cannot_be_is_said(earmark, collection, tmp_path):
     assert "no budget 'smal' (did you mean 'small'?)" in earmark(*words, "--budget", "smal").err
     assert "did you mean 'tiny/gated'" in earmark(*words, "--row", "tiny/gate").err
     assert "whole numbers" in earmark(*words, "--seeds", "a").err
+    assert "no test clip 'dev3.wav'" in earmark(*words, "--test", collection / "dev", "--clip", "dev3.wav").err
     assert not (tmp_path / "out").exists()
 
 

@@ -41,7 +41,7 @@ def command(
 
     require_engine()
     from earmark.cli.training_progress import TrainingReporter
-    from earmark.reproduction.figures import write_figures
+    from earmark.reproduction.figures import choose_clips, write_figures
     from earmark.reproduction.run import Reproduction, read_material
     from earmark.reproduction.tables import as_csv, findings, findings_table, markdown, paper_table
     from earmark.runtime import resolve_device, tune_allocator
@@ -60,6 +60,8 @@ def command(
     terminal = Terminal(quiet)
     material = read_material(chosen, data, audio, test, test_audio)
     work = Reproduction(chosen, material, chosen.budget(budget), output, Machine(resolve_device(device), precision))
+    drawn = choose_clips(material, clips)
+    work.outcomes()  # refuses a folder of another budget before anything is trained
     tested = ", ".join(f"{count(len(manifest), 'clip')} of {part}" for part, manifest in material.tests.items())
     terminal.say(f"{chosen.paper}, budget {budget}: training on {count(len(material.train), 'clip')}, scoring {tested}")
     failed = []
@@ -81,8 +83,7 @@ def command(
             terminal.table(findings_table(found), f"What {chosen.paper} found")
     write_text(output / "tables.md", f"# {chosen.paper}\n\n" + markdown(chosen, outcomes, work.budget.said))
     write_text(output / "results.csv", as_csv(outcomes))
-    drawn = [path for path in write_figures(work, numbers[0], clips)] if outcomes else []
-    for path in (output / "tables.md", output / "results.csv", *drawn):
+    for path in (output / "tables.md", output / "results.csv", *write_figures(work, numbers[0], drawn)):
         terminal.say(f"wrote {path}")
     terminal.faults([*map(str, material.train.problems), *failed], "rows that failed, clips left out")
     raise typer.Exit(SOME_FAILED if failed else OK)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from earmark.audio import read_audio
@@ -51,17 +53,26 @@ def recording_views(
 
 
 @torch.no_grad()
+def logmel_of(tagger: Tagger, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The log-mel (frames, bands) that a tagger hears of samples (samples,), on its front-end's clock.
+
+    Of a front-end without a log-mel, its features.
+    """
+    front = log_mel_in(tagger.front_end) or tagger.front_end
+    device = next(tagger.parameters()).device
+    logmel: npt.NDArray[np.float32] = front(torch.from_numpy(samples)[None].to(device))[0].cpu().numpy()
+    return logmel
+
+
 def _view(
     tagger: Tagger, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
 ) -> RecordingView:
     clip, scores = scored.clips[index], scored.scores[index]
     audio = read_audio(clip.path, tagger.rate)
-    device = next(tagger.parameters()).device
     front = log_mel_in(tagger.front_end)
-    logmel = (front or tagger.front_end)(torch.from_numpy(audio.samples)[None].to(device))[0].cpu().numpy()
     return RecordingView(
         scores=score_curve(scores, point),  # what the thresholds meet
-        logmel=logmel,
+        logmel=logmel_of(tagger, audio.samples),
         logmel_clock=tagger.front_end.clock,
         detected=detected[clip.name],
         reference=None if clip.events is None else within(clip.events, scores.duration),

@@ -144,7 +144,7 @@ def _recordings(views: Sequence[RecordingView], room: int, sounds: bool) -> tupl
     shown: list[dict[str, Any]] = []
     left_out: list[str] = []
     for view in views:
-        picture = data_uri(png(_picture(view)), "image/png")
+        picture = data_uri(png(view_figure(view)), "image/png")
         audible = view.waveform if sounds else None
         sound = "" if audible is None else data_uri(player.encode(audible, view.rate), "audio/ogg")
         size = len(picture) + len(sound) + _AROUND + 12 * len(view.note + view.scores.recording)  # escaped, twice
@@ -157,7 +157,8 @@ def _recordings(views: Sequence[RecordingView], room: int, sounds: bool) -> tupl
     return shown, room, left_out
 
 
-def _picture(view: RecordingView) -> Figure:
+def view_figure(view: RecordingView) -> Figure:
+    """The picture of a recording."""
     return recording_figure(
         view.logmel, view.logmel_clock, view.scores, view.reference, view.detected, view.thresholds, view.band_hz
     )

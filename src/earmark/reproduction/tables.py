@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.recipes import load_recipe
+from earmark.recipes import Recipe, load_recipe
 from earmark.report.tables import Table, Value, markdown_table
 from earmark.reproduction.run import Outcome
 from earmark.reproduction.study import Column, Expectation, PaperTable, Study
@@ -20,7 +20,7 @@ from earmark.reproduction.study import Column, Expectation, PaperTable, Study
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether one row beat the other here; `clear`: the worst seed of the one beat the best of the other."""
+    """The figures of two rows here, one a seed."""
 
     expectation: Expectation
     column: Column
@@ -30,7 +30,7 @@ class Finding:
 
     @property
     def outcome(self) -> str:
-        """In words."""
+        """Whether the one beat the other, in words; in every seed: its worst beat the other's best."""
         sign = 1 if self.column.higher else -1
         ours, theirs = np.multiply(self.better, sign), np.multiply(self.worse, sign)
         if len(ours) == len(theirs) == 1:
@@ -52,17 +52,17 @@ def paper_table(study: Study, table: PaperTable, outcomes: Sequence[Outcome], pa
     rows: list[tuple[Value, ...]] = []
     for row in table.rows:
         found = [outcome for outcome in outcomes if outcome.recipe == row.recipe]
+        recipe = load_recipe(row.recipe)
         cells = [row.title]
         for column in columns:
             ours = spread(values(found, column, part), column)
-            cells += [_published(study, table, row.recipe, column, part), ours] if column in table.columns else [ours]
+            cells += [_published(study, table, recipe, column, part), ours] if column in table.columns else [ours]
         rows.append((*cells, len(found)))
     return Table((*header, "seeds"), tuple(rows))
 
 
-def _published(study: Study, table: PaperTable, name: str, column: Column, part: str) -> str:
+def _published(study: Study, table: PaperTable, recipe: Recipe, column: Column, part: str) -> str:
     """The paper's figure for this part of its data; on data of others, its first part that has one, named."""
-    recipe = load_recipe(name)
     for paper_part in [study.parts[part]] if part in study.parts else study.parts.values():
         value = table.published(recipe, column, paper_part)
         if value is not None:
