@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from earmark.encoders.blocks import Activation, Conv, ConvBlock
 from earmark.encoders.contract import Encoded
 from earmark.encoders.masking import valid_steps
+from earmark.encoders.recurrence import recur
 from earmark.options import Options
 
 
@@ -83,14 +84,7 @@ class CRNN(nn.Module):
         if mask is not None:
             x = x * mask[:, None, :, None]
         x = self.last(x, mask).amax(dim=3).transpose(1, 2)  # (batch, frames, last)
-        return Encoded(self.dropout(self._recur(x, lengths)), lengths)
-
-    def _recur(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is None:
-            out: Tensor = self.gru(x)[0]
-            return out
-        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        return nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+        return Encoded(self.dropout(recur(self.gru, x, lengths)), lengths)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.encoders.keras_gru import Candidate
+from earmark.encoders.recurrence import recur
 
 
 class TorchBiGRUs(nn.Module):
@@ -35,13 +36,6 @@ class TorchBiGRUs(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """States of every step; beyond each clip's `lengths` (batch,) valid steps (None: all) they mean nothing."""
         with torch.autocast(x.device.type, enabled=False):
-            states = [self._run(gru, x.float(), lengths) for gru in self.grus]
+            states = [recur(gru, x.float(), lengths) for gru in self.grus]
             halves = [(1 + h) / 2 if kind == "sigmoid" else h for h, kind in zip(states, self.candidates, strict=True)]
             return torch.stack(halves)
-
-    def _run(self, gru: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is None:
-            out: Tensor = gru(x)[0]
-            return out
-        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        return nn.utils.rnn.pad_packed_sequence(gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
