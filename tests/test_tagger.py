@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from earmark.encoders import CRNNOptions
+from earmark.encoders import CNNOptions, CRNNOptions
 from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.features import LogMelOptions
 from earmark.tagger import Tagger, TaggerOptions
@@ -110,6 +110,22 @@ def test_a_saved_tagger_scores_to_the_bit_what_it_scored(tmp_path: Path) -> None
         before, after = model(batch, lengths), again(batch, lengths)
     torch.testing.assert_close(after, before, atol=0, rtol=0)
     np.testing.assert_array_equal(again.scaling.std, model.scaling.std)
+
+
+def test_weights_that_are_read_are_not_drawn_before(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    encoder = CNNOptions(channels=(4, 8), pools=((2, 4), (2, 4)))
+    features = LogMelOptions(rate=8_000, window=512, hop=200, bands=24)
+    model = Tagger(TaggerOptions(labels=LABELS, features=features, encoder=encoder)).eval()
+    model.save_pretrained(tmp_path)
+    before = torch.get_rng_state()
+    again = Tagger.from_pretrained(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+        assert tensor.ndim != 4 or tensor.is_contiguous(memory_format=torch.channels_last)
+    for name, buffer in again.named_buffers():  # what is not saved is there too
+        assert torch.equal(buffer, model.get_buffer(name))
 
 
 @pytest.fixture

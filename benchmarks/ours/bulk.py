@@ -75,8 +75,8 @@ def start(folder: str, kind: str, precision: str) -> Jobs:
     from earmark.runtime import as_precision, tune_allocator
     from ours.listening import opened
 
-    tune_allocator()
     pipeline = opened(pathlib.Path(folder) / kind, as_precision(precision))
+    tune_allocator()  # what loading took for a moment is given back before
 
     def files(paths: list[str]) -> float:
         """Seconds in the model."""

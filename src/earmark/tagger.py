@@ -23,6 +23,7 @@ import safetensors.torch
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from earmark.clock import Clock
 from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
@@ -157,9 +158,24 @@ class Tagger(nn.Module):
         """Read a model directory, in evaluation mode. `ModelError` if it is missing, damaged or of a later version."""
         folder = Path(directory)
         options = read_options(folder)
-        tagger = cls(options)
-        tagger.load_state_dict(read_weights(folder / WEIGHTS, tagger.state_dict()))
+        with _Undrawn():
+            tagger = cls(options)
+        fill_weights(folder / WEIGHTS, tagger.state_dict())
         return tagger.to(device).eval()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Within, weights are not drawn (from uniform distributions, as most are): they stay memory not yet touched.
+
+    On the device `meta` they would take none at all, but that loads half a second of library first.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.uniform_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else kwargs["tensor"]
+        if func is Tensor.to and (layout := (kwargs or {}).get("memory_format")) is not None:
+            return torch.empty_like(args[0], memory_format=layout)  # of kernels alone, and nothing is in them yet
+        return func(*args, **(kwargs or {}))
 
 
 def read_options(folder: Path) -> TaggerOptions:
@@ -189,16 +205,26 @@ def read_options(folder: Path) -> TaggerOptions:
 
 def read_weights(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights with exactly the names and shapes expected; `ModelError` otherwise."""
+    state = {name: torch.empty_like(tensor) for name, tensor in expected.items()}
+    fill_weights(path, state)
+    return state
+
+
+@torch.no_grad()
+def fill_weights(path: Path, state: dict[str, Tensor]) -> None:
+    """Overwrite tensors by those of the same names in a file; `ModelError` where names or shapes are not the same."""
     if not path.is_file():
         raise ModelError(f"{path} is missing: the model directory is incomplete")
     try:
-        state = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+        wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        if wrong:
+            raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ, first {wrong[0]!r}")
+        for name, tensor in state.items():
+            # Opened anew for each: an open file keeps in memory what was read of it, all weights a second time.
+            with safetensors.safe_open(path, framework="pt") as file:
+                tensor.copy_(file.get_tensor(name))
     except safetensors.SafetensorError as error:
         raise ModelError(f"{path} is damaged (cut short while copying?): {error}") from error
-    wrong = sorted(
-        {name for name in expected.keys() ^ state.keys()}
-        | {name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape}
-    )
-    if wrong:
-        raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ, first {wrong[0]!r}")
-    return state

@@ -28,3 +28,10 @@ def test_another_rate_or_window_is_read_apart(network: Callable[..., Tagger]):
     panels = seat([network(), fast, network(window_seconds=2.0), network()])
     assert [sorted(panel.taggers) for panel in panels] == [[0, 3], [1], [2]]
     assert [panel.rate for panel in panels] == [8_000, 16_000, 8_000]
+
+
+def test_a_batch_is_as_large_as_its_windows_are_small(network: Callable[..., Tagger]):
+    (second,) = seat([network()])  # 25 frames of 24 bands
+    assert second.batch() == 2**18 // (25 * 24)
+    (minutes,) = seat([network(window_seconds=1200.0)])
+    assert minutes.batch() == 1

@@ -27,18 +27,20 @@ Activation = Literal["glu", "relu", "linear"]
 
 
 class Conv(nn.Module):
-    """Convolution 3 x 3, batch normalisation, then ReLU or nothing."""
+    """Convolution 3 x 3, batch normalisation, then ReLU, sigmoid or nothing."""
 
-    def __init__(self, inputs: int, outputs: int, activation: Activation) -> None:
+    def __init__(self, inputs: int, outputs: int, activation: Literal["relu", "sigmoid", "linear"]) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         self.norm = MaskedBatchNorm2d(outputs)
-        self.relu = activation == "relu"
+        self.activation = activation
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands)."""
         y: Tensor = self.norm(self.conv(x), mask)
-        return y.relu_() if self.relu else y
+        if self.activation == "relu":
+            return y.relu_()
+        return y.sigmoid_() if self.activation == "sigmoid" else y
 
 
 class GatedConv(nn.Module):
@@ -47,15 +49,13 @@ class GatedConv(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.linear = Conv(inputs, outputs, "linear")
-        self.gate = Conv(inputs, outputs, "linear")
+        self.gate = Conv(inputs, outputs, "sigmoid")
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands)."""
         linear: Tensor = self.linear(x, mask)
         gate: Tensor = self.gate(x, mask)
-        if torch.is_grad_enabled():
-            return linear * gate.sigmoid()
-        return linear.mul_(gate.sigmoid_())  # both are new, and nobody asks for them again
+        return linear * gate if torch.is_grad_enabled() else linear.mul_(gate)  # new, and nobody asks for it again
 
 
 class ConvBlock(nn.Module):

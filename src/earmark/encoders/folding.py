@@ -24,7 +24,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from earmark.encoders.blocks import Conv
 from earmark.encoders.embedding_net import DenseLayer
@@ -53,8 +52,8 @@ class Folded(MaskedBatchNorm2d):
         self.load_state_dict(norm.state_dict())  # for the count of batches seen
         nn.init.ones_(self.weight).requires_grad_(norm.weight.requires_grad)
         nn.init.zeros_(self.bias).requires_grad_(norm.bias.requires_grad)
-        self._statistics(self.running_mean).zero_()
-        self._statistics(self.running_var).fill_(1 - norm.eps)  # its root, with eps, is 1
+        self.known(self.running_mean).zero_()
+        self.known(self.running_var).fill_(1 - norm.eps)  # its root, with eps, is 1
         self.to(norm.weight.device).eval()
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -64,7 +63,8 @@ class Folded(MaskedBatchNorm2d):
         return x
 
     @staticmethod
-    def _statistics(tensor: Tensor | None) -> Tensor:
+    def known(tensor: Tensor | None) -> Tensor:
+        """A running statistic; `ValueError` where there is none."""
         if tensor is None:
             raise ValueError("only a normalisation with running statistics can be folded")
         return tensor
@@ -85,21 +85,24 @@ def fold(model: Folding) -> Folding:
         for name, followed in FOLLOWS.get(type(block), {}).items():
             norm = attrgetter(name)(block)
             if isinstance(norm, MaskedBatchNorm2d) and not isinstance(norm, Folded):
-                layer, rest = _fold(attrgetter(followed)(block), norm)
-                block.set_submodule(followed, layer)
-                block.set_submodule(name, rest)
+                block.set_submodule(name, _fold(attrgetter(followed)(block), norm))
     return model
 
 
-def _fold(layer: nn.Conv1d | nn.Conv2d | nn.Linear, norm: MaskedBatchNorm2d) -> tuple[nn.Module, Folded]:
-    """The layer with the normalisation in it, and what stands in the latter's place."""
-    fused = fuse_linear_bn_eval(layer, norm) if isinstance(layer, nn.Linear) else fuse_conv_bn_eval(layer, norm)
+def _fold(layer: nn.Conv1d | nn.Conv2d | nn.Linear, norm: MaskedBatchNorm2d) -> Folded:
+    """Put the normalisation into the layer, whose kernels change where they lie; what stands in the former's place."""
+    mean, variance = (Folded.known(tensor) for tensor in (norm.running_mean, norm.running_var))
     rest = Folded(norm)
-    if layer.bias is None and isinstance(fused.bias, nn.Parameter):
-        fused.bias.requires_grad_(norm.bias.requires_grad)
-        rest.bias = fused.bias  # one tensor, which the plain model knows as the normalisation's alone
-        fused.register_state_dict_post_hook(_without_bias)  # type: ignore[no-untyped-call]
-    return fused, rest
+    scale = norm.weight / torch.sqrt(variance + norm.eps)  # (outputs,)
+    shift = norm.bias - mean * scale
+    layer.weight.mul_(scale.view(-1, *[1] * (layer.weight.ndim - 1)))
+    if layer.bias is None:
+        layer.bias = rest.bias = nn.Parameter(shift, requires_grad=norm.bias.requires_grad)
+        # One tensor, which the plain model knows as the normalisation's alone.
+        layer.register_state_dict_post_hook(_without_bias)  # type: ignore[no-untyped-call]
+    else:
+        layer.bias.mul_(scale).add_(shift)
+    return rest
 
 
 def _without_bias(module: nn.Module, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from earmark.inference.windows import WindowPlan
 from earmark.pooling import Pooled
 from earmark.tagger import Tagger
 
+_VALUES = 2**18  # of features, in a batch: with 64 filters in float32, 64 MB of activations a layer
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -26,6 +28,12 @@ class Panel:
     plan: WindowPlan
     taggers: Mapping[int, Tagger]
     alike: tuple[tuple[int, ...], ...]  # places of those that hear the same features
+
+    def batch(self) -> int:
+        """Windows that are enough to keep a processor busy; more would take memory and no less time."""
+        samples = torch.tensor(self.plan.size)
+        values = [int(tagger.front_end.frames_in(samples)) * tagger.front_end.bands for tagger in self.taggers.values()]
+        return max(1, _VALUES // max(values))
 
     def listen(self, waveform: Tensor, lengths: Tensor, watch: Stopwatch | None = None) -> Iterator[tuple[int, Pooled]]:
         """What each tagger, by its place, says of a batch (batch, samples) of which `lengths` (batch,) are valid."""

@@ -16,9 +16,11 @@ from typing import Any, BinaryIO, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from earmark.decisions import Decision, OperatingPoint, decide
 from earmark.encoders.folding import fold
+from earmark.encoders.packing import LARGE, pack
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.inference.fused_point import fused_point
@@ -27,7 +29,7 @@ from earmark.inference.models import load_model, load_point
 from earmark.inference.scorer import Job, Scored, Scorer, Waveform
 from earmark.inference.stopwatch import stage
 from earmark.labels import Labels
-from earmark.runtime import Precision, resolve_device
+from earmark.runtime import Precision, resolve_device, resolve_precision
 from earmark.scores import Scores
 from earmark.tagger import Tagger
 
@@ -47,7 +49,8 @@ class Result:
 class Pipeline:
     """Recordings to tags and events. What `earmark.load` returns.
 
-    A model that it reads itself is folded for speed (`encoders/folding.py`); one that it is given stays as it is.
+    A model that it reads itself is folded for speed (`encoders/folding.py`), and on a processor packed
+    (`encoders/packing.py`); one that it is given stays as it is.
     """
 
     def __init__(
@@ -63,7 +66,8 @@ class Pipeline:
         cls, directory: str | os.PathLike[str], *, device: str = "cpu", precision: Precision = "float32"
     ) -> Self:
         """Read a model directory with its operating point. `ModelError` when it is missing or damaged."""
-        model = fold(load_model(directory))  # nobody else's, so it can be
+        precision = resolve_precision(precision, device := resolve_device(device))
+        model = _open(directory, device, precision)
         return cls(model, load_point(directory, model.labels), device=device, precision=precision)
 
     @classmethod
@@ -80,7 +84,8 @@ class Pipeline:
         """
         if len(directories) == 1:
             return cls.from_pretrained(directories[0], device=device, precision=precision)
-        models = [fold(load_model(directory)) for directory in directories]
+        precision = resolve_precision(precision, device := resolve_device(device))
+        models = [_open(directory, device, precision) for directory in directories]
         fusion = Fusion(models, [os.fspath(directory) for directory in directories])
         points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
         return cls(fusion, fused_point(points, fusion.labels), device=device, precision=precision)
@@ -139,6 +144,13 @@ class Pipeline:
         with stage(self.scorer.stopwatch, "decide"):
             decision: Decision = decide(scored.scores, self.operating_point, min_score=min_score)
         return Result(decision.recording, decision.tags, decision.events, scored.scores, scored.actions, scored.problem)
+
+
+def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:
+    model = fold(load_model(directory))  # nobody else's, so it can be
+    if device != "cpu":
+        return model
+    return pack(model, torch.bfloat16) if precision == "bf16" else pack(model, torch.float32, LARGE)
 
 
 def _job(source: Any) -> Job:

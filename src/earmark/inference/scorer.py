@@ -101,12 +101,14 @@ class Scorer:
     model: Model
     device: str = "cpu"
     precision: Precision = "float32"
-    batch_size: int = 8
+    batch_size: int = 8  # windows at most; on a processor fewer, where they are large
     stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # told where the time goes
 
     def __post_init__(self) -> None:
         self.taggers = taggers_of(self.model)
         self.panels = seat(self.taggers)
+        at_once = [panel.batch() if self.device == "cpu" else self.batch_size for panel in self.panels]
+        self.batches = [min(size, self.batch_size) for size in at_once]
         self.bf16 = resolve_precision(self.precision, self.device) == "bf16"
 
     @property
@@ -183,7 +185,7 @@ class Scorer:
                 pending[-1].windows += 1
                 batch = batches[item.panel]
                 batch.append((pending[-1], item.window))
-                if len(batch) == self.batch_size:
+                if len(batch) == self.batches[item.panel]:
                     self._score(self.panels[item.panel], batch)
                     batch.clear()
             yield from self._finished(pending)
