@@ -74,3 +74,21 @@ def test_a_gain_is_one_factor_a_clip_within_its_bounds() -> None:
     assert decibels.abs().max() <= 6.001
     assert decibels.std().item() == pytest.approx(6 / 3**0.5, rel=0.6)
     torch.testing.assert_close(same, targets)
+
+
+@pytest.mark.parametrize("reduction", [1, 4])
+def test_targets_of_steps_are_rotated_with_the_sound(reduction: int) -> None:
+    """A step's target is the loudest of its frames; it still is after the shift, but for the rounding to a step."""
+    marks = torch.zeros(8, 40, 20)
+    for clip in range(8):
+        marks[clip, 4 * clip : 4 * clip + 8] = 1.0  # two steps of four frames
+    steps = marks.reshape(8, 40 // reduction, reduction, 20).amax(2)[:, :, :3]
+    targets = torch.cat([torch.eye(8)[:, None, :3], steps], dim=1)
+    shift = AugmentOptions(time_shift=True)
+    moved, after = augment_features(marks, targets, shift, step_generator(0, 0, "t"), whole=True)
+    assert not torch.equal(moved, marks)
+    torch.testing.assert_close(after[:, 0], targets[:, 0])
+    shares = moved.reshape(8, 40 // reduction, reduction, 20).mean(2)[:, :, :3]
+    assert (shares - after[:, 1:]).abs().max() <= 0.5
+    alone, _ = augment_features(marks, targets[:, 0], shift, step_generator(0, 0, "t"), whole=True)
+    torch.testing.assert_close(alone, moved, atol=0, rtol=0)  # the same draws with and without

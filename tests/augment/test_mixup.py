@@ -75,3 +75,18 @@ def test_the_share_of_clips_is_as_asked() -> None:
     changed = [(lay(0.25, step=step)[2].sum(1) > 1).float().mean().item() for step in range(200)]
     own = 1 / 16  # a clip that draws itself is only made louder
     assert sum(changed) / 200 == pytest.approx(0.25 * (1 - own), abs=0.02)
+
+
+def test_targets_of_steps_are_united_and_mixed_like_those_of_the_clip() -> None:
+    """Clip i sounds at step i, as class i: what is laid over it brings its step along."""
+    steps = torch.diag(torch.arange(1.0, 17)).sign()  # clip i is heard at step i
+    targets = torch.cat([torch.eye(16)[:, None], steps[:, :, None] * torch.eye(16)[:, None]], dim=1)
+    waveform, lengths = torch.diag(torch.arange(1.0, 17)), torch.arange(1, 17)
+    mixed, _, united = overlay(waveform, lengths, targets, 0.6, 6.0, generator())
+    torch.testing.assert_close(united[:, 0], lay(0.6)[2])  # the same as without steps
+    torch.testing.assert_close(united[:, 1:].amax(2), (mixed != 0).float())
+    torch.testing.assert_close(united[:, 1:].amax(1), united[:, 0])
+    features = torch.randn(16, 5, 3, generator=torch.Generator().manual_seed(0))
+    _, soft = mixup(features, targets, 0.5, generator())
+    torch.testing.assert_close(soft[:, 0], mixup(features, targets[:, 0], 0.5, generator())[1])
+    torch.testing.assert_close(soft[:, 1:].sum(1), soft[:, 0])

@@ -257,3 +257,20 @@ def test_a_full_disk_is_told_in_one_line(collection: Path, recipe: Path, tmp_pat
     last = done.stderr.splitlines()[-1]
     assert last == f"earmark: cannot write {tmp_path / 'm' / 'training' / 'last.ckpt'}: File too large"
     assert not (tmp_path / "m" / "config.json").exists()
+
+
+def test_recordings_without_labels_are_for_a_student(train: Callable, collection: Path, tmp_path: Path) -> None:
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    for name in ("dev00.wav", "dev01.wav"):
+        (extra / name).write_bytes((collection / "dev" / "audio" / name).read_bytes())
+    (extra / "broken.wav").write_text("this is no sound")
+    ran = train(collection / "train", tmp_path / "m", "--valid-fraction", 0, "--unlabelled", extra)
+    assert ran.code == 1
+    lines = ran.err.splitlines()
+    assert lines[0] == f"3 clips without labels from {extra}"
+    assert lines[1].startswith("the recipe has no training.self_training, without which they are of no use: on, by its")
+    assert [line[:18] for line in lines if "epoch" in line] == ["teacher epoch 1/1 ", "student epoch 1/1 "]
+    assert any("broken.wav" in line for line in lines)
+    assert "**clips without labels**: 2" in (tmp_path / "m" / "README.md").read_text()
+    assert [row["stage"] for row in rows(tmp_path / "m")] == ["1", "2"]

@@ -1,9 +1,12 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 
 from earmark.data.balance import BalancedStream
 from earmark.data.batches import EvaluationBatches, TrainingBatches, fill
+from earmark.data.frame_targets import FrameTargets
 
 LENGTHS = [40, 100, 250, 7, 100, 180, 100, 33, 100, 61]
 
@@ -109,3 +112,21 @@ def test_fill_takes_the_cuts_it_is_given() -> None:
     assert batch.waveform[0].tolist() == [2201 + i for i in range(50)]
     assert batch.waveform[1].tolist() == [3001 + i for i in range(7)] + [0] * 43
     assert batch.targets.dtype == torch.float32
+
+
+def test_frame_targets_are_cut_with_their_sound() -> None:
+    """Step i of every clip has the bits of i as its labels: a step of ten samples tells where it comes from."""
+    counted = [(np.arange(-(-length // 10)) >> np.arange(5)[:, None] & 1).astype(bool) for length in LENGTHS]
+    frames = FrameTargets.of([(range(5), heard) for heard in counted], classes=5, step=Fraction(10))
+    stream = BalancedStream(frames.labels, None, 0)
+    starts = set()
+    for batch in map(TrainingBatches(Ramps(), frames.labels, stream, 8, 100, 0, frames=frames).__getitem__, range(20)):
+        assert batch.targets.shape == (8, 1 + 11, 5)
+        assert batch.targets[:, 0].all()  # of the clip
+        for row, length, target, clip in zip(*batch, strict=True):
+            first = int(row[0]) - clip * 1000 - 1
+            found = (target[1:] @ 2.0 ** torch.arange(5)).tolist()
+            whole = int(length) // 10
+            assert found[:whole] == [first / 10 + step for step in range(whole)]
+            starts.add(first)
+    assert len(starts) > 8

@@ -1,9 +1,12 @@
+import math
+
 import pytest
 import torch
 from sklearn.metrics import log_loss
 from torch.nn import functional as F
 
-from earmark.training.objective import clip_loss
+from earmark.pooling import Pooled
+from earmark.training.objective import clip_loss, frame_loss
 
 
 def test_it_is_the_mean_binary_cross_entropy() -> None:
@@ -25,3 +28,21 @@ def test_certain_and_wrong_costs_much_but_not_everything() -> None:
 
 def test_it_is_float32_even_of_bfloat16_scores() -> None:
     assert clip_loss(torch.full((2, 2), 0.5, dtype=torch.bfloat16), torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_smoothed_labels_are_a_little_less_than_sure() -> None:
+    scores, targets = torch.tensor([[0.9, 0.2]]), torch.tensor([[1.0, 0.0]])
+    expected = -(0.95 * math.log(0.9) + 0.05 * math.log(0.1) + 0.05 * math.log(0.2) + 0.95 * math.log(0.8)) / 2
+    assert clip_loss(scores, targets, 0.1).item() == pytest.approx(expected, rel=1e-6)
+    assert clip_loss(scores, targets, 0.0) == clip_loss(scores, targets)
+
+
+def test_each_frame_can_have_targets_of_its_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    frames, targets = torch.rand(3, 6, 2, generator=generator), torch.rand(3, 6, 2, generator=generator).round()
+    pooled, steps = Pooled(frames[:, 0], frames, frames), torch.tensor([6, 2, 4])
+    kept = torch.cat([frames[clip, :count] for clip, count in enumerate(steps)])
+    wanted = torch.cat([targets[clip, :count] for clip, count in enumerate(steps)])
+    torch.testing.assert_close(frame_loss(pooled, targets, steps), F.binary_cross_entropy(kept, wanted))
+    levels = pooled._replace(levels=torch.stack([frames, frames], dim=2))
+    torch.testing.assert_close(frame_loss(levels, targets, steps), F.binary_cross_entropy(kept, wanted))

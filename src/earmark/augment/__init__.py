@@ -1,4 +1,8 @@
-"""What training does to a batch and inference never does: mixing, SpecAugment, time shift."""
+"""What training does to a batch and inference never does: mixing, SpecAugment, time shift.
+
+Targets are (batch, classes), or (batch, 1 + steps, classes): of the clip, then of each step of the frame scores. What
+moves or adds sounds moves or adds the targets of the steps along.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ class AugmentOptions(Options):
 def augment_waveform(
     waveform: Tensor, lengths: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Augment waveforms (batch, samples), their `lengths` (batch,) in valid samples, and targets (batch, classes).
+    """Augment waveforms (batch, samples), their `lengths` (batch,) in valid samples, and targets (batch, ..., classes).
 
     The arguments are left as they are.
     """
@@ -53,16 +57,25 @@ def augment_waveform(
 def augment_features(
     features: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator, whole: bool
 ) -> tuple[Tensor, Tensor]:
-    """Augment scaled features (batch, frames, bands) and targets (batch, classes).
+    """Augment scaled features (batch, frames, bands) and targets (batch, ..., classes).
 
     `whole` says that no clip of the batch is padded: only then are clips rotated in time.
     """
     if options.time_shift and whole:
         shifts = torch.randint(0, features.shape[1], (len(features), 1), generator=generator)
-        source = (torch.arange(features.shape[1]) + shifts) % features.shape[1]  # (batch, frames)
-        features = features.gather(1, source[:, :, None].expand_as(features).to(features.device))
+        if targets.ndim == 3:  # to the nearest step, where one is several frames
+            steps, frames = targets.shape[1] - 1, features.shape[1]
+            moved = _rotated(targets[:, 1:], (2 * shifts * steps + frames) // (2 * frames))
+            targets = torch.cat([targets[:, :1], moved], dim=1)
+        features = _rotated(features, shifts)
     if options.mixup:
         features, targets = mixup(features, targets, options.mixup, generator)
     if options.spec_augment is not None:
         features = spec_augment(features, options.spec_augment, generator)
     return features, targets
+
+
+def _rotated(values: Tensor, shifts: Tensor) -> Tensor:
+    """Each clip of (batch, length, channels) begun `shifts` (batch, 1) later, its beginning moved to its end."""
+    source = (torch.arange(values.shape[1]) + shifts) % values.shape[1]  # (batch, length)
+    return values.gather(1, source[:, :, None].expand_as(values).to(values.device))

@@ -8,6 +8,8 @@ on features. lambda is folded to at least 1/2, which permutes pairs and changes 
 
 `overlay` adds waveforms, as sounds add in the air, at a drawn level difference; both clips' tags are true of the
 sum, so the target is their union, and the sum lasts as long as the longer of the two.
+
+Targets are (batch, classes), or (batch, 1 + steps, classes) with those of each step: the same is true of them.
 """
 
 from __future__ import annotations
@@ -17,14 +19,15 @@ from torch import Tensor
 
 
 def mixup(features: Tensor, targets: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mix features (batch, frames, bands) and targets (batch, classes), each clip with another of the batch."""
+    """Mix features (batch, frames, bands) and targets (batch, ..., classes), each clip with another of the batch."""
     batch = len(features)
     share = _beta(alpha, batch, generator)
     share = torch.maximum(share, 1 - share).to(features.device)
     partner = torch.randperm(batch, generator=generator).to(features.device)
     wide = share[:, None, None]
     mixed = wide * features + (1 - wide) * features[partner]
-    return mixed, share[:, None] * targets + (1 - share[:, None]) * targets[partner]
+    wide = _beside(share, targets)
+    return mixed, wide * targets + (1 - wide) * targets[partner]
 
 
 def overlay(
@@ -37,7 +40,7 @@ def overlay(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Add another clip of the batch to a share of the clips; targets become the union, lengths the longer of the two.
 
-    waveform (batch, samples), lengths (batch,) valid samples, targets (batch, classes). The partner's gain is
+    waveform (batch, samples), lengths (batch,) valid samples, targets (batch, ..., classes). The partner's gain is
     uniform in +-`level_db` decibels.
     """
     batch = len(waveform)
@@ -47,7 +50,13 @@ def overlay(
     chosen, partner, gain = (tensor.to(waveform.device) for tensor in (chosen, partner, gain))
     mixed = waveform + gain[:, None] * waveform[partner]
     lengths = torch.where(chosen, torch.maximum(lengths, lengths[partner]), lengths)
-    return mixed, lengths, torch.where(chosen[:, None], torch.maximum(targets, targets[partner]), targets)
+    united = torch.maximum(targets, targets[partner])
+    return mixed, lengths, torch.where(_beside(chosen, targets), united, targets)
+
+
+def _beside(values: Tensor, targets: Tensor) -> Tensor:
+    """One value a clip (batch,), shaped to meet targets (batch, ..., classes)."""
+    return values.reshape(-1, *[1] * (targets.ndim - 1))
 
 
 def _beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal
+from earmark.cli.console import Terminal, count
 from earmark.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earmark.data.records import Manifest
     from earmark.recipes import Recipe
     from earmark.training.request import Request
     from earmark.training.transfer import Source
@@ -43,6 +46,10 @@ def command(
     valid_fold: Annotated[
         str | None, typer.Option("--valid-fold", help="Value of the split/fold column that validates.")
     ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option("--unlabelled", help="Folder or list of recordings without labels: self-training uses them too."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the data.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Updates in all, in place of --epochs.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Everything random follows from it.")] = 0,
@@ -60,6 +67,7 @@ def command(
     """Train a model on clips that carry tags only. Stopped, the same command goes on where it stopped."""
     from earmark.cli.training_run import Command, train_fused, train_one
     from earmark.data.reading import Wanted, read_parts
+    from earmark.data.unlabelled import read_unlabelled
     from earmark.inference.models import MEMBERS
     from earmark.recipes import load_recipe
     from earmark.recipes.members import load_members
@@ -79,11 +87,17 @@ def command(
     on = resolve_device(device)
     part = Wanted(valid, valid_audio, valid_fraction, valid_fold)
     train_part, valid_part, doubts = read_parts(data, audio, part, seed)
+    extra = None
+    if unlabelled is not None:
+        extra = read_unlabelled(unlabelled, [train_part, *([valid_part] if valid_part else [])])
+        doubts = (*doubts, *extra.problems)
+        _say_unlabelled(terminal, extra, list(members.values()) or [chosen])
 
     def asked(what: Recipe, where: Path) -> Request:
         training = what.training.lasting(epochs, steps)
+        training = training if extra is None else training.self_trained()
         text = what.model_copy(update={"training": training}).to_yaml()
-        return Request(train_part, valid_part, what.network, training, where, seed, text, cache, source)
+        return Request(train_part, valid_part, what.network, training, where, seed, text, cache, source, extra)
 
     if members:
         _check_fused(chosen, source, processes)
@@ -96,6 +110,13 @@ def command(
     else:
         code = train_one(given, asked(chosen, output), chosen.name)
     raise typer.Exit(code)
+
+
+def _say_unlabelled(terminal: Terminal, extra: Manifest, recipes: Sequence[Recipe]) -> None:
+    """How many clips without labels there are, and whether the recipe had to be changed for them."""
+    terminal.say(f"{count(len(extra), 'clip')} without labels from {extra.source}")
+    if any(recipe.training.self_training is None for recipe in recipes):
+        terminal.say("the recipe has no training.self_training, without which they are of no use: on, by its defaults")
 
 
 def _check_fused(recipe: Recipe, source: Source | None, processes: int) -> None:

@@ -28,18 +28,22 @@ class TrainingProgress(lightning.Callback):
         self.bar = progress_bar(terminal.err) if sys.stderr.isatty() and not terminal.quiet else None
         self.task: TaskID | None = None
         self.began, self.first_step = 0.0, 0
-        self.told, self.title = 0.0, "training"
+        self.told, self.title, self.stage = 0.0, "training", ""
 
     @override
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the bar where the run starts."""
         total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        self.stage = self._history(trainer).stage.name
+        self.title = self._named("training")
         self.began, self.first_step = time.monotonic(), trainer.global_step
         if trainer.global_step:
-            self.terminal.say(f"going on from update {trainer.global_step} of {total}")
+            self.terminal.say(self._named(f"going on from update {trainer.global_step} of {total}"))
         if self.bar is not None:
             self.bar.start()
-            self.task = self.bar.add_task("training", total=total, completed=trainer.global_step)
+            if self.task is not None:  # of the stage before
+                self.bar.remove_task(self.task)
+            self.task = self.bar.add_task(self.title, total=total, completed=trainer.global_step)
 
     @override
     def on_train_batch_end(
@@ -49,24 +53,29 @@ class TrainingProgress(lightning.Callback):
         if self.bar is None or self.task is None:
             return
         if time.monotonic() - self.told > _PAUSE:
-            self.told, self.title = time.monotonic(), f"training, loss {float(outputs['loss']):.3f}"
+            self.told = time.monotonic()
+            self.title = self._named(f"training, loss {float(outputs['loss']):.3f}")
         self.bar.update(self.task, completed=trainer.global_step, description=self.title)
 
     @override
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """One line an epoch."""
-        rows = [callback.rows for callback in self._callbacks(trainer) if isinstance(callback, History)]
-        row = rows[0][-1]
+        row, epoch = self._history(trainer).rows[-1], trainer.current_epoch + 1
         left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
         pace = (time.monotonic() - self.began) / max(1, trainer.global_step - self.first_step)
         seconds = pace * left * float(trainer.num_training_batches)
         figures = [f"{name} {row[key]:.3f}" for key, name in _SHOWN.items() if key in row]
-        self.terminal.say(f"epoch {row['epoch']}/{trainer.max_epochs}  {'  '.join(figures)}  {minutes(seconds)} left")
+        name = f"{self.stage} epoch" if self.stage else "epoch"
+        self.terminal.say(f"{name} {epoch}/{trainer.max_epochs}  {'  '.join(figures)}  {minutes(seconds)} left")
+
+    def _named(self, text: str) -> str:
+        """A text that says of which of several trainings it is."""
+        return f"{self.stage}: {text}" if self.stage else text
 
     @staticmethod
-    def _callbacks(trainer: lightning.Trainer) -> list[lightning.Callback]:
+    def _history(trainer: lightning.Trainer) -> History:
         found: list[lightning.Callback] = vars(trainer)["callbacks"]
-        return found
+        return next(callback for callback in found if isinstance(callback, History))
 
     @override
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:

@@ -3,6 +3,9 @@
 Item k of `TrainingBatches` is batch k of the training: which clips and which cut of a long clip follow from (seed,
 k). A batch is filled into one buffer at once, which costs less than collating clip by clip. Clips shorter than the
 longest of their batch are followed by zeros, and `lengths` says how far each one goes.
+
+Where it is known when in a clip its labels are heard (`frame_targets.py`), `targets` is (batch, 1 + steps, classes):
+first the clip's labels, then those of each step of the cut.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from earmark.data.frame_targets import FrameTargets
 from earmark.data.targets import TargetRows
 
 
@@ -42,7 +46,10 @@ class Waveforms(Protocol):
 
 
 class Batch(NamedTuple):
-    """waveform (batch, samples) float32, lengths (batch,) valid samples, targets (batch, classes) float32."""
+    """waveform (batch, samples) float32, lengths (batch,) valid samples, targets (batch, classes) float32.
+
+    With frame targets these are (batch, 1 + steps, classes), the clip's labels first.
+    """
 
     waveform: Tensor
     lengths: Tensor
@@ -67,10 +74,11 @@ class TrainingBatches(Dataset[Batch]):
         seed: int,
         rank: int = 0,
         world: int = 1,
+        frames: FrameTargets | None = None,
     ) -> None:
         self.waveforms, self.targets, self.stream = waveforms, targets, stream
         self.batch_size, self.longest, self.seed = batch_size, longest, seed
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.frames = rank, world, frames
 
     def __getitem__(self, step: int) -> Batch:
         clips = self.stream.batch(step, self.batch_size)
@@ -82,8 +90,11 @@ class TrainingBatches(Dataset[Batch]):
         cuts = []
         for clip, where in zip(clips, chance, strict=True):
             spare = max(0, self.waveforms.samples(clip) - self.longest)
-            cuts.append((clip, int(where * (spare + 1)), min(self.waveforms.samples(clip), self.longest)))
-        return fill(self.waveforms, self.targets, cuts)
+            start = int(where * (spare + 1))
+            if self.frames is not None:
+                start -= int(start % self.frames.step)  # sound and frame targets begin together
+            cuts.append((clip, start, min(self.waveforms.samples(clip), self.longest)))
+        return fill(self.waveforms, self.targets, cuts, self.frames)
 
 
 class EvaluationBatches(Dataset[Batch]):
@@ -107,16 +118,26 @@ class EvaluationBatches(Dataset[Batch]):
         return (self[number] for number in range(len(self)))
 
 
-def fill(waveforms: Waveforms, targets: TargetRows, cuts: Sequence[tuple[int, int, int]]) -> Batch:
+def fill(
+    waveforms: Waveforms,
+    targets: TargetRows,
+    cuts: Sequence[tuple[int, int, int]],
+    frames: FrameTargets | None = None,
+) -> Batch:
     """One batch from cuts (clip, first sample, samples)."""
     buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts))
     view = buffer.numpy()
     for row, (clip, start, length) in enumerate(cuts):
         view[row, :length] = waveforms.read(clip, start, length)
     clips = [clip for clip, _, _ in cuts]
+    wanted = targets[clips]
+    if frames is not None:
+        steps = frames.steps_in(buffer.shape[1])
+        within = np.stack([frames.window(clip, start, steps) for clip, start, _ in cuts])  # (batch, steps, classes)
+        wanted = np.concatenate([wanted[:, None], within], axis=1)
     return Batch(
         buffer,
         torch.tensor([length for _, _, length in cuts]),
-        torch.from_numpy(targets[clips].astype(np.float32)),
+        torch.from_numpy(wanted.astype(np.float32)),
         clips,
     )

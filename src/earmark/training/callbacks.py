@@ -11,6 +11,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,26 @@ Row = dict[str, float | int]
 Validate = Callable[[TrainingModule], dict[str, float]]
 
 
-class History(lightning.Callback):
-    """One row an epoch: losses, validation figures, seconds; kept in the checkpoint and written to `path` as CSV."""
+@dataclass(frozen=True)
+class Stage:
+    """One of the trainings that a model takes: by default the only one."""
 
-    def __init__(self, path: Path, validate: Validate | None) -> None:
-        self.path, self.validate = path, validate
-        self.rows: list[Row] = []
+    name: str = ""  # "teacher"
+    number: int = 0  # in the log's column `stage`, from 1; 0: no such column
+    state: Path = Path("training")  # folder of its checkpoints, within the model's
+    before: tuple[Row, ...] = ()  # the log of the stages before, which goes on
+
+
+class History(lightning.Callback):
+    """One row an epoch: losses, validation figures, seconds; kept in the checkpoint and written to `path` as CSV.
+
+    Epochs, steps and seconds are counted on from the stages before.
+    """
+
+    def __init__(self, path: Path, validate: Validate | None, stage: Stage | None = None) -> None:
+        self.path, self.validate, self.stage = path, validate, stage or Stage()
+        self.rows: list[Row] = list(self.stage.before)
+        self._steps_before = int(self.rows[-1]["step"]) if self.rows else 0
         self._began = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -48,7 +63,8 @@ class History(lightning.Callback):
         before = self.rows[-1]["seconds"] if self.rows else 0.0
         row: Row = {
             "epoch": len(self.rows) + 1,
-            "step": trainer.global_step,
+            **({"stage": self.stage.number} if self.stage.number else {}),
+            "step": self._steps_before + trainer.global_step,
             "seconds": round(float(before) + time.monotonic() - self._began, 1),
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "train_loss": float(torch.stack(pl_module.losses).mean()),
@@ -60,7 +76,8 @@ class History(lightning.Callback):
         if trainer.is_global_zero:
             write_text(self.path, rows_to_csv(self.rows))
             for logger in trainer.loggers:
-                logger.log_metrics({k: v for k, v in row.items() if k not in ("epoch", "step")}, step=int(row["step"]))
+                figures = {name: value for name, value in row.items() if name not in ("epoch", "stage", "step")}
+                logger.log_metrics(figures, step=int(row["step"]))
 
 
 class Checkpoints(lightning.Callback):

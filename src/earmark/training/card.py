@@ -28,6 +28,8 @@ def write_card(request: Request | Systems, trained: Trained, *, name: str, recip
     data: dict[str, str | int] = {"training clips": trained_on, "labels": len(trained.model.labels)}
     if validated_on:
         data["validation clips"] = validated_on
+    if trained.unlabelled:
+        data["clips without labels"] = trained.unlabelled
     if trained.problems:
         data["left out"] = f"{len(trained.problems)} clips or labels"
     return model_card(
@@ -41,6 +43,7 @@ def write_card(request: Request | Systems, trained: Trained, *, name: str, recip
             data=data,
             facts={
                 **_origin(request),
+                **_taught(request),
                 **_members(trained.model),
                 "seed": str(request.seed),
                 "operating point": trained.point.origin,
@@ -59,6 +62,12 @@ def _origin(request: Request | Systems) -> dict[str, str]:
     if isinstance(request, Systems) or request.source is None:
         return {}
     return {"fine-tuned from": request.source.describe()}
+
+
+def _taught(request: Request | Systems) -> dict[str, str]:
+    if isinstance(request, Systems) or request.training.self_training is None:
+        return {}
+    return {"self-training": "a student, taught when each tag is heard by a teacher of the same recipe"}
 
 
 def _members(model: Model) -> dict[str, str]:

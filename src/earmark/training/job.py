@@ -1,7 +1,8 @@
 """The whole job: labelled clips in, model directory out, resumed where it stopped.
 
 What is asked for, and the directory it fills, is in `request.py`; decoding, and what cannot be used, in `preparing.py`;
-the operating point in `deciding.py`. Here are the per-band scaling, the training and the model's files.
+the operating point in `deciding.py`; a network before its first update in `beginning.py`, the training, or that of a
+teacher and its student, in `stages.py`. Here all this is put together, with the model's files.
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import safetensors.torch
-import torch
 
-from earmark.augment import step_seed
 from earmark.data.records import Problem
-from earmark.data.store import ClipStore
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import TuningReport
 from earmark.errors import DataError, MissingExtraError
@@ -28,22 +25,19 @@ from earmark.files import write_text
 from earmark.inference.fusion import Fusion, Model
 from earmark.inference.labelled import Progress
 from earmark.inference.models import write_model
-from earmark.labels import Labels
 from earmark.metrics.evaluation import Evaluation
-from earmark.tagger import Tagger, TaggerOptions
+from earmark.tagger import Tagger
 from earmark.training.averaging import epoch_file
 from earmark.training.deciding import decide
-from earmark.training.preparing import prepare, targets
+from earmark.training.preparing import prepare
 from earmark.training.request import STATE, Request, clear
-from earmark.training.transfer import release, take_over
+from earmark.training.transfer import release
 
 if TYPE_CHECKING:
     import lightning
 
     from earmark.training.callbacks import Row
     from earmark.training.loop import Machine
-
-SCALING_CLIPS = 1000  # of the training clips, spread evenly, set the per-band scaling
 
 
 @dataclass(frozen=True)
@@ -57,6 +51,7 @@ class Trained:
     problems: tuple[Problem, ...]  # clips and labels left out
     evaluation: Evaluation | None  # on the validation clips, at the tuned operating point
     tuning: TuningReport | None
+    unlabelled: int = 0  # clips without labels that a student was trained on as well
 
 
 class Reporter:
@@ -83,11 +78,11 @@ def train_model(request: Request, machine: Machine, reporter: Reporter | None = 
 
     `ConfigError` when the directory holds another run, `DataError` on unusable data.
     """
-    from earmark.training.loop import ClipSet, fit
-    from earmark.training.validation import Validation
+    from earmark.training.stages import Stages, check_processes
 
     reporter = reporter or Reporter()
     machine = replace(machine, precision=request.precision(machine.precision, machine.device))
+    check_processes(request, machine)
     fresh = request.claim(machine.precision)
     try:
         clips = prepare(request, reporter.stage)
@@ -95,30 +90,15 @@ def train_model(request: Request, machine: Machine, reporter: Reporter | None = 
         if fresh:
             clear(request.output)  # nothing was trained: leave no directory that looks as if
         raise
-    labels, train, valid = clips.labels, clips.train, clips.valid
-    tagger = _new_tagger(request, labels)
-    if request.network.scale_bands and request.source is None and not (request.output / STATE / "last.ckpt").is_file():
-        _fit_scaling(tagger, train, reporter.stage("per-band scaling"))
-    check = Validation([clip.only(labels) for clip in valid.clips], labels, tagger.clock) if valid else None
     with _interruptible():
-        history = fit(
-            tagger,
-            ClipSet(train, targets(train, labels)),
-            ClipSet(valid, targets(valid, labels)) if valid else None,
-            request.training,
-            request.output,
-            seed=request.seed,
-            machine=machine,
-            validate=check,
-            progress=reporter.callbacks(),
-        )
+        tagger, history = Stages(request, clips, machine, reporter).train()
     if request.source is not None:
         release(tagger)
     model = _fused_epochs(request, tagger) if request.training.fuse else tagger
     named = request.training.operating_point
     decided = decide(model, request.valid, named, seed=request.seed, device=machine.device, stage=reporter.stage)
-    counts = len(train), len(valid) if valid else 0
-    return Trained(model, decided.point, history, counts, clips.problems, decided.evaluation, decided.tuning)
+    counts, extra = (len(clips.train), len(clips.valid or ())), len(clips.unlabelled or ())
+    return Trained(model, decided.point, history, counts, clips.problems, decided.evaluation, decided.tuning, extra)
 
 
 def save_model(request: Request, trained: Trained, card: str) -> None:
@@ -134,14 +114,7 @@ def tidy(request: Request) -> None:
     state = request.output / STATE
     for path in [state / "last.ckpt", *([] if request.training.keep_epochs else state.glob("epoch-*.safetensors"))]:
         path.unlink(missing_ok=True)
-
-
-def _new_tagger(request: Request, labels: Labels) -> Tagger:
-    torch.manual_seed(step_seed(request.seed, 0, "weights"))
-    tagger = Tagger(TaggerOptions(labels=labels.names, **dict(request.network))).train()
-    if request.source is not None:
-        take_over(tagger, request.source)
-    return tagger
+    (state / "teacher.json").unlink(missing_ok=True)  # log.csv holds its rows
 
 
 def _fused_epochs(request: Request, tagger: Tagger) -> Fusion:
@@ -152,19 +125,6 @@ def _fused_epochs(request: Request, tagger: Tagger) -> Fusion:
         member.load_state_dict(safetensors.torch.load_file(epoch_file(request.output / STATE, epoch)))
         members.append(member)
     return Fusion(members, [epoch_file(request.output, epoch).stem for epoch in request.training.model_epochs])
-
-
-def _fit_scaling(tagger: Tagger, store: ClipStore, progress: Progress | None) -> None:
-    chosen = np.unique(np.linspace(0, len(store) - 1, SCALING_CLIPS).astype(int))
-
-    def features() -> Any:
-        for done, index in enumerate(chosen, 1):
-            with torch.no_grad():
-                yield tagger.unscaled(torch.from_numpy(store.read(int(index)))[None])[0][0]
-            if progress is not None:
-                progress(done, len(chosen))
-
-    tagger.scaling.fit(features())
 
 
 @contextlib.contextmanager

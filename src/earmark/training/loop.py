@@ -22,12 +22,13 @@ from torch.utils.data import DataLoader
 
 from earmark.data.balance import BalancedStream
 from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatches, Waveforms
+from earmark.data.frame_targets import FrameTargets
 from earmark.data.queue import QueueStream
 from earmark.data.targets import TargetRows
 from earmark.runtime import Precision, resolve_precision
 from earmark.tagger import Tagger
 from earmark.training.averaging import average_weights, epoch_file, save_epoch
-from earmark.training.callbacks import Checkpoints, History, Row, Validate
+from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
 from earmark.training.settling import settle_norms
@@ -37,10 +38,11 @@ PROFILE = "fit-profile.txt"  # in the folder of a run's state: the engine's tabl
 
 @dataclass(frozen=True)
 class ClipSet:
-    """Decoded clips and their weak labels: targets (clips, classes)."""
+    """Decoded clips and their weak labels: targets (clips, classes); frame labels, where they are taught."""
 
     waveforms: Waveforms
     targets: TargetRows
+    frames: FrameTargets | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Loaders(lightning.LightningDataModule):
             self.seed,
             rank,
             world,
+            self.train_set.frames,
         )
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
@@ -123,14 +126,15 @@ def fit(
     machine: Machine,
     validate: Validate | None = None,
     progress: Sequence[lightning.Callback] = (),
+    stage: Stage = Stage(),  # noqa: B008 - frozen
 ) -> list[Row]:
-    """Train `tagger` in place, keeping state in `folder/training`; returns the rows of the log.
+    """Train `tagger` in place, keeping state in `folder/training` (or the stage's); returns the rows of the log.
 
-    Goes on from `folder/training/last.ckpt` where there is one. At the end the tagger holds the average of the last
-    epochs' weights; where epochs are to be fused, those of the last, and `folder/training` has the weights of each.
+    Goes on from `last.ckpt` there, if there is one. At the end the tagger holds the average of the last epochs'
+    weights; where epochs are to be fused, those of the last, and the weights of each lie there too.
     """
-    state = folder / "training"
-    history = History(folder / "log.csv", validate)
+    state = folder / stage.state
+    history = History(folder / "log.csv", validate, stage)
     checkpoints = Checkpoints(state, options.model_epochs)
     loaders = Loaders(train, valid, tagger.rate, options, seed, machine.workers)
     total = loaders.steps_per_epoch * options.epochs

@@ -11,6 +11,7 @@ import math
 import lightning
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
 from earmark.data.batches import Batch
@@ -46,21 +47,30 @@ class TrainingModule(lightning.LightningModule):
         """Loss of one batch, augmented."""
         features, lengths, targets = self.heard(batch, self.global_step)
         pooled = self.tagger.classify(features, lengths)
-        share = self.options.frame_supervision
-        loss = clip_loss(pooled.clip, targets) if share < 1 else torch.zeros(())
+        steps = None if lengths is None else self.tagger.steps_of(lengths)
+        share, smoothing = self.options.frame_supervision, self.options.label_smoothing
+        weak = targets if targets.ndim == 2 else targets[:, 0]
+        loss = clip_loss(pooled.clip, weak, smoothing) if share < 1 else torch.zeros(())
         if share:
-            steps = None if lengths is None else self.tagger.steps_of(lengths)
-            loss = (1 - share) * loss + share * frame_loss(pooled, targets, steps)
+            loss = (1 - share) * loss + share * frame_loss(pooled, weak, steps, smoothing)
+        if targets.ndim == 3 and self.options.self_training is not None:
+            loss = loss + self.options.self_training.weight * frame_loss(pooled, targets[:, 1:], steps, smoothing)
         self.losses.append(loss.detach())
         return loss
 
     @torch.no_grad()
     def heard(self, batch: Batch, step: int) -> tuple[Tensor, Tensor | None, Tensor]:
-        """What the network hears of a batch at a step, augmented: features, valid frames (None: all), targets."""
+        """What the network hears of a batch at a step, augmented: features, valid frames (None: all), targets.
+
+        Targets of steps, where the batch has them, are as many as the network's steps.
+        """
         generator = step_generator(self.seed, step, f"augment/{self.global_rank}")
         augment = self.options.augment
         waveform, samples, targets = augment_waveform(batch.waveform, batch.lengths, batch.targets, augment, generator)
         features, lengths = self.tagger.features(waveform, samples)
+        if targets.ndim == 3:
+            steps = int(self.tagger.steps_of(torch.tensor(features.shape[1])))
+            targets = functional.pad(targets, (0, 0, 0, 1 + steps - targets.shape[1]))  # or cut, where it is negative
         features, targets = augment_features(features, targets, augment, generator, whole=lengths is None)
         return features, lengths, targets
 

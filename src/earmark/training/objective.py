@@ -14,27 +14,32 @@ from earmark.pooling import Pooled
 _EPS = 1e-7  # probabilities are kept this far from 0 and 1
 
 
-def clip_loss(clip: Tensor, targets: Tensor) -> Tensor:
+def clip_loss(clip: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean binary cross-entropy of clip probabilities (batch, classes) against targets in [0, 1].
+
+    Smoothed (Szegedy et al. 2016, section 7, for two outcomes), a target y becomes y (1 - e) + e / 2: no score need be
+    driven to 0 or 1, and a wrong label costs less.
 
     >>> import torch
     >>> clip_loss(torch.tensor([[0.5]]), torch.tensor([[1.0]])).item()
     0.693...
     """
+    if smoothing:
+        targets = targets * (1 - smoothing) + smoothing / 2
     probability = clip.float().clamp(_EPS, 1 - _EPS)
     return -(targets * probability.log() + (1 - targets) * (1 - probability).log()).mean()
 
 
-def frame_loss(pooled: Pooled, targets: Tensor, steps: Tensor | None = None) -> Tensor:
+def frame_loss(pooled: Pooled, targets: Tensor, steps: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
     """Mean binary cross-entropy of every frame against its clip's weak labels: frame supervision.
 
-    `targets` (batch, classes); `steps` (batch,) counts the valid steps of each clip, None: all are. Where the network
-    scores frames at several depths (`Pooled.levels`), each depth is taught. So the DCASE2017 baseline is trained, and
-    the frame-level supervision of Chou et al. 2017.
+    `targets` (batch, classes), or each frame's own (batch, steps, classes): self-training; `steps` (batch,) counts the
+    valid steps of each clip, None: all are. Where the network scores frames at several depths (`Pooled.levels`), each
+    depth is taught. So the DCASE2017 baseline is trained, and the frame-level supervision of Chou et al. 2017.
     """
     frames = pooled.frames[:, :, None] if pooled.levels is None else pooled.levels  # (batch, steps, levels, classes)
-    wanted = targets[:, None, None].expand_as(frames)
+    wanted = (targets[:, None, None] if targets.ndim == 2 else targets[:, :, None]).expand_as(frames)
     if steps is not None:
         valid = valid_steps(steps, frames.shape[1])
         frames, wanted = frames[valid], wanted[valid]
-    return clip_loss(frames, wanted)
+    return clip_loss(frames, wanted, smoothing)

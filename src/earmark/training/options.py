@@ -25,6 +25,17 @@ class FuseOptions(Options):
     every: int = Field(10, gt=0)
 
 
+class SelfTrainingOptions(Options):
+    """A second training, taught frame by frame by the model that the first one made (`stages.py`)."""
+
+    begin: Literal["anew", "teacher"] = "anew"  # with weights of its own draw, or where the teacher ended
+    epochs: int | None = Field(None, gt=0)  # of the student; null: as many as the teacher's
+    learning_rate: float | None = Field(None, gt=0)  # of the student; null: the teacher's
+    threshold: float = Field(0.1, ge=0, lt=1)  # of the teacher's frame scores, above which a clip's label is heard
+    median_seconds: float = Field(0.44, ge=0)  # of the filter over those scores
+    weight: float = Field(1.0, gt=0)  # of the frames' part of the loss; the clips' part counts once
+
+
 class TrainingOptions(Options):
     """How a model is trained."""
 
@@ -36,6 +47,7 @@ class TrainingOptions(Options):
     schedule: Literal["constant", "cosine"] = "cosine"  # of the rate, down to zero at the end
     amsgrad: bool = False  # of Adam
     frame_supervision: float = Field(0.0, ge=0, le=1)  # share of the loss that teaches every frame its clip's labels
+    label_smoothing: float = Field(0.0, ge=0, lt=1)  # a target y becomes y (1 - e) + e / 2
     weight_decay: float = Field(0.0, ge=0)
     gradient_clip: float | None = Field(None, gt=0)  # largest norm
     clip_seconds: float = Field(10.0, gt=0)  # longer clips give a random cut of this length
@@ -43,6 +55,7 @@ class TrainingOptions(Options):
     fuse: FuseOptions | None = None  # in place of that average: the model is these epochs' models, fused
     settle: int = Field(0, ge=0)  # batches over which batch normalisation's statistics are taken anew at the end
     keep_epochs: bool = False  # leave the weights of those epochs beside the model, for fusing
+    self_training: SelfTrainingOptions | None = None  # what is trained so is a teacher, and the model its student
     balance: BalanceOptions = BalanceOptions()
     operating_point: Literal["tuned", "default", "xu2018", "dcase2017"] = "tuned"  # on validation clips, or by name
     augment: AugmentOptions = AugmentOptions()
@@ -51,6 +64,8 @@ class TrainingOptions(Options):
     def _check(self) -> Self:
         if self.fuse is not None and self.fuse.first > self.epochs:
             raise ValueError(f"fuse.first ({self.fuse.first}) comes after the last of {self.epochs} epochs")
+        if self.fuse is not None and self.self_training is not None:
+            raise ValueError("fuse and self_training exclude each other: a student has one teacher; use average_last")
         return self
 
     @property
@@ -60,8 +75,21 @@ class TrainingOptions(Options):
             return range(self.fuse.first, self.epochs + 1, self.fuse.every)
         return range(max(1, self.epochs - self.average_last + 1), self.epochs + 1)
 
+    @property
+    def of_student(self) -> Self:
+        """The options of the second training, of the student."""
+        assert self.self_training is not None
+        own = {"epochs": self.self_training.epochs, "learning_rate": self.self_training.learning_rate}
+        return self.model_copy(update={key: value for key, value in own.items() if value is not None})
+
+    def self_trained(self) -> Self:
+        """The same options with self-training, by its defaults where it was off. `ConfigError` where it cannot be."""
+        if self.self_training is not None:
+            return self
+        return self.parse({**self.model_dump(), "self_training": {}}, "training")
+
     def lasting(self, epochs: int | None = None, steps: int | None = None) -> Self:
-        """The same options for another number of epochs, or of updates in all; epochs to fuse move in proportion."""
+        """The same options for another number of epochs, or of updates in all; its stages move in proportion."""
         changes: dict[str, Any] = {}
         if steps is not None:
             epochs = max(1, min(epochs or self.epochs, steps))
@@ -71,4 +99,7 @@ class TrainingOptions(Options):
             if self.fuse is not None:
                 first, every = (max(1, round(at * epochs / self.epochs)) for at in (self.fuse.first, self.fuse.every))
                 changes["fuse"] = FuseOptions(first=first, every=every)
+            if self.self_training is not None and self.self_training.epochs is not None:
+                taught = max(1, round(self.self_training.epochs * epochs / self.epochs))
+                changes["self_training"] = self.self_training.model_copy(update={"epochs": taught})
         return self.model_copy(update=changes)

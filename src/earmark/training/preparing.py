@@ -34,6 +34,7 @@ class Prepared:
     train: ClipStore
     valid: ClipStore | None
     problems: tuple[Problem, ...]  # clips and labels left out, and why
+    unlabelled: ClipStore | None = None
 
 
 def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepared:
@@ -42,6 +43,10 @@ def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepar
     valid = None
     if request.valid is not None:
         valid, more = _open(request, request.valid, "valid", stage)
+        problems += more
+    unlabelled = None
+    if request.unlabelled is not None:
+        unlabelled, more = _open(request, request.unlabelled, "unlabelled", stage)
         problems += more
     heard = {label for clip in train.clips for label in clip.labels}
     labels = Labels(label for label in request.train.labels if label in heard)
@@ -53,7 +58,7 @@ def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepar
         if label not in labels
     ]
     problems += folded(unheard, request.train.source)
-    return Prepared(labels, train, valid, tuple(problems))
+    return Prepared(labels, train, valid, tuple(problems), unlabelled)
 
 
 def targets(store: ClipStore, labels: Labels) -> Targets:
@@ -119,3 +124,25 @@ class Part:
     def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
         """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
         return self._store.read(int(self._chosen[index]), start, length)
+
+
+class Joined:
+    """The clips of one store and then those of another at the same rate, as a store."""
+
+    def __init__(self, first: ClipStore, second: ClipStore) -> None:
+        self._first, self._second = first, second
+        self.clips: tuple[Clip, ...] = (*first.clips, *second.clips)
+        self.rate, self.problems = first.rate, (*first.problems, *second.problems)
+        self.lengths = np.concatenate([first.lengths, second.lengths])
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def samples(self, index: int) -> int:
+        """Length of a clip in samples."""
+        return int(self.lengths[index])
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
+        """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
+        within = index - len(self._first)
+        return self._first.read(index, start, length) if within < 0 else self._second.read(within, start, length)

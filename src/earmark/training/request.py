@@ -2,7 +2,8 @@
 
     MODEL/
       recipe.yaml       what is followed, written first
-      training/         state of the run: run.json, last.ckpt, weights of epochs the model is made of, tensorboard/
+      training/         state of the run: run.json, last.ckpt, weights of epochs the model is made of, tensorboard/;
+                        of a self-training the teacher and its pseudo labels as well (`stages.py`)
       cache/            decoded clips; removed at the end
       log.csv           a row an epoch
       model.safetensors, operating_point.json, README.md, and last config.json: the model is complete
@@ -91,6 +92,7 @@ class Request(Run):
     recipe: str = ""  # YAML text, kept beside the model
     cache: Literal["auto", "on", "off"] = "auto"  # decode every clip once, into MODEL/cache
     source: Source | None = None  # the model whose weights it begins with
+    unlabelled: Manifest | None = None  # recordings for the student alone, whose labels the teacher is to guess
 
     def asked(self) -> dict[str, Any]:
         """What makes this run this run, as plain data."""
@@ -102,6 +104,7 @@ class Request(Run):
             "training clips": _fingerprint(self.train),
             "validation clips": _fingerprint(self.valid),
             "source": self.source and self.source.asked(),
+            "unlabelled clips": _fingerprint(self.unlabelled),
         }
 
     def precision(self, wanted: Precision, device: str) -> Literal["float32", "bf16"]:
@@ -140,7 +143,17 @@ def _begun(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path} is damaged ({error}); --overwrite begins anew") from error
-    return content
+    return _completed(content)
+
+
+def _completed(begun: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier version began, with the defaults of the options that it did not know."""
+    completed = dict(begun)
+    if isinstance(begun.get("training"), dict):
+        completed["training"] = {**TrainingOptions().model_dump(mode="json"), **begun["training"]}
+    if isinstance(begun.get(MEMBERS), dict):
+        completed[MEMBERS] = {name: _completed(member) for name, member in begun[MEMBERS].items()}
+    return completed
 
 
 def _first_difference(old: Any, new: Any, where: str = "") -> str:

@@ -1,0 +1,88 @@
+"""Pseudo labels: when, by a teacher's scores, each label of a clip is heard.
+
+    heard(k, t)  where the clip carries label k, and  median(p(k, .))(t) > threshold
+
+on the clip as it is, not augmented, whole (in overlapping windows, where it is longer than the model's). The weak label
+is beyond doubt, so the threshold can be low: it has to tell where in the clip, not whether. Of a clip without labels
+the teacher says first which it carries: those whose clip score passes its operating point's threshold. A clip in which
+none does is one in which nothing is heard.
+
+After Ebbers and Haeb-Umbach 2021, "Self-trained audio tagging and sound event detection in domestic environments";
+filter and threshold are one for all classes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from earmark.data.frame_targets import Found, FrameTargets
+from earmark.data.store import ClipStore
+from earmark.data.targets import Targets
+from earmark.decisions import OperatingPoint
+from earmark.decisions.decide import calibrated
+from earmark.decisions.smoothing import median_filter, odd_frames
+from earmark.inference.labelled import Progress
+from earmark.inference.scorer import Job, Scorer, Waveform
+from earmark.scores import Scores
+from earmark.training.options import SelfTrainingOptions
+
+
+def pseudo_labels(
+    scorer: Scorer,
+    clips: ClipStore,
+    labels: Targets,
+    options: SelfTrainingOptions,
+    *,
+    unlabelled: ClipStore | None = None,
+    point: OperatingPoint | None = None,
+    progress: Progress | None = None,
+) -> FrameTargets:
+    """Frame labels of `clips`, whose weak labels are known, and then of `unlabelled`, whose tags `point` decides.
+
+    Columns are those of the scorer's labels. `ValueError` where there are unlabelled clips and no point.
+    """
+    tagger = scorer.taggers[0]
+    total = len(clips) + len(unlabelled or ())
+
+    def found() -> Iterator[Found]:
+        for number, scores in enumerate(_scores(scorer, clips)):
+            columns = labels.columns[labels.first[number] : labels.first[number + 1]].tolist()
+            yield heard(scores, columns, options)
+        if unlabelled is not None:
+            if point is None:
+                raise ValueError("clips without labels need an operating point to be given any")
+            for scores in _scores(scorer, unlabelled):
+                yield heard(scores, tags(scores, point), options)
+
+    def told() -> Iterator[Found]:
+        for done, each in enumerate(found(), 1):
+            yield each
+            if progress is not None:
+                progress(done, total)
+
+    return FrameTargets.of(told(), len(scorer.labels), tagger.clock.step * tagger.rate)
+
+
+def heard(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:
+    """When the labels in these columns are heard."""
+    frames = scores.frames[:, columns]
+    length = odd_frames(options.median_seconds, scores.clock.step)
+    return columns, (median_filter(frames, [length] * len(columns)) > options.threshold).T
+
+
+def tags(scores: Scores, point: OperatingPoint) -> list[int]:
+    """Columns of the labels whose clip score reaches the threshold of the operating point."""
+    thresholds = np.array([point.of(label).tag_threshold for label in scores.labels], np.float32)
+    found: list[int] = np.flatnonzero(calibrated(scores, point).clip >= thresholds).tolist()
+    return found
+
+
+def _scores(scorer: Scorer, clips: ClipStore) -> Iterator[Scores]:
+    """Scores of every clip of a store, in order; the error of one that cannot be read any more is raised."""
+    jobs = (Job(clip.name, Waveform(clips.read(n), clips.rate)) for n, clip in enumerate(clips.clips))
+    for scored in scorer.score_all(jobs):
+        if scored.error is not None or scored.scores is None:
+            raise scored.error or ValueError(f"{scored.job.name} has no scores")
+        yield scored.scores

@@ -1,0 +1,163 @@
+"""The trainings that a model takes: one; with self-training two, of a teacher and of its student.
+
+Self-training, after Ebbers and Haeb-Umbach 2021, "Self-trained audio tagging and sound event detection in domestic
+environments" (DCASE workshop):
+
+1. The teacher is what the recipe makes without self-training, to the last bit.
+2. Its scores say when each clip's labels are heard (`pseudo.py`): labels that are weak become strong, if not true.
+3. The student is the same network with weights of its own draw, or the teacher's, trained by the same recipe on the
+   sum of the clips' loss and, `self_training.weight` times, that of the frames against these labels. What augmentation
+   does to the sounds it does to them. The student's averaged weights are the model.
+
+Recordings without labels can be the student's too; the teacher tags them first. What lies in MODEL/training:
+
+    teacher/             checkpoints of the teacher, while it is trained
+    teacher.json         its rows of the log; then teacher.safetensors, its weights: it is done
+    pseudo.npz           the frame labels: they are done
+    last.ckpt, epoch-*   of the student, as of any training
+
+A run that is stopped goes on at the first of these that is not there. The student's clips, batches and draws follow
+from a seed of its own.
+
+Differs from the paper in: one teacher and one student, not ensembles and several rounds; the student is the same
+network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+
+from earmark.augment import step_seed
+from earmark.data.frame_targets import FrameTargets
+from earmark.errors import ConfigError
+from earmark.files import write_aside, write_text
+from earmark.inference.scorer import Scorer
+from earmark.tagger import Tagger, read_weights
+from earmark.training.beginning import fit_scaling, new_tagger
+from earmark.training.callbacks import Row, Stage
+from earmark.training.deciding import decide
+from earmark.training.job import Reporter
+from earmark.training.loop import ClipSet, Machine, fit
+from earmark.training.options import TrainingOptions
+from earmark.training.preparing import Joined, Prepared, targets
+from earmark.training.pseudo import pseudo_labels
+from earmark.training.request import STATE, Request
+from earmark.training.validation import Validation
+
+TEACHER, PSEUDO = "teacher", "pseudo.npz"
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What is to be trained, from what, on what."""
+
+    request: Request
+    clips: Prepared
+    machine: Machine
+    reporter: Reporter
+
+    @property
+    def state(self) -> Path:
+        """Folder of the run's state."""
+        return self.request.output / STATE
+
+    def train(self) -> tuple[Tagger, list[Row]]:
+        """All stages that are not done: the trained tagger, and the rows of the log."""
+        training = self.request.training
+        if training.self_training is None:
+            tagger = self._begun(Stage())
+            return tagger, self._fit(tagger, self._labelled(), training, self.request.seed, Stage())
+        rows, teacher = self._taught()
+        frames = self._frames(teacher)
+        student = new_tagger(self.request, self.clips.labels, "student")
+        if training.self_training.begin == "teacher":
+            student.load_state_dict(teacher.state_dict())
+        else:
+            student.scaling.load_state_dict(teacher.scaling.state_dict())
+        extra = self.clips.unlabelled
+        store = self.clips.train if extra is None else Joined(self.clips.train, extra)
+        seed = step_seed(self.request.seed, 0, "student/draws")
+        stage = Stage("student", 2, before=tuple(rows))
+        return student, self._fit(student, ClipSet(store, frames.labels, frames), training.of_student, seed, stage)
+
+    def _begun(self, stage: Stage) -> Tagger:
+        """A tagger as it is before its first update; of a training that goes on the checkpoint has the scaling."""
+        tagger = new_tagger(self.request, self.clips.labels)
+        goes_on = (self.request.output / stage.state / "last.ckpt").is_file()
+        if self.request.network.scale_bands and self.request.source is None and not goes_on:
+            fit_scaling(tagger, self.clips.train, self.reporter.stage("per-band scaling"))
+        return tagger
+
+    def _labelled(self) -> ClipSet:
+        return ClipSet(self.clips.train, targets(self.clips.train, self.clips.labels))
+
+    def _fit(self, tagger: Tagger, train: ClipSet, training: TrainingOptions, seed: int, stage: Stage) -> list[Row]:
+        labels, valid = self.clips.labels, self.clips.valid
+        check = Validation([clip.only(labels) for clip in valid.clips], labels, tagger.clock) if valid else None
+        return fit(
+            tagger,
+            train,
+            ClipSet(valid, targets(valid, labels)) if valid else None,
+            training,
+            self.request.output,
+            seed=seed,
+            machine=self.machine,
+            validate=check,
+            progress=self.reporter.callbacks(),
+            stage=stage,
+        )
+
+    def _taught(self) -> tuple[list[Row], Tagger]:
+        """The teacher and its rows of the log: from disk, after its training where they are not there yet."""
+        path, log = self.state / f"{TEACHER}.safetensors", self.state / f"{TEACHER}.json"
+        stage = Stage(TEACHER, 1, Path(STATE) / TEACHER)
+        if not path.is_file():
+            tagger = self._begun(stage)
+            rows = self._fit(tagger, self._labelled(), self.request.training, self.request.seed, stage)
+            write_text(log, json.dumps(rows) + "\n")
+            state = {name: tensor.detach().cpu().contiguous() for name, tensor in tagger.state_dict().items()}
+            with write_aside(path) as temporary:
+                temporary.write_bytes(safetensors.torch.save(state))
+        discard(self.state / TEACHER)
+        try:
+            rows = json.loads(log.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{log} is missing or damaged ({error}); --overwrite begins anew") from error
+        teacher = new_tagger(self.request, self.clips.labels)
+        teacher.load_state_dict(read_weights(path, teacher.state_dict()))
+        return rows, teacher.eval()
+
+    def _frames(self, teacher: Tagger) -> FrameTargets:
+        """The pseudo labels: from disk, after the teacher has listened where they are not there yet."""
+        path, request, options = self.state / PSEUDO, self.request, self.request.training.self_training
+        assert options is not None
+        if not path.is_file():
+            stage, device = self.reporter.stage, self.machine.device
+            point, extra = None, self.clips.unlabelled
+            if extra is not None:
+                named = request.training.operating_point
+                point = decide(teacher, request.valid, named, seed=request.seed, device=device, stage=stage).point
+            scorer = Scorer(teacher.to(device), device, self.machine.precision)
+            weak = targets(self.clips.train, self.clips.labels)
+            told = stage("listening as the teacher")
+            found = pseudo_labels(scorer, self.clips.train, weak, options, unlabelled=extra, point=point, progress=told)
+            found.save(path)
+        return FrameTargets.load(path)
+
+
+def check_processes(request: Request, machine: Machine) -> None:
+    """`ConfigError` for what cannot be shared out among processes."""
+    if request.training.self_training is not None and machine.processes > 1:
+        raise ConfigError(
+            "training.self_training trains in one process: the teacher listens to every clip; leave --processes out"
+        )
+
+
+def discard(folder: Path) -> None:
+    """Remove the checkpoints of a stage that is done; what else lies in its folder stays."""
+    for path in (folder / "last.ckpt", *folder.glob("epoch-*.safetensors")):
+        path.unlink(missing_ok=True)
