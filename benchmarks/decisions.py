@@ -14,18 +14,15 @@ import argparse
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from earmark.data.manifest import read_manifest
-from earmark.data.records import Manifest
+from crossing import halves, score_dev
 from earmark.decisions import OperatingPoint, decide_all, score_curve
 from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection
 from earmark.inference.labelled import ScoredClips
-from earmark.inference.score_cache import score_clips_cached
-from earmark.inference.scorer import Scorer
 from earmark.inference.tuning import tune
 from earmark.metrics import (
     PSDS1,
@@ -40,7 +37,6 @@ from earmark.metrics import (
 )
 from earmark.metrics.bootstrap import Statistic
 from earmark.runtime import tune_allocator
-from earmark.tagger import Tagger
 from sections import machine, replace_section
 
 Way = Callable[[ScoredClips, str], OperatingPoint]
@@ -82,17 +78,6 @@ def main() -> None:
     print(text)
     if args.write:
         replace_section("results.md", "decisions", text, title="# Results")
-
-
-def score_dev(model: pathlib.Path, dev: pathlib.Path, scores: pathlib.Path | None) -> ScoredClips:
-    tagger = Tagger.from_pretrained(model)
-    manifest: Manifest = read_manifest(dev, labels=tagger.labels)
-    return score_clips_cached(Scorer(tagger), manifest, scores / model.name if scores else model / "scores")
-
-
-def halves(scored: ScoredClips) -> list[ScoredClips]:
-    """Every second recording, and the others."""
-    return [replace(scored, clips=scored.clips[rest::2], scores=scored.scores[rest::2]) for rest in (0, 1)]
 
 
 def ways() -> dict[str, Way]:

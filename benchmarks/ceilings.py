@@ -1,0 +1,179 @@
+"""What `scapes` allows: how far the default recipe stands from what its material lets anybody reach.
+
+    python ../shared/tools/scapes.py train SCAPES && python ../shared/tools/scapes.py dev SCAPES
+    python benchmarks/ceilings.py SCAPES -o RUNS --models RUNS/default-0 RUNS/default-1
+
+Parts, each a few rows of the table (`--parts`):
+
+    oracle       the frame scores of MODELS, given the true tags of every clip
+    strong       the same network taught what is heard in every frame (`strong_labels.py`)
+    soundscapes  trained on the first 250, 500, 1,000 and all soundscapes, with as many updates
+    recordings   trained on as many soundscapes, made of fewer recordings of each class: of one fold of ESC-50, and of
+                 two, in place of three (renders them into RUNS; needs `--tool`)
+
+The last three at `--budget`, beside the baseline at that budget. Prints a section of docs/results.md, into which
+`--write` puts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import pathlib
+import sys
+from dataclasses import replace
+
+from crossing import SAID, figures, minutes, score_dev
+from earmark.files import write_text
+from earmark.inference.labelled import ScoredClips
+from earmark.runtime import resolve_precision, tune_allocator
+from earmark.tagger import Tagger
+from sections import machine, replace_section
+from trainings import HERE, Found, Place, Training, header, row, seeds_of, train_all, train_command
+from variants import BUDGETS
+
+PARTS = ("oracle", "strong", "soundscapes", "recordings")
+SOUNDSCAPES = (250, 500, 1000)  # and all
+FOLDS = {"recordings-8": (1,), "recordings-16": (1, 2)}  # recordings of a class, folds of ESC-50; all: 24
+SAYS = {
+    "baseline": "weak labels of all soundscapes",
+    "strong": "strong labels of all soundscapes",
+    **{f"soundscapes-{count}": f"weak labels of {count:,} soundscapes" for count in SOUNDSCAPES},
+    **{name: f"weak labels, {name.rpartition('-')[2]} recordings a class in place of 24" for name in FOLDS},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scapes", type=pathlib.Path, help="rendered splits: train/ and dev/")
+    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder of trainings and soundscapes")
+    parser.add_argument("--models", nargs="+", type=pathlib.Path, default=[], help="trained models of the recipe")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at once, one thread each")
+    parser.add_argument("--budget", choices=BUDGETS, default="small")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change the recipe of all trainings")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--tool", type=pathlib.Path, default=HERE / "../../shared/tools/scapes.py")
+    parser.add_argument("--write", action="store_true", help="write the section into docs/results.md")
+    args = parser.parse_args()
+    tune_allocator()
+    rows = oracle_rows(args.models, args.scapes / "dev") if "oracle" in args.parts else []
+    place = Place(args.output / args.budget, args.scapes / "dev")
+    wanted = trainings(args)
+    failed = train_all(wanted, place, args.jobs)
+    asked = {training.name: training for training in wanted}
+    found = {name: seeds_of(place, name, asked.get(name)) for name in SAYS}
+    text = section(rows, found, args)
+    print(text)
+    if args.write:
+        replace_section("results.md", "ceilings", text, title="# Results")
+    if failed:
+        sys.exit("\n".join(["left out:", *failed]))
+
+
+def trainings(args: argparse.Namespace) -> list[Training]:
+    """All that is to be trained, the baseline first."""
+    budget, precision, train = BUDGETS[args.budget], resolve_precision(args.precision), args.scapes / "train"
+    changes = (*budget.changes, *args.set)
+    same = () if budget.steps else (f"training.steps_per_epoch={updates(train)}",)  # with fewer soundscapes too
+    commands = {}
+    if set(args.parts) - {"oracle"}:
+        commands["baseline"] = train_command(train / "weak.tsv", precision)
+    if "strong" in args.parts:
+        commands["strong"] = (str(HERE / "strong_labels.py"), str(train), "--precision", precision)
+    if "soundscapes" in args.parts:
+        for count in SOUNDSCAPES:
+            table = first_rows(train / "weak.tsv", count, args.output / "soundscapes" / str(count))
+            commands[f"soundscapes-{count}"] = train_command(table, precision, "--audio", str(train / "audio"))
+    if "recordings" in args.parts:
+        for name, folds in FOLDS.items():
+            table = rendered(args.tool, folds, args.output / "soundscapes" / name)
+            commands[name] = train_command(table, precision)
+    return [
+        Training(name, seed, command, (*changes, *(same if name.startswith("soundscapes") else ())))
+        for seed in args.seeds
+        for name, command in commands.items()
+    ]
+
+
+def updates(train: pathlib.Path) -> int:
+    """Updates in a pass over all soundscapes, in batches of 32."""
+    return round((len((train / "weak.tsv").read_text().splitlines()) - 1) / 32)
+
+
+def first_rows(table: pathlib.Path, count: int, folder: pathlib.Path) -> pathlib.Path:
+    """A table of the first so many clips: each soundscape was drawn by itself, so they are as good as any."""
+    lines = table.read_text().splitlines()[: count + 1]
+    path = folder / "weak.tsv"
+    if not path.is_file():
+        write_text(path, "\n".join(lines) + "\n")
+    return path
+
+
+def rendered(tool: pathlib.Path, folds: tuple[int, ...], folder: pathlib.Path) -> pathlib.Path:
+    """The weak labels of as many soundscapes as train has, drawn alike from the recordings of these folds alone."""
+    table = folder / "weak.tsv"  # written last but for two tables that are not needed here
+    if not table.is_file():
+        spec = importlib.util.spec_from_file_location("scapes_tool", tool)
+        if spec is None or spec.loader is None or not tool.is_file():
+            sys.exit(f"{tool}: no such program; --tool says where the one is that renders scapes")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        _, count, seed = module.SPLITS["train"]
+        module.render(tool.parent.parent / "data" / "esc50", folder, folds, count, seed)
+    return table
+
+
+def oracle_rows(models: list[pathlib.Path], dev: pathlib.Path) -> list[str]:
+    """The models as they are, and told the tags."""
+    if not models:
+        sys.exit("the oracle needs the frame scores of trained models: give some with --models, or leave it out")
+    plain: dict[int, Found] = {}
+    told: dict[int, Found] = {}
+    for number, model in enumerate(models):
+        scored = score_dev(model, dev)
+        facts = {"minutes": minutes(model), "parameters": Tagger.from_pretrained(model).parameter_count()}
+        plain[number] = {**figures(scored), **facts}
+        told[number] = {**figures(told_tags(scored)), **facts}
+    return [row("full size, weak labels", plain, None), row("... told the true tags of each clip", told, plain)]
+
+
+def told_tags(scored: ScoredClips) -> ScoredClips:
+    """Clip scores are the truth, and frames of what is not in a clip are 0."""
+    scores = []
+    for clip, each in zip(scored.clips, scored.scores, strict=True):
+        tags = scored.labels.encode(clip.labels).astype(each.clip.dtype)
+        scores.append(replace(each, clip=tags, frames=each.frames * tags))
+    return replace(scored, scores=tuple(scores))
+
+
+def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argparse.Namespace) -> str:
+    baseline = found["baseline"]
+    names = [name for name in SAYS if found[name]]
+    rows = [row(SAYS[name], found[name], None if name == "baseline" else baseline) for name in names]
+    small = f"The others: budget `{args.budget}`, {BUDGETS[args.budget].said}, the same for all." if rows else ""
+    models = f" --models {' '.join(f'RUNS/{model.name}' for model in args.models)}" if args.models else ""
+    return "\n".join(
+        [
+            "## scapes: what the material allows",
+            "",
+            f"{SAID} Told the true tags, a model is left with the question when. Strong labels teach the same network "
+            "every frame. Fewer soundscapes hold fewer mixtures of the same recordings; fewer recordings, as many "
+            f"soundscapes of less variety (dev is of recordings that none was trained on). {small} In brackets: the "
+            "difference to the first row of its kind, with the same seeds.",
+            "",
+            *header("what is known"),
+            *oracle,
+            *rows,
+            "",
+            f"Command: `python benchmarks/ceilings.py SCAPES -o RUNS --budget {args.budget}{models}`. Minutes: of a "
+            "training, one thread, machine shared.",
+            "",
+            machine(),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

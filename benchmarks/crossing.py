@@ -1,0 +1,146 @@
+"""What the experiments on `scapes` share: each half of dev decided by what was chosen on the other half.
+
+    python benchmarks/crossing.py MODEL SCAPES/dev -o figures.json
+
+Scores the model's dev clips (kept in MODEL/scores), tunes on every second one for the others and the other way round,
+and counts all decisions together; each figure is tuned for its own objective. Prints the figures, and writes them with
+the model's size and the minutes its training took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from earmark.data.manifest import read_manifest
+from earmark.decisions import OperatingPoint, decide_all, score_curve
+from earmark.events import Event
+from earmark.files import write_text
+from earmark.inference.labelled import ScoredClips
+from earmark.inference.score_cache import score_clips_cached
+from earmark.inference.scorer import Scorer
+from earmark.inference.tuning import tune
+from earmark.labels import Labels
+from earmark.metrics import PSDS1, event_metrics, psds, segment_metrics, tagging_metrics
+from earmark.runtime import tune_allocator
+from earmark.scores import Scores
+from earmark.tagger import Tagger
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of a table: what is tuned for it, and its direction."""
+
+    name: str
+    objective: str  # empty: nothing is tuned
+    higher: bool = True
+
+
+FIGURES = (
+    Figure("tagging mAP", ""),
+    Figure("tagging F1", "tagging-f1-micro"),
+    Figure("segment F1", "segment-f1-micro"),
+    Figure("error rate", "error-rate", higher=False),
+    Figure("event F1", "event-f1-micro"),
+    Figure("PSDS1", "psds1"),
+)
+SAID = (
+    "Each half of dev is decided by what was tuned on the other half, thresholds and smoothing alike, each column for "
+    "its own objective; the decisions on all of dev are counted together. F1s and error rate are over all classes "
+    "together, an error rate is better when lower."
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=pathlib.Path)
+    parser.add_argument("dev", type=pathlib.Path, help="labelled recordings that the model was not trained on")
+    parser.add_argument("-o", "--output", type=pathlib.Path, help="figures as JSON")
+    args = parser.parse_args()
+    tune_allocator()
+    found = figures(score_dev(args.model, args.dev))
+    found["parameters"] = Tagger.from_pretrained(args.model).parameter_count()
+    found["minutes"] = minutes(args.model)
+    text = json.dumps(found, indent=1)
+    print(text)
+    if args.output:
+        write_text(args.output, text + "\n")
+
+
+def minutes(model: pathlib.Path) -> float:
+    """Minutes of a training, by its log."""
+    with (model / "log.csv").open(newline="") as file:
+        return float(list(csv.DictReader(file))[-1]["seconds"]) / 60
+
+
+def score_dev(model: pathlib.Path, dev: pathlib.Path, scores: pathlib.Path | None = None) -> ScoredClips:
+    """Scores of the dev clips, kept in the model's directory, or in a folder of its name in `scores`.
+
+    Classes of dev that the model never heard of are scored 0.
+    """
+    tagger = Tagger.from_pretrained(model)
+    manifest = read_manifest(dev)
+    known = score_clips_cached(Scorer(tagger), manifest, scores / model.name if scores else model / "scores")
+    unheard = [label for label in manifest.labels if label not in tagger.labels]
+    if not unheard:
+        return known
+    labels = Labels([*tagger.labels, *unheard])
+    return replace(known, labels=labels, scores=tuple(_widened(each, labels) for each in known.scores))
+
+
+def _widened(scores: Scores, labels: Labels) -> Scores:
+    more = len(labels) - len(scores.labels)
+    clip, frames = np.pad(scores.clip, (0, more)), np.pad(scores.frames, ((0, 0), (0, more)))
+    return replace(scores, labels=labels, clip=clip, frames=frames)
+
+
+def halves(scored: ScoredClips) -> list[ScoredClips]:
+    """Every second recording, and the others."""
+    return [replace(scored, clips=scored.clips[rest::2], scores=scored.scores[rest::2]) for rest in (0, 1)]
+
+
+def figures(scored: ScoredClips) -> dict[str, float]:
+    """All of `FIGURES` by name; an F1 of nothing at all is 0."""
+    return {figure.name: float(np.nan_to_num(_figure(scored, figure.objective))) for figure in FIGURES}
+
+
+def _figure(scored: ScoredClips, objective: str) -> float:
+    tags = np.stack([scored.labels.encode(clip.labels) for clip in scored.clips])
+    if not objective:
+        return tagging_metrics(tags, scored.labels, scores=np.stack([scores.clip for scores in scored.scores])).map
+    parts = halves(scored)
+    points = [tune(part, objective, method="threshold").point for part in parts[::-1]]
+    if objective.startswith("tagging"):
+        decided = {name: tags for name, tags, _ in _decided(parts, points)}
+        estimated = np.stack([scored.labels.encode(decided[clip.name]) for clip in scored.clips])
+        return tagging_metrics(tags, scored.labels, estimated=estimated).micro_f1
+    names = [clip.name for clip in scored.clips]
+    reference = dict(zip(names, scored.references(), strict=True))
+    if objective.startswith("psds"):
+        pairs = zip(parts, points, strict=True)
+        curves = [score_curve(scores, point) for part, point in pairs for scores in part.scores]
+        return psds(curves, reference, scored.labels, options=PSDS1).value
+    found = {name: events for name, _, events in _decided(parts, points)}
+    if objective.startswith("event"):
+        return event_metrics(reference, found, scored.labels).f1
+    segments = segment_metrics(reference, found, scored.labels)
+    return segments.error_rate if objective == "error-rate" else segments.f1
+
+
+def _decided(
+    parts: Sequence[ScoredClips], points: Sequence[OperatingPoint]
+) -> Iterator[tuple[str, list[str], list[Event]]]:
+    """Name, tags and events of every recording."""
+    for part, point in zip(parts, points, strict=True):
+        for decision in decide_all(part.scores, point):
+            yield decision.recording, [label for label, _ in decision.tags], decision.events
+
+
+if __name__ == "__main__":
+    main()

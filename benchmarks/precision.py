@@ -1,0 +1,72 @@
+"""What bfloat16 costs: frame probabilities and every figure on scapes dev, beside float32.
+
+    python benchmarks/precision.py SCAPES MODEL... [--write]
+
+Each model scores dev in both precisions and decides by its own operating point. Two minutes a model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+import numpy as np
+
+from earmark.data.manifest import read_manifest
+from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
+from earmark.inference.models import load_model, load_point
+from earmark.inference.scorer import Scorer
+from earmark.runtime import resolve_precision, tune_allocator
+from scapes import COLUMNS, numbers_of
+from sections import machine, replace_section
+
+NEAR, SAME = 0.02, 0.2  # wanted: largest difference of a frame probability; of a figure, points
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scapes", type=pathlib.Path)
+    parser.add_argument("models", type=pathlib.Path, nargs="+")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
+    args = parser.parse_args()
+    tune_allocator()
+    rows, furthest = [], 0.0
+    for folder in args.models:
+        model = load_model(folder)
+        dev = read_manifest(args.scapes / "dev", labels=model.labels)
+        point = load_point(folder, model.labels)
+        both = {kind: score_clips(Scorer(model, precision=kind), dev) for kind in ("float32", "bf16")}
+        furthest = max(furthest, furthest_frame(both["float32"], both["bf16"]))
+        figures = {kind: numbers_of(evaluate_scored(scored, point)[0]) for kind, scored in both.items()}
+        for kind, numbers in figures.items():
+            rows.append(f"| {folder.name} | {kind} | " + " | ".join(f"{100 * each:.2f}" for each in numbers) + " |")
+        moved = [100 * (b - a) for a, b in zip(figures["float32"], figures["bf16"], strict=True)]
+        rows.append(f"| {folder.name} | difference | " + " | ".join(f"{each:+.2f}" for each in moved) + " |")
+    text = "\n".join(
+        [
+            "## bfloat16 beside float32",
+            "",
+            "400 soundscapes of scapes dev, in points (an error rate times 100), decided by each model's own operating "
+            f"point. Frame probabilities differ by at most {furthest:.4f} (wanted: {NEAR}; figures: {SAME} points). "
+            f"`auto` chooses {resolve_precision('auto')} on this machine.",
+            "",
+            "| model | precision | " + " | ".join(COLUMNS) + " |",
+            "|---|---|" + "---:|" * len(COLUMNS),
+            *rows,
+            "",
+            f"Command: `python benchmarks/precision.py SCAPES MODEL...`. {machine()}",
+        ]
+    )
+    print(text)
+    if args.write:
+        replace_section("benchmarks.md", "precision", text, title="# Benchmarks")
+
+
+def furthest_frame(one: ScoredClips, other: ScoredClips) -> float:
+    """Largest difference of a frame probability."""
+    pairs = zip(one.scores, other.scores, strict=True)
+    return max(float(np.abs(a.frames - b.frames).max()) for a, b in pairs)
+
+
+if __name__ == "__main__":
+    main()
