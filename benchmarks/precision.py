@@ -17,7 +17,7 @@ from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
 from earmark.inference.models import load_model, load_point
 from earmark.inference.scorer import Scorer
 from earmark.runtime import resolve_precision, tune_allocator
-from scapes import COLUMNS, numbers_of
+from scapes import numbers_of
 from sections import machine, replace_section
 
 NEAR, SAME = 0.02, 0.2  # wanted: largest difference of a frame probability; of a figure, points
@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
     args = parser.parse_args()
     tune_allocator()
-    rows, furthest = [], 0.0
+    rows: list[str] = []
+    figures: dict[str, dict[str, float]] = {}
+    furthest = 0.0
     for folder in args.models:
         model = load_model(folder)
         dev = read_manifest(args.scapes / "dev", labels=model.labels)
@@ -39,8 +41,9 @@ def main() -> None:
         furthest = max(furthest, furthest_frame(both["float32"], both["bf16"]))
         figures = {kind: numbers_of(evaluate_scored(scored, point)[0]) for kind, scored in both.items()}
         for kind, numbers in figures.items():
-            rows.append(f"| {folder.name} | {kind} | " + " | ".join(f"{100 * each:.2f}" for each in numbers) + " |")
-        moved = [100 * (b - a) for a, b in zip(figures["float32"], figures["bf16"], strict=True)]
+            cells = " | ".join(f"{100 * each:.2f}" for each in numbers.values())
+            rows.append(f"| {folder.name} | {kind} | {cells} |")
+        moved = [100 * (figures["bf16"][name] - number) for name, number in figures["float32"].items()]
         rows.append(f"| {folder.name} | difference | " + " | ".join(f"{each:+.2f}" for each in moved) + " |")
     text = "\n".join(
         [
@@ -50,8 +53,8 @@ def main() -> None:
             f"point. Frame probabilities differ by at most {furthest:.4f} (wanted: {NEAR}; figures: {SAME} points). "
             f"`auto` chooses {resolve_precision('auto')} on this machine.",
             "",
-            "| model | precision | " + " | ".join(COLUMNS) + " |",
-            "|---|---|" + "---:|" * len(COLUMNS),
+            "| model | precision | " + " | ".join(figures["float32"]) + " |",
+            "|---|---|" + "---:|" * len(figures["float32"]),
             *rows,
             "",
             f"Command: `python benchmarks/precision.py SCAPES MODEL...`. {machine()}",

@@ -30,14 +30,15 @@ class Budget:
         if self.name == "full":
             return ()
         steps = () if self.steps is None else (f"training.steps_per_epoch={self.steps}",)
-        return (*width(self, 1), f"training.epochs={self.epochs}", *steps)
+        student = f"training.self_training.epochs={max(1, self.epochs // 2)}"
+        return (*width(self, 1), f"training.epochs={self.epochs}", student, *steps)
 
 
 _HALF = ((16, 32, 32), 128, 64)
 BUDGETS = {
     budget.name: budget
     for budget in (
-        Budget("small", "a network half as wide and 248 updates of 32 clips", *_HALF, epochs=8, steps=31),
+        Budget("small", "a network half as wide and 248 + 124 updates of 32 clips", *_HALF, epochs=8, steps=31),
         Budget("medium", "a network half as wide and as many updates as the default recipe", *_HALF),
         Budget("full", "the default recipe itself"),
     )
@@ -63,7 +64,8 @@ def width(budget: Budget, factor: float) -> tuple[str, ...]:
 
 def variants(budget: Budget) -> dict[str, Variant]:
     """All variants by name, groups together."""
-    rows = [*_poolings(), *_batches(), *_augmentation(), *_optimisation(budget), *_networks(budget), *_front_ends()]
+    rows = [*_self_training(), *_augmentation(), *_batches(), *_poolings()]
+    rows += [*_optimisation(budget), *_networks(budget), *_front_ends()]
     return {row.name: row for row in rows}
 
 
@@ -114,15 +116,35 @@ def _augmentation() -> list[Variant]:
         "overlay-12-db": "overlay_db=12",
         "mixup-0.2": "mixup=0.2",
         "mixup-1": "mixup=1.0",
-        "spec-augment": "spec_augment={}",
+        "no-spec-augment": "spec_augment=null",
         "spec-augment-few": f"spec_augment={few}",
         "spec-augment-bands": f"spec_augment={bands}",
-        "time-shift": "time_shift=true",
+        "no-time-shift": "time_shift=false",
         "gain-6-db": "gain_db=6",
     }
     found = [Variant(name, "augmentation", text, (f"training.augment.{text}",)) for name, text in changes.items()]
     instead = ("training.augment.overlay=0", "training.augment.mixup=0.5")
-    return [*found, Variant("mixup-instead", "augmentation", "mixup=0.5 in place of overlay", instead)]
+    neither = ("training.augment.spec_augment=null", "training.augment.time_shift=false")
+    return [
+        *found,
+        Variant("neither", "augmentation", "neither SpecAugment nor time shift", neither),
+        Variant("mixup-instead", "augmentation", "mixup=0.5 in place of overlay", instead),
+    ]
+
+
+def _self_training() -> list[Variant]:
+    def taught(name: str, said: str, *changes: str) -> Variant:
+        return Variant(name, "self-training", said, tuple(f"training.{text}" for text in changes))
+
+    neither = ("augment.spec_augment=null", "augment.time_shift=false")
+    return [
+        taught("no-self-training", "none: the teacher alone", "self_training=null"),
+        taught("overlay-alone", "none, neither SpecAugment nor time shift", "self_training=null", *neither),
+        taught("student-anew", "a student of its own, as long as its teacher", "self_training={}"),
+        taught("student-twice", "weight=2", "self_training.weight=2"),
+        taught("student-half", "weight=0.5", "self_training.weight=0.5"),
+        taught("student-threshold", "threshold=0.2", "self_training.threshold=0.2"),
+    ]
 
 
 def _optimisation(budget: Budget) -> list[Variant]:
@@ -138,7 +160,6 @@ def _optimisation(budget: Budget) -> list[Variant]:
         "gradient_clip=1.0",
         "schedule=constant",
         "settle=30",
-        "self_training={}",
     )
     found = [Variant(_name(text), "optimisation", text, (f"training.{text}",)) for text in said]
     steps = budget.steps or 62
