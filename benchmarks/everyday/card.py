@@ -81,8 +81,9 @@ def write_card(tagger: Tagger, measured: Measured, making: Making) -> str:
             tuning=f"{method_text(measured.tuned.point)} {measured.tuned.point.origin}.",
             calibration=calibration_text(measured.tuned.point),
             limits=limits(measured),
-            licence="mit",
+            licence="cc-by-4.0",
             command="\n".join(making.commands),
+            in_package=True,
         )
     )
     text = text.replace("\n| class |\n|---|\n", "")  # of the classes that the next section tells
@@ -169,7 +170,7 @@ def data_section(recordings: Sequence[Recording]) -> str:
             "licence lets what is learnt from them be passed on: CC0, the public domain, CC BY and Apache 2.0; none "
             "that forbids commercial use or binds what is made of it. `sources.tsv` is the attribution: every "
             "recording with its author, its address and its licence, and whether it was trained or measured on. "
-            "No source recording is in both.",
+            "No source recording is in both. The model itself is under CC BY 4.0: pass `sources.tsv` on with it.",
             "\n".join(f"- {_COLLECTIONS.get(name, name)}: {number}" for name, number in by_collection.most_common()),
             "Licences: " + ", ".join(f"{name} ({number})" for name, number in licences.most_common()) + ".",
         ]

@@ -205,7 +205,7 @@ def read_options(folder: Path) -> TaggerOptions:
 
 def read_weights(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights with exactly the names and shapes expected; `ModelError` otherwise."""
-    state = {name: torch.empty_like(tensor) for name, tensor in expected.items()}
+    state = {name: torch.empty_like(tensor, device="cpu") for name, tensor in expected.items()}
     fill_weights(path, state)
     return state
 

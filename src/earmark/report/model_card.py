@@ -43,13 +43,14 @@ class ModelCard:
     limits: Sequence[str] = ()  # further than those every such model has
     licence: str = ""  # an identifier of the Hub, "mit" say
     command: str = ""  # how it was trained
+    in_package: bool = False  # it comes with earmark, and is used where no model is named
 
 
 def model_card(card: ModelCard) -> str:
     """The card as Markdown text."""
     parts = [_front_matter(card), f"# {_line(card.name)}", _line(card.summary), _facts(card)]
     parts += ["## Labels", ", ".join(f"`{_line(label).replace('`', chr(39))}`" for label in card.labels)]
-    parts += ["## Use", _USE]
+    parts += ["## Use", _use(card)]
     overall = tables.overall_table(card.metrics)
     if overall.rows:
         measured = f"Measured on {_line(card.measured_on)}." if card.measured_on else ""
@@ -81,19 +82,21 @@ def with_operating_point(card: str, section: str) -> str:
     return re.sub(r"(?ms)^## Operating point\n.*?(?=^## |\Z)", lambda _: f"{section}\n\n", card).rstrip("\n") + "\n"
 
 
-_USE = """\
+def _use(card: ModelCard) -> str:
+    named, loaded = ("", "load()") if card.in_package else (" -m .", 'load(".")  # this directory')
+    return f"""\
 ```sh
 pip install earmark
-earmark detect street.wav -m .     # events with times
-earmark tag street.wav -m .        # what is in it
+earmark detect street.wav{named}  # events with times
+earmark tag street.wav{named}  # what is in it
 ```
 
 ```python
 import earmark
 
-tagger = earmark.load(".")         # this directory
+tagger = earmark.{loaded}
 for onset, offset, label, score in tagger("street.wav").events:
-    print(f"{onset:.2f} {offset:.2f} {label} {score:.2f}")
+    print(f"{{onset:.2f}} {{offset:.2f}} {{label}} {{score:.2f}}")
 ```"""
 
 
