@@ -1,3 +1,4 @@
+import sys
 import time
 from fractions import Fraction
 
@@ -136,6 +137,24 @@ def test_recordings_without_frames_or_classes_are_decided_too():
         assert decide(empty, point).events == []
     none = Scores("n", Labels([]), np.zeros(0, np.float32), np.zeros((5, 0), np.float32), Clock(Fraction(1)), 5.0)
     assert decide(none, OperatingPoint.default([])).events == []
+
+
+@pytest.mark.parametrize("method", ["threshold", "boxes"])
+def test_class_by_class_a_long_recording_is_decided_as_at_once(method, monkeypatch):
+    rng = np.random.default_rng(3)
+    labels = Labels(["a", "b", "c", "d", "e"])
+    frames = rng.random((600, 5), dtype=np.float32)
+    scores = Scores("a.wav", labels, frames.max(axis=0), frames, Clock(Fraction(1, 10)), 60.0)
+    parts = {
+        label: ClassPoint(onset=0.6, offset=0.3, median_seconds=0.3 + 0.2 * number, min_duration_off=0.2)
+        for number, label in enumerate(labels)
+    }
+    point = OperatingPoint(classes=parts, method=method)
+    whole = decide(scores, point)
+    for at_once in (1, 1500):  # one class, two classes at a time
+        monkeypatch.setattr(sys.modules[decide.__module__], "_AT_ONCE", at_once)
+        assert decide(scores, point) == whole
+    assert {event.label for event in whole.events} == set(labels)
 
 
 def test_a_thousand_recordings_take_about_a_second():

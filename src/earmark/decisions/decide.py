@@ -39,6 +39,9 @@ from earmark.events import Event
 from earmark.scores import Scores
 
 
+_AT_ONCE = 2**22  # scores
+
+
 @dataclass(frozen=True)
 class Decision:
     """What is reported of one recording."""
@@ -125,7 +128,26 @@ def score_curve(scores: Scores, point: OperatingPoint) -> Scores:
 
 
 def find_candidates(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> Runs:
-    """The runs of a curve (frames, classes) that `parts` (one a class) accept, before gate and pads."""
+    """The runs of a curve (frames, classes) that `parts` (one a class) accept, before gate and pads.
+
+    Of a long recording a few classes at a time: what finding them takes is several times the curve.
+    """
+    width = max(1, _AT_ONCE // max(1, len(frames)))
+    found = [
+        _find(frames[:, begin : begin + width], parts[begin : begin + width], step, method)
+        for begin in range(0, max(1, len(parts)), width)
+    ]
+    if len(found) == 1:
+        return found[0]
+    return Runs(
+        np.concatenate([runs.column + number * width for number, runs in enumerate(found)]),
+        np.concatenate([runs.first for runs in found]),
+        np.concatenate([runs.last for runs in found]),
+        np.concatenate([runs.score for runs in found]),
+    )
+
+
+def _find(frames: FloatArray, parts: list[ClassPoint], step: Fraction, method: str) -> Runs:
     onset = _floats(part.onset for part in parts)
     shortest_on = _frames((part.min_duration_on for part in parts), step)
     if method == "boxes":
