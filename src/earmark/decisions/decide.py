@@ -38,7 +38,6 @@ from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.events import Event
 from earmark.scores import Scores
 
-
 _AT_ONCE = 2**22  # scores
 
 
