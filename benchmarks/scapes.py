@@ -29,7 +29,7 @@ from earmark.inference.scorer import Scorer
 from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.runtime import tune_allocator
 from earmark.tagger import Tagger, fill_weights
-from earmark.training.request import STATE
+from earmark.training.request import STATE, is_finished
 from sections import machine, replace_section
 
 COLUMNS = tuple(figure.name for figure in FIGURES)
@@ -54,16 +54,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scapes", type=pathlib.Path, help="rendered splits: train/ and dev/")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder of the trainings")
-    parser.add_argument("--recipes", nargs="+", default=["default", "plain-crnn"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    recipes = ["default=0,1,2", "plain-crnn=0,1"]
+    parser.add_argument("--recipes", nargs="+", default=recipes, metavar="RECIPE=SEEDS")
     parser.add_argument("--threads", type=int, default=1, help="of each training")
     parser.add_argument("--parallel", type=int, default=2, help="trainings at once")
     parser.add_argument("--write", action="store_true", help="write the table into docs/results.md")
     args = parser.parse_args()
     tune_allocator()
     halve_dev(args.scapes / "dev", args.output)
-    runs = [Run(recipe, seed, args.output / f"{recipe}-{seed}") for recipe in args.recipes for seed in args.seeds]
-    train_all(runs, args.scapes, args.output, args.threads, args.parallel)
+    asked = [recipe.partition("=") for recipe in args.recipes]
+    pairs = [(recipe, int(seed)) for recipe, _, seeds in asked for seed in seeds.split(",")]
+    runs = [Run(recipe, seed, args.output / f"{recipe}-{seed}") for recipe, seed in pairs]
+    train_all(
+        [run for run in runs if not is_finished(run.folder)], args.scapes, args.output, args.threads, args.parallel
+    )
     text = section(runs, args.scapes, args)
     print(text)
     if args.write:
@@ -111,17 +115,16 @@ def section(runs: list[Run], scapes: pathlib.Path, args: argparse.Namespace) -> 
             rows.setdefault(f"{run.recipe}, before self-training", []).append(of_teacher(run, dev))
     rows.update({name: [found] for name, found in baselines(scapes / "train" / "weak.tsv", dev).items()})
     timing = [f"{run.minutes:.0f} min ({run.recipe}, seed {run.seed})" for run in runs]
-    seeds = " ".join(map(str, args.seeds))
     return "\n".join(
         [
             "## scapes: weak labels in, tags and events out",
             "",
             f"2,000 ten-second soundscapes of real recordings to train on, tags only; dev: 400 of others. {SAID} Mean "
-            f"over seeds {', '.join(map(str, args.seeds))}, plus or minus half the range between them.",
+            "over seeds, plus or minus half the range between them.",
             "",
             *markdown(rows),
             "",
-            f"Command: `python benchmarks/scapes.py SCAPES -o RUNS --seeds {seeds}`. Each training: "
+            f"Command: `python benchmarks/scapes.py SCAPES -o RUNS --recipes {' '.join(args.recipes)}`. Each training: "
             "`earmark train SCAPES/train/weak.tsv -o MODEL --valid DEV-TUNE`. Training took, evaluation after each "
             f"epoch included: {'; '.join(timing)}; {args.parallel} at once, {args.threads} thread each.",
             "",

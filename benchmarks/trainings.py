@@ -123,9 +123,10 @@ def seeds_of(place: Place, name: str, asked: Training | None = None) -> dict[int
 def _follows(recipe: pathlib.Path, asked: Training) -> bool:
     """Whether a recipe says what is asked for; keys that it was written without have their defaults."""
     try:
-        return load_recipe(str(recipe)) == load_recipe(asked.recipe, asked.changes)
+        found, wanted = load_recipe(str(recipe)), load_recipe(asked.recipe, asked.changes)
     except EarmarkError:
         return False
+    return (found.network, found.training) == (wanted.network, wanted.training)
 
 
 def row(name: str, runs: dict[int, Found], baseline: dict[int, Found] | None) -> str:
