@@ -131,7 +131,9 @@ def classes_section(measured: Measured) -> str:
             "dash: never reported. Few recordings are behind each class: other recordings of it may do better or "
             "worse than the intervals say. All figures, in full: `scores.tsv`.",
             markdown_table(Table(header, rows)).rstrip("\n"),
-            f"Thresholds of tags are tuned for `{measured.tags}`. What they could be tuned for instead:",
+            f"Thresholds of tags are tuned for `{measured.tags}`, and tags gate events. A class whose tags would be "
+            "right less than every second time keeps silent: its threshold is 1, and its scores are there for "
+            "`--threshold` or an operating point of your own. What tags could be tuned for instead:",
             markdown_table(objectives_table(measured.objectives)).rstrip("\n"),
             "Tags found, by how loud the sound is over the background:",
             markdown_table(levels_table(measured.levels)).rstrip("\n"),

@@ -2,7 +2,7 @@
 
     import earmark
 
-    tagger = earmark.load("model-dir")
+    tagger = earmark.load("model-dir")  # earmark.load() takes the model that is in the package
     result = tagger("street.wav")
     for onset, offset, label, score in result.events: ...
 
@@ -42,20 +42,29 @@ __all__ = ["EarmarkError", "Event", "Labels", "Pipeline", "Result", "Scores", "T
 
 
 def load(
-    directory: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    directory: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     *,
     device: str = "cpu",
     precision: str = "float32",
 ) -> Pipeline:
     """A model directory, ready to listen: `earmark.load(dir)("street.wav")`; several are fused into one model.
 
-    A public model goes by its name, "panns/cnn14" (`earmark.hub.names`): it is downloaded once, and kept.
+    A public model goes by its name, "panns/cnn14" (`earmark.hub.names`): it is downloaded once, and kept. Without a
+    directory it is "earmark/everyday", which is in the package; the logger `earmark` says so, as a warning, because
+    those reach stderr where nobody set logging up. `logging.getLogger("earmark").setLevel("ERROR")`, or asking for
+    the model by name, keeps it silent.
     `device` is cpu, cuda, cuda:1 or auto; `precision` float32, bf16 or auto. Raises `earmark.EarmarkError`.
     """
-    from earmark.hub import locate
+    import logging
+
+    from earmark.hub import box, locate
     from earmark.inference.pipeline import Pipeline
     from earmark.runtime import as_precision
 
+    if directory is None:
+        pipeline = Pipeline.from_pretrained(box.directory(), device=device, precision=as_precision(precision))
+        logging.getLogger("earmark").warning(box.notice(len(pipeline.labels)))
+        return pipeline
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
     return Pipeline.fused([locate(each) for each in directories], device=device, precision=as_precision(precision))
 

@@ -10,7 +10,7 @@ from earmark import __version__
 
 VERBS = (
     *("demo", "train", "fuse", "tune", "tag", "detect", "evaluate", "score"),
-    *("doctor", "synth", "recipes", "reproduce", "import-panns"),
+    *("doctor", "synth", "card", "recipes", "reproduce", "import-panns"),
 )
 
 
@@ -55,7 +55,7 @@ def test_the_version_is_told(earmark: Callable) -> None:
     [
         (["detct"], "No such command 'detct'. Did you mean 'detect'?; see 'earmark --help'"),
         (["detect"], "Missing argument 'INPUT...'; see 'earmark detect --help'"),
-        (["detect", "a.wav"], "Missing option '--model' / '-m'; see 'earmark detect --help'"),
+        (["train", "data"], "Missing option '--output' / '-o'; see 'earmark train --help'"),
         (["detect", "a.wav", "-m", "m", "--formt", "csv"], "No such option: --formt"),
         (["train", "data", "-o", "m", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["train", "data", "-o", "m", "--cache", "of"], "Invalid value for '--cache'"),

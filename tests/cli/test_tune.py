@@ -3,7 +3,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from earmark.decisions import OperatingPoint
+from earmark.hub import box
 
 
 def classes(folder: Path) -> dict[str, dict[str, float]]:
@@ -132,3 +135,21 @@ def test_scores_are_computed_once(earmark: Callable, collection: Path, model: Pa
     assert kept[0].stat().st_mtime_ns == before
     kept[0].unlink()
     assert earmark("evaluate", model, collection / "dev", "--resamples", 0).out == first.out
+
+
+def test_the_model_in_the_package_stays_as_it_is(
+    earmark: Callable, collection: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its operating point nor scores are written there."""
+    monkeypatch.setenv("EARMARK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(box, "__file__", str(tmp_path / "package" / "hub" / "box.py"))
+    folder = Path(shutil.move(model, tmp_path / "package" / "box" / "everyday"))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ran = earmark("tune", "earmark/everyday", collection / "dev")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("earmark: earmark/everyday stays as it is: write to a file, -o point.json")
+    point = tmp_path / "point.json"
+    assert earmark("tune", "earmark/everyday", collection / "dev", "-o", point).code == 0
+    assert earmark("evaluate", "earmark/everyday", collection / "dev", "--operating-point", point).code == 0
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert len(list((tmp_path / "cache" / "earmark" / "everyday" / "scores").iterdir())) == 1

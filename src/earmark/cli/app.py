@@ -11,6 +11,7 @@ import typer
 
 from earmark import __version__
 from earmark.cli import (
+    card,
     demo,
     detect,
     doctor,
@@ -43,7 +44,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, train, fuse, tune, tag, detect, evaluate, score, doctor, recipes, synth, reproduce, import_panns):
+for verb in (
+    *(demo, train, fuse, tune, tag, detect, evaluate, score),
+    *(doctor, synth, card, recipes, reproduce, import_panns),
+):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 

@@ -10,7 +10,11 @@ import typer
 Models = Annotated[
     list[Path],
     typer.Option(
-        "--model", "-m", help="Model directory, or a public model by name: panns/cnn14; several are fused into one."
+        "--model",
+        "-m",
+        help="Model directory, or a public model by name: panns/cnn14; several are fused into one. "
+        "Default: earmark/everyday, which is in the package.",
+        show_default=False,
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="Model directory made by 'earmark train'.")]

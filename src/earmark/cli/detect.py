@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def command(
     inputs: choices.Inputs,
-    models: choices.Models,
+    models: choices.Models = [],  # noqa: B006 - the command line's default, never changed
     output: choices.Output = None,
-    formats: choices.Formats = ["csv"],  # noqa: B006 - the command line's default, never changed
+    formats: choices.Formats = ["csv"],  # noqa: B006 - the same
     min_score: choices.MinScore = 0.0,
     scores: Annotated[
         Path | None,

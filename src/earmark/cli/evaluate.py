@@ -102,12 +102,13 @@ def _measure(
     terminal: Terminal, model: Path, pipeline: Pipeline, manifest: Manifest, measuring: Measuring
 ) -> tuple[Measured, Evaluation]:
     """One model on the recordings; scores come from its cache where they are known."""
+    from earmark.hub import box
     from earmark.inference.labelled import evaluate_scored
     from earmark.inference.score_cache import FOLDER, score_clips_cached
     from earmark.inference.showing import Measured
 
     with terminal.bar(f"scoring ({model.name})") as bar:
-        scored = score_clips_cached(pipeline.scorer, manifest, model / FOLDER, bar)
+        scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
     return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
 

@@ -12,7 +12,7 @@ from earmark.cli.profiling import profile_lines
 from earmark.data.doctor import SHORT
 from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ConfigError
-from earmark.hub import locate
+from earmark.hub import box, locate
 from earmark.inference import Job, Pipeline, Result
 from earmark.inference.labelled import too_short
 from earmark.inference.stopwatch import Stopwatch
@@ -88,13 +88,16 @@ def open_pipeline(
 ) -> Pipeline:
     """A model ready to listen, or several as one, with another operating point where one is asked for.
 
-    `terminal` is told how several models decide together, where nobody has said.
+    No model is the one in the package. `terminal` is told so, and how several models decide together where nobody has
+    said.
     """
     if threshold is not None and operating_point is not None:
         raise ConfigError("--threshold and --operating-point exclude each other: give one of them")
-    tune_allocator()
     directories = [locate(model) for model in ([models] if isinstance(models, Path) else models)]
-    pipeline = Pipeline.fused(directories, device=device, precision=precision)
+    pipeline = Pipeline.fused(directories or [box.directory()], device=device, precision=precision)
+    tune_allocator()  # now: what loading took for a while is given back, not kept
+    if terminal is not None and not directories:
+        terminal.say(box.notice(len(pipeline.labels)))
     if terminal is not None and len(directories) > 1 and operating_point is None:
         terminal.say(f"{len(directories)} models as one; decided by {pipeline.operating_point.origin}")
         terminal.say("better: put them together with 'earmark fuse', then 'earmark tune' the result")

@@ -12,9 +12,9 @@ from earmark.cli.console import Terminal, count
 
 def command(
     inputs: choices.Inputs,
-    models: choices.Models,
+    models: choices.Models = [],  # noqa: B006 - the command line's default, never changed
     output: choices.Output = None,
-    formats: choices.TagFormats = ["csv"],  # noqa: B006 - the command line's default, never changed
+    formats: choices.TagFormats = ["csv"],  # noqa: B006 - the same
     min_score: choices.MinScore = 0.0,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,

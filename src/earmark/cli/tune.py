@@ -47,7 +47,8 @@ def command(
     from earmark.cli.writing import check_file
     from earmark.data.manifest import read_manifest
     from earmark.decisions import FILE_NAME
-    from earmark.hub import locate
+    from earmark.errors import OutputError
+    from earmark.hub import box, locate
     from earmark.inference.score_cache import FOLDER, score_clips_cached
     from earmark.inference.tuning import check_options, tune
     from earmark.training.card import update_card
@@ -56,10 +57,14 @@ def command(
     check_file(output / FILE_NAME if output is not None and output.is_dir() else output)
     terminal = Terminal(quiet)
     model = locate(model)
+    if output is None and box.holds(model):
+        raise OutputError(
+            f"{box.NAME} stays as it is: write to a file, -o point.json, and listen with --operating-point point.json"
+        )
     pipeline = open_pipeline(model, device, precision)
     manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
     with terminal.bar("scoring") as bar:
-        scored = score_clips_cached(pipeline.scorer, manifest, model / FOLDER, bar)
+        scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
     base, name = pipeline.operating_point, data.resolve().name
     tuned = tune(scored, objective, method=method, calibrate=calibrate, base=base, data=name, seed=seed)
     terminal.say(tuned.report.summary())

@@ -1,10 +1,11 @@
-"""Public models: checkpoints of others turned into earmark model directories, from a file or by name.
+"""Models by name: the one in the package, and checkpoints of others turned into earmark model directories.
 
     inert, checkpoint   tensors out of a .pth file, running nothing the file says
     published           names, addresses and checksums of the PANNs checkpoints
     panns               their architectures as earmark's, tensor by tensor
     importing           checkpoint file in, model directory out
     download, names     "panns/cnn14" to a directory in the user's cache
+    box                 "earmark/everyday", which is in the package
     audioset            the 527 labels
 
 `locate` is the door for whoever takes a model by name.

@@ -1,4 +1,7 @@
-"""Models by name: "panns/cnn14" is downloaded and converted once, and then a directory like any other."""
+"""Models by name: "panns/cnn14" is downloaded and converted once, and then a directory like any other.
+
+"earmark/everyday" came with the package (`box.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark.errors import ModelError, did_you_mean
+from earmark.hub import box
 
 if TYPE_CHECKING:
     from earmark.hub.published import Architecture
@@ -15,21 +19,23 @@ FAMILY = "panns/"
 
 
 def locate(model: str | os.PathLike[str]) -> Path:
-    """The directory of a model, given as such or by the name of a public one; a directory that exists comes first.
+    """The directory of a model, given as such or by name; a directory that exists comes first.
 
-    What is neither comes back as it is, for whoever reads it to say what is wrong. `ModelError` when there is no such
-    public model, or it is not in the cache and cannot be fetched.
+    What is neither comes back as it is, for whoever reads it to say what is wrong. `ModelError` when there is no model
+    of that name, or it is not in the cache and cannot be fetched.
     """
     path = Path(model)
     name = path.as_posix()
-    if path.exists() or not name.startswith(FAMILY):
+    if path.exists() or not name.startswith((FAMILY, box.FAMILY)):
         return path
+    if name == box.NAME:
+        return box.directory()
     from earmark.hub.published import CHECKPOINTS  # what follows costs time that a model at hand need not take
 
     for known in CHECKPOINTS:
         if name == FAMILY + known:
             return _fetched(known)
-    names = [FAMILY + known for known in CHECKPOINTS]
+    names = [*(FAMILY + known for known in CHECKPOINTS), box.NAME]
     raise ModelError(f"no model {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
 
 
