@@ -14,12 +14,12 @@ import numpy as np
 
 from earmark.data.manifest import read_manifest
 from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
-from earmark.inference.models import load_model, load_point
-from earmark.inference.scorer import Scorer
-from earmark.runtime import resolve_precision, tune_allocator
+from earmark.inference.pipeline import Pipeline
+from earmark.runtime import Precision, resolve_precision, tune_allocator
 from scapes import numbers_of
 from sections import machine, replace_section
 
+KINDS: tuple[Precision, ...] = ("float32", "bf16")
 NEAR, SAME = 0.02, 0.2  # wanted: largest difference of a frame probability; of a figure, points
 
 
@@ -34,10 +34,10 @@ def main() -> None:
     figures: dict[str, dict[str, float]] = {}
     furthest = 0.0
     for folder in args.models:
-        model = load_model(folder)
-        dev = read_manifest(args.scapes / "dev", labels=model.labels)
-        point = load_point(folder, model.labels)
-        both = {kind: score_clips(Scorer(model, precision=kind), dev) for kind in ("float32", "bf16")}
+        listening = {kind: Pipeline.from_pretrained(folder, precision=kind) for kind in KINDS}
+        point = listening["float32"].operating_point
+        dev = read_manifest(args.scapes / "dev", labels=listening["float32"].labels)
+        both = {kind: score_clips(pipeline.scorer, dev) for kind, pipeline in listening.items()}
         furthest = max(furthest, furthest_frame(both["float32"], both["bf16"]))
         figures = {kind: numbers_of(evaluate_scored(scored, point)[0]) for kind, scored in both.items()}
         for kind, numbers in figures.items():

@@ -49,6 +49,14 @@ def test_a_wide_convolution_is_the_plain_one(bias: bool, layout: torch.memory_fo
 
 
 @needs_operators
+def test_features_are_not_rounded() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3)).eval()
+    packed = pack(model, torch.bfloat16)
+    assert [part.dtype for part in packed] == [torch.float32, torch.bfloat16]
+    assert packed(torch.ones(1, 1, 9, 9)).dtype == torch.bfloat16
+
+
+@needs_operators
 def test_only_the_widest_become_products() -> None:
     with torch.device("meta"):
         assert is_wide(nn.Conv2d(512, 1024, 3, padding=1))
