@@ -96,6 +96,8 @@ def open_pipeline(
     directories = [locate(model) for model in ([models] if isinstance(models, Path) else models)]
     pipeline = Pipeline.fused(directories or [box.directory()], device=device, precision=precision)
     tune_allocator()  # now: what loading took for a while is given back, not kept
+    if terminal is not None and precision == "auto":
+        terminal.say(f"listening on {pipeline.scorer.device} in {'bf16' if pipeline.scorer.bf16 else 'float32'}")
     if terminal is not None and not directories:
         terminal.say(box.notice(len(pipeline.labels)))
     if terminal is not None and len(directories) > 1 and operating_point is None:
