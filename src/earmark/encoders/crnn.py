@@ -64,7 +64,7 @@ class CRNN(nn.Module):
             ConvBlock(inputs, outputs, options.convs, options.activation, (1, pool), options.pool_kind, options.dropout)
             for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
         )
-        self.last = Conv(widths[-1], options.last, "relu")
+        self.last = Conv(widths[-1], options.last, "linear")  # its ReLU follows the maximum: the same, for less
         self.gru = nn.GRU(options.last, options.units, options.layers, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(options.dropout)
         self.channels = 2 * options.units
@@ -83,7 +83,7 @@ class CRNN(nn.Module):
             x = block(x, mask)
         if mask is not None:
             x = x * mask[:, None, :, None]
-        x = self.last(x, mask).amax(dim=3).transpose(1, 2)  # (batch, frames, last)
+        x = self.last(x, mask).amax(dim=3).relu().transpose(1, 2)  # (batch, frames, last)
         return Encoded(self.dropout(recur(self.gru, x, lengths)), lengths)
 
 
