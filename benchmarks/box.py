@@ -16,13 +16,14 @@ import pathlib
 import shlex
 from collections import Counter
 
+from crossing import score_dev
 from earmark.decisions.tuning import Tuned
 from earmark.metrics.bootstrap import Resampling
 from earmark.report.tables import markdown_table
 from earmark.runtime import tune_allocator
 from earmark.tagger import Tagger
 from everyday.card import Making, Measured, headline, objectives_table, write_card
-from everyday.crossing import Aims, choose, compare_tags, cross, score, together
+from everyday.crossing import Aims, choose, compare_tags, cross, together
 from everyday.figures import class_rows, false_alarms, recall_by_level
 from everyday.folds import HALVES, PARTS, TRAIN, divide
 from everyday.installing import BOX, assemble, install
@@ -127,7 +128,7 @@ def measure(args: argparse.Namespace, recordings: list[Recording]) -> Measured:
     """Figures of both halves, and the operating point that ships."""
     aims = Aims(args.objective, args.tags, args.method, args.seed)
     folders = [folder_of(args, half) for half in HALVES]
-    halves = [score(args.output / "model", folder) for folder in folders]
+    halves = [score_dev(args.output / "model", folder) for folder in folders]
     tuned: list[Tuned] = [choose(half, aims, "held-out soundscapes") for half in halves]
     points = [each.point for each in tuned[::-1]]
     crossed = cross(halves, points, Resampling(args.resamples, seed=args.seed))

@@ -30,7 +30,7 @@ from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.runtime import tune_allocator
 from earmark.tagger import Tagger, fill_weights
 from earmark.training.request import STATE, is_finished
-from sections import machine, replace_section
+from sections import machine, mean_and_range, replace_section
 
 COLUMNS = tuple(figure.name for figure in FIGURES)
 TEACHER = "teacher.safetensors"
@@ -179,16 +179,10 @@ def baselines(train: pathlib.Path, dev: pathlib.Path) -> dict[str, dict[str, flo
 def markdown(rows: dict[str, list[dict[str, float]]]) -> list[str]:
     lines = ["| system | " + " | ".join(COLUMNS) + " | seeds |", "|---" + "|---:" * (len(COLUMNS) + 1) + "|"]
     for name, runs in rows.items():
-        cells = [cell([run[column] for run in runs if column in run]) for column in COLUMNS]
+        known = [[np.nan_to_num(run[column]) for run in runs if column in run] for column in COLUMNS]
+        cells = [mean_and_range(values) if values else "–" for values in known]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {len(runs)} |")
     return lines
-
-
-def cell(values: list[float]) -> str:
-    if not values:
-        return "–"
-    found = np.nan_to_num(np.array(values))
-    return f"{found.mean():.3f}" + (f" ± {np.ptp(found) / 2:.3f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

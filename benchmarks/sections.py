@@ -6,7 +6,9 @@ import datetime
 import os
 import pathlib
 import platform
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 import earmark
@@ -27,6 +29,11 @@ def replace_section(page: str, name: str, text: str, title: str) -> None:
     else:
         new = f"{old.rstrip()}\n\n{section}\n"
     write_text(path, new)
+
+
+def mean_and_range(values: Sequence[float]) -> str:
+    """Mean over seeds, plus or minus half the range where there are several."""
+    return f"{np.mean(values):.3f}" + (f" ± {np.ptp(values) / 2:.3f}" if len(values) > 1 else "")
 
 
 def machine() -> str:

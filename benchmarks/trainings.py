@@ -26,6 +26,7 @@ from crossing import FIGURES
 from earmark.errors import EarmarkError
 from earmark.recipes import load_recipe
 from earmark.training.request import is_finished
+from sections import mean_and_range
 
 Found = dict[str, float]  # figures, minutes, parameters
 HERE = pathlib.Path(__file__).parent
@@ -134,7 +135,7 @@ def row(name: str, runs: dict[int, Found], baseline: dict[int, Found] | None) ->
     cells = []
     for figure in FIGURES:
         values = [found[figure.name] for found in runs.values()]
-        cell = f"{np.mean(values):.3f}" + (f" ± {np.ptp(values) / 2:.3f}" if len(values) > 1 else "")
+        cell = mean_and_range(values)
         common = [seed for seed in runs if baseline and seed in baseline]
         if baseline and common and runs is not baseline:
             gains = [runs[seed][figure.name] - baseline[seed][figure.name] for seed in common]

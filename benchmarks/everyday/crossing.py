@@ -11,22 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint, decide_all, score_curve
 from earmark.decisions.tuning import Tuned
 from earmark.inference.labelled import ScoredClips
-from earmark.inference.score_cache import score_clips_cached
-from earmark.inference.scorer import Scorer
 from earmark.inference.tuning import Choice, tune
 from earmark.metrics.bootstrap import Resampling
 from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.metrics.tagging import TaggingMetrics, tagging_metrics
-from earmark.tagger import Tagger
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -50,12 +45,6 @@ class Crossed:
     reference: BoolArray  # (clips, classes)
     estimated: BoolArray  # (clips, classes): tags given
     evaluation: Evaluation
-
-
-def score(model: Path, folder: Path) -> ScoredClips:
-    """Scores of a folder of soundscapes, kept beside the model."""
-    tagger = Tagger.from_pretrained(model)
-    return score_clips_cached(Scorer(tagger), read_manifest(folder, labels=tagger.labels), model / "scores")
 
 
 def choose(scored: ScoredClips, aims: Aims, data: str) -> Tuned:

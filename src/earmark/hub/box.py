@@ -4,6 +4,7 @@
       config.json, model.safetensors, operating_point.json, recipe.yaml   an ordinary model directory
       README.md     the model card; `earmark card` prints it
       sources.tsv   every recording it learnt from: where it is from, whose it is, its licence
+      scores.tsv    what each class is worth, in full
       check.json    what it makes of a clip that anyone can compute (`check_clip`)
       SHA256SUMS    of all the other files, as `sha256sum` writes and reads them
 
@@ -96,7 +97,7 @@ def check_clip(rate: int) -> npt.NDArray[np.float32]:
 def hear_check(folder: str | os.PathLike[str]) -> Heard:
     """What the model in `folder` makes of `check_clip`: by label its clip score, and some of its frame scores.
 
-    Folded, as listening has it. `ModelError` when it cannot be read.
+    Folded, as listening has it, and not packed: so any processor can hold it. `ModelError` when it cannot be read.
     """
     import torch  # the name of the box, its notice and its card need none
 

@@ -36,7 +36,7 @@ from earmark.data.frame_targets import FrameTargets
 from earmark.errors import ConfigError
 from earmark.files import write_aside, write_text
 from earmark.inference.scorer import Scorer
-from earmark.tagger import Tagger, read_weights
+from earmark.tagger import Tagger, fill_weights
 from earmark.training.beginning import fit_scaling, new_tagger
 from earmark.training.callbacks import Row, Stage
 from earmark.training.deciding import decide
@@ -128,7 +128,7 @@ class Stages:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{log} is missing or damaged ({error}); --overwrite begins anew") from error
         teacher = new_tagger(self.request, self.clips.labels)
-        teacher.load_state_dict(read_weights(path, teacher.state_dict()))
+        fill_weights(path, teacher.state_dict())
         return rows, teacher.eval()
 
     def _frames(self, teacher: Tagger) -> FrameTargets:
