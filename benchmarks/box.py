@@ -65,7 +65,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", choices=STAGES, default=STAGES[-1], help="the last stage (default: all)")
     parser.add_argument("--min-recordings", type=int, default=MIN_RECORDINGS, help="of a label that ESC-50 has not")
-    parser.add_argument("--soundscapes", type=int, default=4000, help="to train on")
+    parser.add_argument("--soundscapes", type=int, default=8000, help="to train on")
     parser.add_argument("--held-out", type=int, default=400, help="soundscapes of each half")
     parser.add_argument("--events", type=int, nargs=2, default=(0, 4), metavar=("MIN", "MAX"), help="in a soundscape")
     parser.add_argument("--processes", type=int, default=1, help="that make soundscapes")

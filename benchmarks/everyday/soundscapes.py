@@ -1,8 +1,9 @@
 """Soundscapes of each part, by `earmark synth`: what is heard, where and how loud follows from the seed.
 
 Training soundscapes lie over the training part's ambiences and, in every second one, over noise made here: pink to
-brown and rippled, for ten ambiences would be learnt by heart. Held-out soundscapes lie over ambiences of their own
-part alone. One in five holds no sound at all.
+brown and rippled, for ten ambiences would be learnt by heart; and for there are few recordings of a class, their sounds
+are played a little slower or faster. Held-out soundscapes lie over ambiences of their own part alone, their sounds as
+recorded. One in five holds no sound at all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from everyday.table import BACKGROUND
 _NOISES = 24
 _NOISE_SECONDS = 12
 RATE = 32_000  # Hz
+SPEED = (0.84, 1.19)  # of training sounds: three semitones either way
 
 
 def synth_command(
@@ -31,7 +33,7 @@ def synth_command(
     """The command that makes the soundscapes of a part, as a user would type it."""
     words = ["synth", str(table), "--audio", str(data), "--fold", part, "--background-label", BACKGROUND]
     if part == TRAIN:
-        words += ["--backgrounds", str(noise_folder(table))]
+        words += ["--backgrounds", str(noise_folder(table)), "--speed", *map(str, SPEED)]
     words += ["-o", str(output), "--clips", str(number), "--events", *map(str, events)]
     return [*words, "--format", "flac", "--rate", str(RATE), "--seed", str(len(PARTS) * seed + PARTS.index(part))]
 

@@ -177,6 +177,46 @@ def test_no_more_sound_at_once_than_asked_and_one_label_never_over_itself(source
         assert deepest == most
 
 
+def test_a_faster_sound_is_higher_and_shorter_and_labelled_so(sources: Sources) -> None:
+    options = SMALL.model_copy(update={"speed": (0.8, 1.25), "fade": 0.0, "polyphony": 1, "snr": (40.0, 40.0)})
+    recordings, speeds = Recordings(options), []
+    for number in range(20):
+        made = compose(sources, options, number, recordings)
+        for sound in made.sounds:
+            speeds.append(sound.speed)
+            first, last = sound.bursts[0]
+            index = int(sound.source.name[-5])
+            played = 0.2 + 0.1 * index + (0.1 + 0.2 * index) * (0.2 * index / sound.speed < options.gap)
+            assert (last - first) / RATE == pytest.approx(played / sound.speed, abs=0.025)  # exact to frames of 10 ms
+            alone = made.wave[first : first + RATE // 10] - made.background[first : first + RATE // 10]
+            spectrum = np.abs(np.fft.rfft(alone * np.hanning(len(alone)), 2**14))
+            heard = np.argmax(spectrum) * RATE / 2**14
+            assert heard == pytest.approx(TONES[sound.source.label] * sound.speed, rel=0.02, abs=4)
+    assert 0.8 <= min(speeds) < 0.9 < 1.1 < max(speeds) <= 1.25
+
+
+def test_the_place_in_the_source_is_of_the_recording_as_it_was(sources: Sources, tmp_path: Path) -> None:
+    options = SMALL.model_copy(update={"speed": (0.5, 0.5)})
+    make_soundscapes(tmp_path / "set", sources, options, 6)
+    with open(tmp_path / "set" / "sources.tsv", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["role"] == "sound"]
+    assert {row["speed"] for row in rows} == {"0.5"}
+    begun = [float(row["source_onset"]) for row in rows if "0.wav" in row["source_file"]]
+    assert begun == pytest.approx([0.3] * len(begun), abs=0.01)
+    assert begun
+
+
+def test_sets_made_before_an_option_was_there_go_on(sources: Sources, tmp_path: Path) -> None:
+    make_soundscapes(tmp_path / "set", sources, SMALL, 2)
+    mark = tmp_path / "set" / "synth.json"
+    told = json.loads(mark.read_text())
+    assert told.pop("speed") == [1.0, 1.0]
+    mark.write_text(json.dumps(told))
+    assert make_soundscapes(tmp_path / "set", sources, SMALL, 3).written == 1
+    with pytest.raises(ConfigError, match=r"speed \[1.0, 1.0\] there, \[0.9, 1.1\] here"):
+        make_soundscapes(tmp_path / "set", sources, SMALL.model_copy(update={"speed": (0.9, 1.1)}), 3)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(-5, 40), st.integers(1, 12)), max_size=5), st.integers(1, 25))
 def test_free_places_are_all_places_that_touch_nothing(spans: list[tuple[int, int]], length: int) -> None:
@@ -385,6 +425,7 @@ def test_a_recording_of_several_labels_is_left_out_and_told(isolated: Path, tmp_
         ({"snr": [20, 0]}, "snr: 20 to 0 runs backwards; are the two bounds swapped"),
         ({"events": [0, 0]}, "events: 0 to 0 sounds"),
         ({"level": [-40, 3]}, "level: -40 to 3 dB re full scale; expected -70 to -6"),
+        ({"speed": [0, 1]}, "speed: played 0 to 1 times as fast; expected 0.25 to 4, 1 as recorded"),
         ({"long_tail": 0.5}, "long_tail: .* greater than or equal to 1"),
         ({"duration": 5}, "unknown key 'duration'"),
     ],

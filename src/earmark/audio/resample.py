@@ -14,7 +14,7 @@ import soxr
 from earmark.audio.records import FloatArray
 
 
-def resample_blocks(blocks: Iterable[FloatArray], old: int, new: int) -> Iterator[FloatArray]:
+def resample_blocks(blocks: Iterable[FloatArray], old: float, new: float) -> Iterator[FloatArray]:
     """Mono float32 blocks (samples,) at `old` Hz to blocks at `new` Hz; equal rates pass untouched."""
     if old == new:
         yield from blocks
@@ -25,7 +25,7 @@ def resample_blocks(blocks: Iterable[FloatArray], old: int, new: int) -> Iterato
     yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
 
 
-def resample(samples: FloatArray, old: int, new: int) -> FloatArray:
+def resample(samples: FloatArray, old: float, new: float) -> FloatArray:
     """A whole waveform, float32 (samples,), from `old` to `new` Hz.
 
     >>> resample(np.zeros(44_100, dtype=np.float32), 44_100, 32_000).shape

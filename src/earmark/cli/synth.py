@@ -54,6 +54,10 @@ def command(
     level: Annotated[
         tuple[float, float], typer.Option("--level", metavar="LOW HIGH", help="Of the background, dB re full scale.")
     ] = (-40.0, -28.0),
+    speed: Annotated[
+        tuple[float, float],
+        typer.Option("--speed", metavar="LOW HIGH", help="Sounds are played slower or faster, pitch with it: 0.9 1.1."),
+    ] = (1.0, 1.0),
     long_tail: Annotated[
         float, typer.Option("--long-tail", help="The first label by name is this often the last; 1: all alike.")
     ] = 1.0,
@@ -81,7 +85,7 @@ def command(
         {
             **{"seed": seed, "seconds": duration, "rate": rate, "events": events, "snr": snr, "level": level},
             **{"polyphony": polyphony, "long_tail": long_tail, "longest": longest, "activity": activity},
-            **{"fade": fade, "format": form},
+            **{"fade": fade, "speed": speed, "format": form},
         },
         "soundscapes",
     )

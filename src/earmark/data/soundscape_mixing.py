@@ -22,7 +22,7 @@ import numpy.typing as npt
 from earmark.data.sounds import coloured_noise
 from earmark.data.soundscape_activity import Sound, Span, cut
 from earmark.data.soundscape_options import SoundscapeOptions
-from earmark.data.soundscape_recordings import Decoded, Recordings
+from earmark.data.soundscape_recordings import Decoded, Recordings, at_speed
 from earmark.data.soundscape_records import SoundSource, Sources
 from earmark.errors import DataError
 from earmark.events import Event
@@ -43,8 +43,9 @@ class Placed:
     at: int  # sample of the soundscape where the first of `wave` lies; may be before its beginning
     wave: Wave  # (samples,), as loud as it is in the soundscape
     bursts: tuple[Span, ...]  # in the soundscape
-    begins: int  # sample of the recording that is the first of `wave`
+    begins: int  # sample of the recording, as it is played, that is the first of `wave`
     snr: float  # dB
+    speed: float  # that it is played at
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def compose(sources: Sources, options: SoundscapeOptions, number: int, recording
     for sound in placed:
         lay(mix, sound.wave, sound.at)
     gain = min(1.0, PEAK / max(float(np.abs(mix).max()), 1e-9))
-    loud = [Placed(s.source, s.at, s.wave * gain, s.bursts, s.begins, s.snr) for s in placed]
+    loud = [Placed(s.source, s.at, s.wave * gain, s.bursts, s.begins, s.snr, s.speed) for s in placed]
     wave = (mix * gain).astype(np.float32)
     faults = tuple(recordings.met.items())
     return Soundscape(wave, background * gain, tuple(beds), tuple(loud), wanted, faults, options.rate)
@@ -133,6 +134,7 @@ def _place(
     for candidates in _drawn(groups, options.chances(len(groups)), rng, recordings.sound):
         for decoded in candidates:
             tried += 1
+            decoded = at_speed(decoded, options, rng)
             sound = cut(decoded.samples, decoded.activity, rng, longest, round(options.fade * options.rate))
             first, last = sound.heard
             full = _full(others, decoded.source.label, options)
@@ -154,7 +156,7 @@ def _level(
     floor = max(float(under), _FAINTEST * float(np.mean(background**2)))
     snr = rng.uniform(*options.snr)
     gain = math.sqrt(floor * 10 ** (snr / 10) / sound.power())
-    return Placed(decoded.source, at, sound.wave * gain, bursts, sound.begins, snr)
+    return Placed(decoded.source, at, sound.wave * gain, bursts, sound.begins, snr, decoded.speed)
 
 
 def _full(others: Sequence[Placed], label: str, options: SoundscapeOptions) -> list[Span]:

@@ -21,6 +21,7 @@ class SoundscapeOptions(Options):
     snr: tuple[float, float] = (0.0, 20.0)  # dB of a sound over the background while it is heard, drawn between
     level: tuple[float, float] = (-40.0, -28.0)  # dB of the background, drawn between
     polyphony: int = Field(3, ge=1)  # most sounds at one time
+    speed: tuple[float, float] = (1.0, 1.0)  # that sounds are played at, drawn between on a log scale; pitch follows
     long_tail: float = Field(1.0, ge=1, le=1e6)  # the first label, by name, is drawn this often the last
     longest: float = Field(5.0, gt=0)  # of a sound; a longer one gives a part of it
     activity: float = Field(30.0, gt=0, le=80)  # dB under a recording's loudest moment within which it is heard
@@ -28,7 +29,7 @@ class SoundscapeOptions(Options):
     fade: float = Field(0.01, ge=0, le=0.1)  # in and out of what is heard
     format: Literal["wav", "flac"] = "wav"  # 16 bits
 
-    @field_validator("events", "snr", "level")
+    @field_validator("events", "snr", "level", "speed")
     @classmethod
     def _in_order(cls, bounds: tuple[float, float]) -> tuple[float, float]:
         if not np.isfinite(bounds).all():
@@ -51,6 +52,13 @@ class SoundscapeOptions(Options):
     def _audible(cls, bounds: tuple[float, float]) -> tuple[float, float]:
         if not -70 <= bounds[0] <= bounds[1] <= -6:
             raise ValueError(f"{bounds[0]:g} to {bounds[1]:g} dB re full scale; expected -70 to -6")
+        return bounds
+
+    @field_validator("speed")
+    @classmethod
+    def _played(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not 0.25 <= bounds[0] <= bounds[1] <= 4:
+            raise ValueError(f"played {bounds[0]:g} to {bounds[1]:g} times as fast; expected 0.25 to 4, 1 as recorded")
         return bounds
 
     @property

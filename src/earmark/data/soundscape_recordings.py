@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from earmark.audio import read_blocks
+from earmark.audio.resample import resample
 from earmark.data.soundscape_activity import FLOOR, Activity, Samples, find_activity
 from earmark.data.soundscape_options import SoundscapeOptions
 from earmark.data.soundscape_records import SoundSource
@@ -28,6 +29,18 @@ class Decoded:
     source: SoundSource
     samples: Samples
     activity: Activity
+    speed: float = 1.0  # that it is played at
+
+
+def at_speed(decoded: Decoded, options: SoundscapeOptions, rng: np.random.Generator) -> Decoded:
+    """The recording played slower or faster by a drawn factor, its pitch with it; where it is heard is found anew."""
+    slowest, fastest = options.speed
+    speed = float(np.exp(rng.uniform(np.log(slowest), np.log(fastest)))) if slowest < fastest else slowest
+    if speed == 1:
+        return decoded
+    samples = resample(decoded.samples, options.rate * speed, options.rate)
+    activity = find_activity(samples, options.rate, options.activity, options.gap)
+    return Decoded(decoded.source, samples, activity, speed) if activity.bursts else decoded
 
 
 class Recordings:

@@ -2,17 +2,18 @@
 
 `sources.tsv` has a row for every burst of a sound and for every stretch of background:
 
-    filename  onset  offset  event_label  role  collection  source_file  source_onset  snr  licence  attribution
+    filename  onset  offset  event_label  role  collection  source_file  source_onset  snr  licence  attribution  speed
 
 times in seconds, `source_onset` from the beginning of the source recording, `role` sound or background, `snr` in dB;
-licence and attribution as the source's table writes them.
+licence and attribution as the source's table writes them; `speed` that the sound is played at, 1 as recorded.
+`source_onset` is of the recording as it was.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +40,7 @@ class Row:
     snr: str
     licence: str
     attribution: str
+    speed: str = "1"
 
 
 @dataclass(frozen=True)
@@ -131,17 +133,22 @@ def _counts(parts: Sequence[Part]) -> tuple[LabelCount, ...]:
 def _rows(name: str, soundscape: Soundscape) -> Iterator[Row]:
     rate = soundscape.rate
     for sound in soundscape.sounds:
+        row = _row(name, "sound", sound.source, f"{sound.snr:.2f}", f"{sound.speed:.6g}")
         for first, last in sound.bursts:
-            begins = sound.begins + first - sound.at
-            yield _row(name, (first, last), "sound", sound.source, begins, f"{sound.snr:.2f}", rate)
+            begins = (sound.begins + first - sound.at) * sound.speed
+            yield replace(row, **_times((first, last), begins, rate))
     for bed in soundscape.beds:
-        yield _row(name, bed.span, "background", bed.source, bed.begins, "", rate)
+        yield replace(_row(name, "background", bed.source, "", "1"), **_times(bed.span, bed.begins, rate))
 
 
-def _row(name: str, span: tuple[int, int], role: str, source: SoundSource, begins: int, snr: str, rate: int) -> Row:
-    onset, offset, within = (format_seconds(sample / rate) for sample in (*span, begins))
+def _row(name: str, role: str, source: SoundSource, snr: str, speed: str) -> Row:
     whose = (_line(source.licence), _line(source.attribution))
-    return Row(name, onset, offset, source.label, role, source.collection, source.name, within, snr, *whose)
+    return Row(name, "", "", source.label, role, source.collection, source.name, "", snr, *whose, speed)
+
+
+def _times(span: tuple[int, int], begins: float, rate: int) -> dict[str, str]:
+    onset, offset, within = (format_seconds(sample / rate) for sample in (*span, begins))
+    return {"onset": onset, "offset": offset, "source_onset": within}
 
 
 def _line(text: str) -> str:

@@ -87,6 +87,7 @@ class _Job:
             found = json.loads(mark.read_text(encoding="utf-8"))
         except ValueError as error:
             raise OutputError(f"{mark}: is damaged ({error}); remove {self.directory} and begin anew") from error
+        found = {**SoundscapeOptions().model_dump(mode="json"), **found}  # an option that came later was as it is now
         other = [f"{key} {found.get(key)} there, {wanted[key]} here" for key in wanted if found.get(key) != wanted[key]]
         if other:
             told = "; ".join(other) if not other[0].startswith("recordings") else "of other recordings"
