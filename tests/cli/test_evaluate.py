@@ -14,7 +14,8 @@ def test_json_has_the_keys_that_were_promised(
 ) -> None:
     ran = earmark("evaluate", trained, collection / "dev", "--json", tmp_path / "deep" / "e.json")
     assert ran.code == 0
-    assert ran.err == f"wrote {tmp_path / 'deep' / 'e.json'}\n"
+    assert re.fullmatch(r"model: 16 recordings \(cpu, (bf16|float32)\)", ran.err.splitlines()[0])
+    assert ran.err.splitlines()[1:] == [f"wrote {tmp_path / 'deep' / 'e.json'}"]
     found = json.loads((tmp_path / "deep" / "e.json").read_text())
     assert {"tagging", "segment", "event"} <= set(found)
     assert {"map", "mauc", "dprime", "micro_f1", "macro_f1", "precision", "recall", "per_class"} <= set(

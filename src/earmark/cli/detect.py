@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal, count
+from earmark.cli.console import Terminal
 
 if TYPE_CHECKING:
     from earmark.cli.listening import Listening
@@ -32,7 +32,7 @@ def command(
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
-    precision: choices.Precision = "float32",
+    precision: choices.Precision = "auto",
     profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
@@ -64,8 +64,7 @@ def command(
                 print_events(events, formats[0])
             else:
                 tell_written(terminal, write_events(output, events, formats), output)
-        found = sum(map(len, events.values()))
-        terminal.say(f"{count(found, 'event')} in {count(len(events), 'recording')}")
+        listening.tell(sum(map(len, events.values())), "event")
     raise typer.Exit(listening.close())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
 
 if TYPE_CHECKING:
     from earmark.data.records import Manifest
@@ -42,7 +42,7 @@ def command(
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
-    precision: choices.Precision = "float32",
+    precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
     """Measure a model: tagging, and with strong labels segment-, event- and intersection-based detection and PSDS.
@@ -109,6 +109,7 @@ def _measure(
 
     with terminal.bar(f"scoring ({model.name})") as bar:
         scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
+    terminal.say(f"{model.name}: {count(len(scored.clips), 'recording')} ({pipeline.scorer.arithmetic})")
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
     return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
 

@@ -66,6 +66,11 @@ class Listening:
             if action != result.problem:
                 changed[action] = changed.get(action, 0) + 1
 
+    def tell(self, found: int, what: str) -> None:
+        """Say how much was found in how many recordings, and what computed it."""
+        computed = self.pipeline.scorer.arithmetic
+        self.terminal.say(f"{count(found, what)} in {count(self.heard, 'recording')} ({computed})")
+
     def close(self) -> int:
         """Say where the time went, if that was asked for, and list what failed; the exit code."""
         if self.watch is not None:
@@ -96,8 +101,6 @@ def open_pipeline(
     directories = [locate(model) for model in ([models] if isinstance(models, Path) else models)]
     pipeline = Pipeline.fused(directories or [box.directory()], device=device, precision=precision)
     tune_allocator()  # now: what loading took for a while is given back, not kept
-    if terminal is not None and precision == "auto":
-        terminal.say(f"listening on {pipeline.scorer.device} in {'bf16' if pipeline.scorer.bf16 else 'float32'}")
     if terminal is not None and not directories:
         terminal.say(box.notice(len(pipeline.labels)))
     if terminal is not None and len(directories) > 1 and operating_point is None:

@@ -30,7 +30,7 @@ def profile_lines(watch: Stopwatch, scorer: Scorer, recordings: int, audio: floa
     threads = f", {count(torch.get_num_threads(), 'thread')}" if scorer.device == "cpu" else ""
     listening = total - spent["load"]
     return [
-        f"where the {total:.2f} s went ({scorer.device}, {'bf16' if scorer.bf16 else 'float32'}{threads}):",
+        f"where the {total:.2f} s went ({scorer.arithmetic}{threads}):",
         *(_line(stage, seconds, total, MEANINGS[stage]) for stage, seconds in spent.items()),
         _line("rest", rest, total, "finding and putting together"),
         f"after loading, {recordings / listening:.3g} recordings and {audio / listening:.4g} s of audio a second "

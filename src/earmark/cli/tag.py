@@ -7,7 +7,7 @@ import time
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal, count
+from earmark.cli.console import Terminal
 
 
 def command(
@@ -19,7 +19,7 @@ def command(
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
-    precision: choices.Precision = "float32",
+    precision: choices.Precision = "auto",
     profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
@@ -44,6 +44,5 @@ def command(
                 print_tags(tags, formats[0])
             else:
                 tell_written(terminal, write_tags(output, tags, formats), output)
-        found = sum(map(len, tags.values()))
-        terminal.say(f"{count(found, 'tag')} in {count(len(tags), 'recording')}")
+        listening.tell(sum(map(len, tags.values())), "tag")
     raise typer.Exit(listening.close())

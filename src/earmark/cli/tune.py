@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
 
 
 def command(
@@ -36,7 +36,7 @@ def command(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the cross-validation.")] = 0,
     device: choices.Device = "auto",
-    precision: choices.Precision = "float32",
+    precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
     """Choose thresholds and smoothing for each label, and store them in the model.
@@ -67,6 +67,7 @@ def command(
         scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
     base, name = pipeline.operating_point, data.resolve().name
     tuned = tune(scored, objective, method=method, calibrate=calibrate, base=base, data=name, seed=seed)
+    terminal.say(f"{model.name}: {count(len(scored.clips), 'recording')} ({pipeline.scorer.arithmetic})")
     terminal.say(tuned.report.summary())
     path = tuned.point.save(output or model)
     if output is None:

@@ -112,6 +112,11 @@ class Scorer:
         self.bf16 = resolve_precision(self.precision, self.device) == "bf16"
 
     @property
+    def arithmetic(self) -> str:
+        """What computes, in which numbers: "cpu, bf16"."""
+        return f"{self.device}, {'bf16' if self.bf16 else 'float32'}"
+
+    @property
     def labels(self) -> Labels:
         """The labels, in the order of the scores."""
         return self.model.labels

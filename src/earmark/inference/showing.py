@@ -127,6 +127,7 @@ def evaluation_report(
             "data": str(data),
             "parameters": f"{measured.pipeline.model.parameter_count():,}",
             "operating point": point.origin,
+            "computed in": measured.pipeline.scorer.arithmetic,
         },
         metrics=measured.metrics,
         comparison=comparison,
