@@ -13,19 +13,18 @@ from earmark.errors import ConfigError
 def test_auto_takes_bfloat16_only_where_it_is_clearly_faster(
     monkeypatch: pytest.MonkeyPatch, float32: float, bf16: float, chosen: str
 ) -> None:
-    seconds = {torch.float32: float32, torch.bfloat16: bf16}
-    monkeypatch.setattr(runtime, "_time_convolution", seconds.__getitem__)
+    monkeypatch.setattr(runtime, "_time_convolutions", lambda *dtypes: [float32, bf16])
     assert runtime.resolve_precision("auto") == chosen
 
 
 def test_a_precision_that_is_asked_for_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(runtime, "_time_convolution")
+    monkeypatch.delattr(runtime, "_time_convolutions")
     assert runtime.resolve_precision("bf16") == "bf16"
     assert runtime.resolve_precision("float32", "cuda") == "float32"
 
 
 def test_the_measurement_itself_takes_a_moment_only() -> None:
-    assert 0 < runtime._time_convolution(torch.float32) < 1
+    assert all(0 < seconds < 1 for seconds in runtime._time_convolutions(torch.float32, torch.bfloat16))
 
 
 def test_an_unknown_device_is_refused() -> None:

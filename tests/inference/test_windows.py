@@ -167,3 +167,19 @@ def test_events_in_a_long_recording_lie_where_they_sound(
     times = tagger.clock.edges(len(level))
     assert times[loud[0]] == pytest.approx(2.0, abs=0.041)  # a window reaches 32 ms to either side
     assert times[loud[-1] + 1] == pytest.approx(3.0, abs=0.041)
+
+
+@pytest.mark.parametrize("promised", [0, 1, 20_000, 80_000, 10**9])
+def test_what_a_recording_promises_of_its_length_changes_nothing_but_memory(promised: int) -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.random(77_777, dtype=np.float32)
+    windows = list(PLAN.cut([sound]))
+    scores = [rng.random((PLAN.steps(len(window.samples)), 3), dtype=np.float32) for window in windows]
+    found = []
+    for samples in (len(sound), promised):
+        assembly = Assembly(PLAN, 3, samples)
+        for window, frames in zip(windows, scores, strict=True):
+            assembly.add(window, frames[0], frames)
+        found.append(assembly.frames())
+    np.testing.assert_array_equal(*found)
+    assert len(found[0]) > 3 * PLAN.stride_steps

@@ -38,7 +38,7 @@ from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.events import Event
 from earmark.scores import Scores
 
-_AT_ONCE = 2**22  # scores
+_AT_ONCE = 2**20  # scores
 
 
 @dataclass(frozen=True)

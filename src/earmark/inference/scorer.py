@@ -71,6 +71,13 @@ class _Pending:
 
 
 @dataclass(frozen=True)
+class _Promise:
+    """How long a recording says that it is."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class _Heard:
     """A window, and the number of the panel that it was cut for."""
 
@@ -149,7 +156,7 @@ class Scorer:
         except BaseException as error:  # noqa: BLE001 - handed over, raised in the caller's thread
             items.put(_Crash(error))
 
-    def _read(self, job: Job) -> Generator[_Heard | _End, None, None]:
+    def _read(self, job: Job) -> Generator[_Heard | _Promise | _End, None, None]:
         ends: list[_End] = []
         try:
             for number, panel in enumerate(self.panels):
@@ -163,7 +170,7 @@ class Scorer:
             yield _End(actions=tuple(actions), problem=ends[0].problem)
 
     @staticmethod
-    def _cut(job: Job, panel: Panel, number: int) -> Generator[_Heard, None, _End]:
+    def _cut(job: Job, panel: Panel, number: int) -> Generator[_Heard | _Promise, None, _End]:
         """The windows of a recording for one panel; returns what was done to it."""
         features = next(iter(panel.taggers.values())).options.features  # a rate is one of embeddings, or of sound
         if isinstance(features, EmbeddingOptions) and getattr(job.source, "rate", None) != panel.rate:
@@ -173,6 +180,8 @@ class Scorer:
             yield from (_Heard(number, window) for window in panel.plan.cut([audio.samples]))
             return _End(actions=audio.actions)
         with read_blocks(job.source, panel.rate) as blocks:
+            if number == 0:
+                yield _Promise(blocks.info.duration or 0.0)
             yield from (_Heard(number, window) for window in panel.plan.cut(blocks))
             return _End(actions=blocks.actions, problem=blocks.problem)
 
@@ -184,6 +193,8 @@ class Scorer:
                 raise item.error
             if isinstance(item, Job):
                 pending.append(_Pending(item, self._assemblies()))
+            elif isinstance(item, _Promise):
+                pending[-1].assemblies = self._assemblies(item.seconds)
             elif isinstance(item, _End):
                 pending[-1].end = item
             elif isinstance(item, _Heard):
@@ -202,9 +213,12 @@ class Scorer:
         with stage(self.stopwatch, "wait"):
             return items.get()
 
-    def _assemblies(self) -> list[Assembly]:
+    def _assemblies(self, seconds: float = 0.0) -> list[Assembly]:
         plans = {place: panel.plan for panel in self.panels for place in panel.taggers}
-        return [Assembly(plans[place], len(tagger.labels)) for place, tagger in enumerate(self.taggers)]
+        return [
+            Assembly(plans[place], len(tagger.labels), round(seconds * tagger.rate))
+            for place, tagger in enumerate(self.taggers)
+        ]
 
     def _finished(self, pending: list[_Pending]) -> Iterator[Scored]:
         """Recordings at the head of the line whose windows are all scored."""

@@ -29,6 +29,9 @@ from earmark.tagger import Tagger
 
 FloatArray = npt.NDArray[np.float32]
 
+_SMALL = 2**20  # scores, of which a copy costs nothing
+_MOST_ROOM = 2**28  # scores (1 GB) that a recording's promise is believed
+
 
 @dataclass(frozen=True)
 class Window:
@@ -69,6 +72,10 @@ class WindowPlan:
         longest = round(Fraction(options.window_seconds) * tagger.rate)
         return cls(whole * samples + late, stride * samples, stride, overlap, longest)
 
+    def steps(self, samples: int) -> int:
+        """Steps that so many samples come to, or one or two more; none of none."""
+        return samples * self.stride_steps // self.stride + 2 if samples else 0
+
     def cut(self, blocks: Iterable[FloatArray]) -> Iterator[Window]:
         """Windows of a recording that comes in blocks of any size; holds little more than a window."""
         held = np.zeros(0, np.float32)
@@ -83,12 +90,18 @@ class WindowPlan:
 
 
 class Assembly:
-    """Puts the frame scores of a recording's windows together; windows come in order."""
+    """Puts the frame scores of a recording's windows together; windows come in order.
 
-    def __init__(self, plan: WindowPlan, classes: int) -> None:
+    They lie in one array with room for the length that the recording promises, so that of one of many hours no piece
+    is held twice; where it promises none, or too little, the array grows.
+    """
+
+    def __init__(self, plan: WindowPlan, classes: int, samples: int = 0) -> None:
         self.plan = plan
         self.clip = np.zeros(classes, np.float32)
-        self._pieces: list[FloatArray] = []
+        steps = min(plan.steps(samples), _MOST_ROOM // classes)
+        self._frames = np.empty((steps, classes), np.float32)  # takes no memory before it is written to
+        self._count = 0
         self._tail = np.zeros((0, classes), np.float32)  # of the window before: the part that is cross-faded
         self._samples = 0
 
@@ -97,11 +110,18 @@ class Assembly:
         self.clip = np.maximum(self.clip, clip)
         faded = cross_fade(self._tail, frames)
         self._samples = window.number * self.plan.stride + len(window.samples)
-        if window.last:
-            self._pieces.append(faded)
-        else:
-            self._pieces.append(faded[: self.plan.stride_steps])
-            self._tail = faded[self.plan.stride_steps :]
+        sure = len(faded) if window.last else self.plan.stride_steps
+        self._append(faded[:sure])
+        self._tail = faded[sure:]
+
+    def _append(self, steps: FloatArray) -> None:
+        end = self._count + len(steps)
+        if end > len(self._frames):
+            room = np.empty((max(end, len(self._frames) * 3 // 2), steps.shape[1]), np.float32)
+            room[: self._count] = self._frames[: self._count]
+            self._frames = room
+        self._frames[self._count : end] = steps
+        self._count = end
 
     @property
     def samples(self) -> int:
@@ -110,7 +130,8 @@ class Assembly:
 
     def frames(self) -> FloatArray:
         """Frame scores (steps, classes) of the recording."""
-        return np.concatenate(self._pieces)
+        frames = self._frames[: self._count]
+        return frames if self._count == len(self._frames) or frames.size > _SMALL else frames.copy()
 
 
 def cross_fade(before: FloatArray, after: FloatArray) -> FloatArray:
