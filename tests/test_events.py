@@ -1,9 +1,10 @@
 import itertools
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.events import Event, merge_overlapping
+from earmark.events import Event, EventLog, merge_overlapping
 
 events = st.lists(
     st.builds(
@@ -50,3 +51,25 @@ def test_a_gap_is_bridged_only_as_far_as_asked() -> None:
 
 def test_a_long_event_swallows_a_short_one_within() -> None:
     assert merge_overlapping([Event(0, 10, "dog"), Event(2, 3, "dog")]) == [Event(0, 10, "dog")]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a.wav", "b.wav", "c.wav"]), events), max_size=6))
+def test_a_log_reads_like_the_dict_of_lists_that_it_stands_for(noted: list[tuple[str, list[Event]]]) -> None:
+    log = EventLog()
+    for recording, found in noted:
+        log.add(recording, found)
+    plain = dict(noted)  # the last word on a recording counts
+    assert dict(log) == plain
+    assert (len(log), log.total()) == (len(plain), sum(map(len, plain.values())))
+    for event in (event for found in log.values() for event in found):
+        assert [type(value) for value in event[:3]] == [float, float, str]
+
+
+def test_a_log_of_many_events_is_small() -> None:
+    tracemalloc.start()
+    log = EventLog()
+    for number in range(1_000):
+        log.add(f"{number}.wav", [Event(i + 0.1, i + 0.7, "dog", i / 100) for i in range(70)])
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 50 * log.total()  # a list of such events takes about 180 bytes each

@@ -2,12 +2,14 @@
 
 Times are seconds from the beginning of the recording. `score` is a probability in [0, 1], or None where the
 source (a reference file, say) gives none. A set of recordings is a plain dict `{recording name: [Event, ...]}`;
-a recording without events is an empty list, never a missing key.
+a recording without events is an empty list, never a missing key. `EventLog` is such a set in a seventh of the memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 
@@ -41,3 +43,51 @@ def merge_overlapping(events: Iterable[Event], gap: float = 0.0) -> list[Event]:
         else:
             merged.append(event)
     return sorted(merged, key=lambda e: (e.onset, e.label, e.offset))
+
+
+class EventLog(Mapping[str, list[Event]]):
+    """The events of many recordings, kept as numbers: 28 bytes an event, for runs over ten thousand files.
+
+    Reads like a dict of lists, each made when it is asked for.
+
+    >>> log = EventLog()
+    >>> log.add("a.wav", [Event(0.5, 1.25, "siren", 0.9)])
+    >>> log.add("b.wav", [])
+    >>> dict(log)
+    {'a.wav': [Event(onset=0.5, offset=1.25, label='siren', score=0.9)], 'b.wav': []}
+    """
+
+    def __init__(self) -> None:
+        self._spans: dict[str, tuple[int, int]] = {}  # of each recording, in the arrays
+        self._labels: dict[str, int] = {}
+        self._onset, self._offset, self._score = array("d"), array("d"), array("d")
+        self._label = array("i")
+
+    def add(self, recording: str, events: Iterable[Event]) -> None:
+        """Note the events of a recording, in place of any that were there."""
+        first = len(self._label)
+        for onset, offset, label, score in events:
+            self._onset.append(onset)
+            self._offset.append(offset)
+            self._score.append(math.nan if score is None else score)
+            self._label.append(self._labels.setdefault(label, len(self._labels)))
+        self._spans[recording] = first, len(self._label)
+
+    def total(self) -> int:
+        """Events of all recordings."""
+        return sum(last - first for first, last in self._spans.values())
+
+    def __getitem__(self, recording: str) -> list[Event]:
+        first, last = self._spans[recording]
+        names = list(self._labels)
+        columns = (self._onset[first:last], self._offset[first:last], self._label[first:last], self._score[first:last])
+        return [
+            Event(onset, offset, names[label], None if math.isnan(score) else score)
+            for onset, offset, label, score in zip(*columns, strict=True)
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)

@@ -41,6 +41,7 @@ def command(
     from earmark.audio import find_recordings
     from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_folder, check_output, print_events
+    from earmark.events import EventLog
     from earmark.formats import file_names, write_events
     from earmark.inference.stopwatch import stage
 
@@ -57,14 +58,16 @@ def command(
         names = file_names((each.name for each in recordings), ".tsv")
         tables = {name: scores / path for name, path in names.items()}
         results = _writing(results, tables, listening)
-    events = {result.recording: result.events for result in results}
+    events = EventLog()
+    for result in results:
+        events.add(result.recording, result.events)
     if events:
         with stage(listening.watch, "write"):
             if output is None:
                 print_events(events, formats[0])
             else:
                 tell_written(terminal, write_events(output, events, formats), output)
-        listening.tell(sum(map(len, events.values())), "event")
+        listening.tell(events.total(), "event")
     raise typer.Exit(listening.close())
 
 

@@ -16,7 +16,7 @@ times are the clip's place in its video, and `read_weak` ignores them.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from earmark.errors import DataError
 from earmark.events import Event
@@ -58,20 +58,16 @@ def read_strong(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
 
 def write_strong(path: str | os.PathLike[str], events: Mapping[str, Sequence[Event]], scores: bool = False) -> None:
     """Write events, four columns as every DCASE tool reads them; a fifth with `scores`."""
-    rows = []
-    for recording, found in events.items():
-        rows += [
-            (
-                recording,
-                format_seconds(e.onset),
-                format_seconds(e.offset),
-                check_label(e.label),
-                format_score(e.score),
-            )
-            for e in found
-        ] or [(recording, "", "", "", "")]
     width = 5 if scores else 4
-    write_table(path, (*_STRONG, "score")[:width], [row[:width] for row in rows])
+    rows = (row[:width] for recording, found in events.items() for row in _event_rows(recording, found))
+    write_table(path, (*_STRONG, "score")[:width], rows)
+
+
+def _event_rows(recording: str, events: Sequence[Event]) -> Iterator[tuple[str, ...]]:
+    if not events:
+        yield recording, "", "", "", ""
+    for onset, offset, label, score in events:
+        yield recording, format_seconds(onset), format_seconds(offset), check_label(label), format_score(score)
 
 
 def read_weak(path: str | os.PathLike[str], known: Collection[str] = ()) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import DataError, did_you_mean
-from earmark.files import write_text
+from earmark.files import write_aside
 
 LIST_COLUMNS = (
     "event_labels",
@@ -165,8 +166,9 @@ def sniff_delimiter(suffix: str, text: str) -> str:
 def write_table(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a table, comma separated if the file is named `.csv`, else tab separated; whole or not at all."""
     delimiter = "," if Path(path).suffix.lower() == ".csv" else "\t"
-    lines = [delimiter.join(encode_cell(cell, delimiter) for cell in row) for row in (columns, *rows)]
-    write_text(path, "\n".join(lines) + "\n")
+    with write_aside(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        for row in itertools.chain([columns], rows):  # one at a time: there may be millions
+            file.write(delimiter.join(encode_cell(cell, delimiter) for cell in row) + "\n")
 
 
 def encode_cell(text: str, delimiter: str) -> str:
