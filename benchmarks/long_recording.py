@@ -42,7 +42,7 @@ def main() -> None:
         [
             "## Long recordings",
             "",
-            f"`earmark detect`, 16 kHz wav, a model of the default recipe with {LABELS} labels in float32, resampled "
+            f"`earmark detect`, 16 kHz wav, a model of the default recipe with {LABELS} labels in {PRECISION}, resampled "
             "to its 32 kHz on the way; one thread.",
             "",
             "| recording | peak memory | time | seconds of sound a second |",

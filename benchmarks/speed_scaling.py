@@ -19,11 +19,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from earmark.runtime import resolve_precision
 from timing import HERE, SOURCE, Worker, arguments, figure, line_fit, parsed, publish, spread
 
 FILES, MANY_FILES = (10, 100, 1_000), 10_000
 MINUTES, MANY_MINUTES = (1.0, 10.0, 60.0), 600.0
 WANTED_HELP = 0.3  # s
+PRECISION = resolve_precision("auto")  # asked for by name, so that all runs are alike
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def main() -> None:
     lines = [
         "## Cost against work",
         "",
-        f"`earmark detect`, a model of the default recipe with 20 labels in float32, 16 kHz wav; {asked.threads} "
+        f"`earmark detect`, a model of the default recipe with 20 labels in {PRECISION}, 16 kHz wav; {asked.threads} "
         "thread(s); the process from beginning to end.",
         "",
         *costs(many, "file"),
@@ -74,7 +76,7 @@ def main() -> None:
 def detect(name: str, work: float, sounds: str, model: str, threads: int) -> Cost:
     """One run in a process of its own."""
     began = time.perf_counter()
-    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q"]
+    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--precision", PRECISION]
     done = subprocess.run(
         [sys.executable, str(HERE / "ours" / "command.py"), *words],
         check=True,
