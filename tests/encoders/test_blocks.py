@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from earmark.encoders.blocks import Conv, ConvBlock, GatedConv
+from earmark.encoders.blocks import Conv, ConvBlock, GatedConv, MaxPool
 
 
 def settled(module: nn.Module) -> nn.Module:
@@ -81,3 +81,22 @@ def test_dropout_acts_in_training_alone() -> None:
     x = torch.randn(4, 1, 20, 8)
     assert (block(x) == 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
     assert (block.eval()(x) == 0).float().mean().item() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 2), (3, 4), (1, 5)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_largest_is_the_same_with_and_without_gradients(size: tuple[int, int], dtype: torch.dtype) -> None:
+    x = torch.randn(2, 3, 7, 9).to(dtype).to(memory_format=torch.channels_last)
+    pool = MaxPool(size)
+    learning = pool(x)
+    with torch.no_grad():
+        listening = pool(x)
+    slow = [
+        [
+            x[:, :, size[0] * i : size[0] * (i + 1), size[1] * j : size[1] * (j + 1)].amax(dim=(2, 3))
+            for j in range(9 // size[1])
+        ]
+        for i in range(7 // size[0])
+    ]
+    torch.testing.assert_close(listening, torch.stack([torch.stack(row, -1) for row in slow], -2), rtol=0, atol=0)
+    torch.testing.assert_close(learning, listening, rtol=0, atol=0)

@@ -58,6 +58,32 @@ class GatedConv(nn.Module):
         return linear * gate if torch.is_grad_enabled() else linear.mul_(gate)  # new, and nobody asks for it again
 
 
+class MaxPool(nn.Module):
+    """The largest of every `size` (steps, bands) cells; what is left over at the ends is dropped.
+
+    Where nobody asks for gradients nobody asks where the largest was: then it is taken of every so-manieth cell and the
+    one beside it, in a third of the time and without an index of 8 bytes for each.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, channels, steps, bands) to (batch, channels, steps // size[0], bands // size[1])."""
+        if torch.is_grad_enabled():
+            return nn.functional.max_pool2d(x, self.size)
+        high, wide = self.size
+        steps, bands = x.shape[2] // high * high, x.shape[3] // wide * wide
+        first, *others = (x[:, :, row:steps:high, column:bands:wide] for row in range(high) for column in range(wide))
+        if not others:
+            return first
+        largest = torch.maximum(first, others[0])
+        for cells in others[1:]:
+            torch.maximum(largest, cells, out=largest)
+        return largest
+
+
 class ConvBlock(nn.Module):
     """Some convolutions of one width, then pooling; time is kept unless `time_pool` says otherwise."""
 
@@ -76,7 +102,7 @@ class ConvBlock(nn.Module):
         self.layers = nn.ModuleList(
             GatedConv(a, b) if activation == "glu" else Conv(a, b, activation) for a, b in pairwise(widths)
         )
-        self.pool = nn.MaxPool2d(pool) if pool_kind == "max" else nn.AvgPool2d(pool)
+        self.pool = MaxPool(pool) if pool_kind == "max" else nn.AvgPool2d(pool)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

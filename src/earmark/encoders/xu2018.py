@@ -33,7 +33,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from earmark.encoders.blocks import Activation, ConvBlock
+from earmark.encoders.blocks import Activation, ConvBlock, MaxPool
 from earmark.encoders.contract import Encoded
 from earmark.encoders.keras_gru import Candidate, KerasBiGRUs
 from earmark.encoders.masking import MaskedBatchNorm2d, valid_steps
@@ -119,7 +119,7 @@ class Last(nn.Module):
     def __init__(self, inputs: int, outputs: int, pool: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.pool = nn.MaxPool2d((1, pool))
+        self.pool = MaxPool((1, pool))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands // pool)."""
