@@ -44,7 +44,8 @@ def start(folder: str, name: str, batch: int, samples: int) -> Jobs:
             training[precision] = in_training(Tagger.from_pretrained(directory).train())
         lengths = torch.full((batch,), samples)
         module, optimiser = training[precision]
-        return update(module, optimiser, Batch(waveform, lengths, targets, list(range(batch))), precision == "bf16")
+        heard = Batch(waveform, lengths, targets, list(range(batch)))
+        return float(update(module, optimiser, heard, precision == "bf16"))
 
     def work() -> float:
         """Billion operations of the convolutions in a clip."""

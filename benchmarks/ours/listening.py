@@ -59,11 +59,11 @@ def in_training(tagger: Tagger, options: Any = None) -> tuple[Any, torch.optim.O
     return module, module.configure_optimizers()
 
 
-def update(module: Any, optimiser: torch.optim.Optimizer, batch: Batch, bf16: bool) -> float:
+def update(module: Any, optimiser: torch.optim.Optimizer, batch: Batch, bf16: bool, device: str = "cpu") -> Tensor:
     """One update as the engine makes it, from waveforms on, augmentation included; the loss."""
     optimiser.zero_grad()
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        loss = module.training_step(batch, 0)
+    with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16, enabled=bf16):
+        loss: Tensor = module.training_step(batch, 0)
     loss.backward()
     optimiser.step()
-    return float(loss.detach())
+    return loss.detach()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,20 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
     return {"load": load, "stop": stop}
 
 
+def endless(
+    folder: pathlib.Path, kind: str, clips: int, seconds: float, file_rate: int, workers: int, batch: int
+) -> Iterator[Batch]:
+    """Batches of a source without an end, as a training on a GPU takes them."""
+    recipe = load_recipe()
+    store = _store(folder, kind, clips, seconds, file_rate, recipe.network.features.rate)
+    labels = Labels(sorted({label for clip in store.clips for label in clip.labels}))
+    options = recipe.training.model_copy(update={"batch_size": batch})
+    loaders = Loaders(
+        ClipSet(store, Targets.of_clips(store.clips, labels)), None, recipe.network.features.rate, options, 0, workers
+    )
+    return iter(_loader(loaders.batches(0, 1), workers))
+
+
 def _loader(batches: TrainingBatches, workers: int) -> DataLoader[Batch]:
     """As `Loaders.train_dataloader` makes it, without an end."""
     return DataLoader(batches, batch_size=None, sampler=itertools.count(), num_workers=workers)
@@ -84,4 +99,4 @@ def step(batch: int, seconds: float, classes: int) -> Jobs:
     waveform = torch.from_numpy(0.1 * random.standard_normal((batch, samples), np.float32))
     targets = torch.from_numpy((random.random((batch, classes)) < 0.2).astype(np.float32))
     given = Batch(waveform, torch.full((batch,), samples), targets, list(range(batch)))
-    return {"step": lambda: update(module, optimiser, given, bf16), "bf16": lambda: bf16}
+    return {"step": lambda: float(update(module, optimiser, given, bf16)), "bf16": lambda: bf16}

@@ -1,0 +1,101 @@
+"""A GPU: clips a second listening and learning, as it is and compiled, and the share of what the device can do.
+
+    python benchmarks/speed_gpu.py [--device cuda] [--quick] [--write]
+
+The gated CRNN in the sizes of Xu et al. 2018, and Cnn14, in bfloat16, batches of ten-second clips at 32 kHz: from
+waveforms on the device to tags, and to the update. Operations are those of matrix products and convolutions, an update
+counting three times what listening does; the peak is that of large matrix products in the same run. Then updates whose
+clips are decoded from flac files by so many workers: their speed over that of updates alone is the share of time that
+the device is kept busy. Without a GPU it says so and ends; `--device cpu --quick` tries the program itself.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+from typing import Any
+
+from timing import Turn, Worker, arguments, parsed, publish, spread
+
+NETWORKS = ("gated CRNN", "Cnn14")
+JOBS = {"infer": ("waveform to tags", 1), "train": ("training step", 3)}  # operations, times those of listening
+
+
+def main() -> None:
+    parser = arguments(__doc__, turns=5)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--times", type=int, default=10, help="batches in a turn")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), help="that load clips")
+    asked = parsed(parser)
+    size = 8192
+    if asked.quick:
+        asked.batch, asked.times, asked.turns, asked.workers, size = 2, 1, 1, 1, 512
+    name = device_name(asked.device)
+    rows, fed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"folder": folder, "device": asked.device, "batch": asked.batch, "size": size}
+        with Worker("ours.gpu:start", options, threads=os.cpu_count() or 1) as ours:
+            peak = best(again(ours, asked.turns, "peak", asked.times))
+            for network in NETWORKS:
+                work = ours.do("work", network).result
+                alone: list[float] = []
+                for job, (said, share) in JOBS.items():
+                    for compiled in (False, True):
+                        turns = again(ours, asked.turns, "run", job, network, compiled, asked.times)
+                        speeds = [turn.result / turn.seconds for turn in turns]
+                        alone = speeds if (job, compiled) == ("train", False) else alone
+                        reached = statistics.median(speeds) * share * work
+                        how = "compiled" if compiled else "as it is"
+                        rows.append(
+                            f"| {network}, {said} | {how} | {spread(speeds)} | {reached / 1000:.1f} "
+                            f"| {reached / peak:.0%} |"
+                        )
+                turns = again(ours, asked.turns, "fed", network, asked.workers, asked.times)
+                speeds = [turn.result / turn.seconds for turn in turns]
+                busy = statistics.median(speeds) / statistics.median(alone)
+                fed.append(f"| {network} | {spread(speeds)} | {min(busy, 1):.0%} |")
+            held = ours.do("held").result
+    lines = [
+        "## GPU",
+        "",
+        f"{name}, bf16, batches of {asked.batch} clips of 10 s; medians of {asked.turns} turns of {asked.times} "
+        f"batches (least-most). Large matrix products: {peak / 1000:.1f} TFLOP/s. Memory of the device at most: {held:.0f} MB.",
+        "",
+        "| job | network | clips/s | TFLOP/s | of the peak |",
+        "|---|---|---:|---:|---:|",
+        *rows,
+        "",
+        f"| training from flac files, {asked.workers} workers | clips/s | device busy |",
+        "|---|---:|---:|",
+        *fed,
+    ]
+    publish("speed-gpu", lines, asked)
+
+
+def device_name(device: str) -> str:
+    """What the device calls itself; the program ends where there is none."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return device
+    if not torch.cuda.is_available():
+        sys.exit("speed_gpu.py: this PyTorch sees no GPU; nothing was measured")
+    return torch.cuda.get_device_name(device)
+
+
+def again(worker: Worker, turns: int, job: str, *given: Any) -> list[Turn]:
+    """So many turns of a job, after one that warms up."""
+    worker.do(job, *given)
+    return [worker.do(job, *given) for _ in range(turns)]
+
+
+def best(turns: list[Turn]) -> float:
+    """Billion operations a second of the fastest turn."""
+    return max(turn.result / turn.seconds for turn in turns)
+
+
+if __name__ == "__main__":
+    main()
