@@ -19,13 +19,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from earmark.runtime import resolve_precision
 from timing import HERE, SOURCE, Worker, arguments, figure, line_fit, parsed, publish, spread
 
 FILES, MANY_FILES = (10, 100, 1_000), 10_000
 MINUTES, MANY_MINUTES = (1.0, 10.0, 60.0), 600.0
 WANTED_HELP = 0.3  # s
-PRECISION = resolve_precision("auto")  # asked for by name, so that all runs are alike
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,9 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="10,000 files and a recording of 10 h as well")
     parser.add_argument("--threads", type=int, default=1)
     asked = parsed(parser)
+    from earmark.runtime import resolve_precision
+
+    precision = resolve_precision("auto")  # asked for by name, so that all runs are alike
     files = FILES + ((MANY_FILES,) if asked.whole else ())
     minutes = MINUTES + ((MANY_MINUTES,) if asked.whole else ())
     if asked.quick:
@@ -53,17 +54,17 @@ def main() -> None:
     ):
         model = make.do("model").result
         many = [
-            detect(f"{count:,} files", count, make.do("files", count, 10.0).result, model, asked.threads)
+            detect(f"{count:,} files", count, make.do("files", count, 10.0).result, model, asked.threads, precision)
             for count in files
         ]
         long = [
-            detect(f"{length:g} min", length, make.do("long", 60 * length).result, model, asked.threads)
+            detect(f"{length:g} min", length, make.do("long", 60 * length).result, model, asked.threads, precision)
             for length in minutes
         ]
     lines = [
         "## Cost against work",
         "",
-        f"`earmark detect`, a model of the default recipe with 20 labels in {PRECISION}, 16 kHz wav; {asked.threads} "
+        f"`earmark detect`, a model of the default recipe with 20 labels in {precision}, 16 kHz wav; {asked.threads} "
         "thread(s); the process from beginning to end.",
         "",
         *costs(many, "file"),
@@ -73,10 +74,10 @@ def main() -> None:
     publish("speed-scaling", lines, asked)
 
 
-def detect(name: str, work: float, sounds: str, model: str, threads: int) -> Cost:
+def detect(name: str, work: float, sounds: str, model: str, threads: int, precision: str) -> Cost:
     """One run in a process of its own."""
     began = time.perf_counter()
-    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--precision", PRECISION]
+    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--precision", precision]
     done = subprocess.run(
         [sys.executable, str(HERE / "ours" / "command.py"), *words],
         check=True,
