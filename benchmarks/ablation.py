@@ -6,7 +6,7 @@
 
 Trains and judges the baseline and each variant of `variants.py` (`trainings.py`: what is done is never done again, a
 variant that fails is told of and the rest goes on), and prints a section of docs/results.md with all that is done so
-far, into which `--write` puts it. Each budget has its own folder in RUNS.
+far, into which `--write` puts it. Each budget has its own folder in RUNS, and its own section.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def main() -> None:
     text = section({name: seeds_of(place, name, make(known[name], 0)) for name in known}, known, budget, args)
     print(text)
     if args.write:
-        replace_section("results.md", "ablation", text, title="# Results")
+        name = "ablation" if budget.whole else f"ablation-{budget.name}"
+        replace_section("results.md", name, text, title="# Results")
     if failed:
         sys.exit("\n".join(["left out:", *failed]))
 
@@ -96,13 +97,18 @@ def section(
         rows.append(row(f"{name}: {spoken(variant)}", found[name], baseline))
     several = len(baseline) > 1
     spread = "; the baseline's half range tells what chance alone does" if several else ""
+    shortly = "" if budget.whole else f", budget {budget.name}"
+    short = (
+        " A network taught for so short a time has little to forget: what augmentation, averaging and self-training "
+    )
+    short += "are worth shows at full size."
     changes = f" Baseline: {' '.join(args.set)}." if args.set else ""
     return "\n".join(
         [
-            "## scapes: what each part of the default recipe is worth",
+            f"## scapes: what each part of the default recipe is worth{shortly}",
             "",
             f"Recipe `{args.recipe}`, budget `{budget.name}`: {budget.said}; trained on the weak labels of all of "
-            f"train. {SAID} In brackets: the difference to the baseline with the same seeds{spread}.{changes}",
+            f"train. {SAID} In brackets: the difference to the baseline with the same seeds{spread}.{changes}{'' if budget.whole else short}",
             "",
             *header("variant"),
             *rows,

@@ -25,9 +25,14 @@ class Budget:
     steps: int | None = None  # updates an epoch; None: one pass
 
     @property
+    def whole(self) -> bool:
+        """Whether it is the recipe as it is."""
+        return self.name == "full"
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """What makes a recipe one of this budget."""
-        if self.name == "full":
+        if self.whole:
             return ()
         steps = () if self.steps is None else (f"training.steps_per_epoch={self.steps}",)
         student = f"training.self_training.epochs={max(1, self.epochs // 2)}"
