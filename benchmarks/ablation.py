@@ -97,18 +97,18 @@ def section(
         rows.append(row(f"{name}: {spoken(variant)}", found[name], baseline))
     several = len(baseline) > 1
     spread = "; the baseline's half range tells what chance alone does" if several else ""
-    shortly = "" if budget.whole else f", budget {budget.name}"
-    short = (
-        " A network taught for so short a time has little to forget: what augmentation, averaging and self-training "
-    )
-    short += "are worth shows at full size."
+    shortly, taught = "", ""
+    if not budget.whole:
+        shortly = f", budget {budget.name}"
+        taught = " A network taught for so short a time has little to forget: what augmentation, averaging and "
+        taught += "self-training are worth shows at full size."
     changes = f" Baseline: {' '.join(args.set)}." if args.set else ""
     return "\n".join(
         [
             f"## scapes: what each part of the default recipe is worth{shortly}",
             "",
             f"Recipe `{args.recipe}`, budget `{budget.name}`: {budget.said}; trained on the weak labels of all of "
-            f"train. {SAID} In brackets: the difference to the baseline with the same seeds{spread}.{changes}{'' if budget.whole else short}",
+            f"train. {SAID} In brackets: the difference to the baseline with the same seeds{spread}.{changes}{taught}",
             "",
             *header("variant"),
             *rows,
