@@ -30,7 +30,7 @@ from earmark.tagger import Tagger
 FloatArray = npt.NDArray[np.float32]
 
 _SMALL = 2**20  # scores, of which a copy costs nothing
-_MOST_ROOM = 2**28  # scores (1 GB) that a recording's promise is believed
+_MOST_ROOM = 2**26  # scores (256 MB) that a recording's promise is believed
 
 
 @dataclass(frozen=True)
