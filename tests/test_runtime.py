@@ -13,8 +13,24 @@ from earmark.errors import ConfigError
 def test_auto_takes_bfloat16_only_where_it_is_clearly_faster(
     monkeypatch: pytest.MonkeyPatch, float32: float, bf16: float, chosen: str
 ) -> None:
+    monkeypatch.setattr(runtime, "_has_bf16", lambda: None)
     monkeypatch.setattr(runtime, "_time_convolutions", lambda *dtypes: [float32, bf16])
     assert runtime.resolve_precision("auto") == chosen
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_processor_that_can_be_asked_is_not_timed(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    """A busy moment must not change what is computed."""
+    monkeypatch.delattr(runtime, "_time_convolutions")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64", "avx512_bf16": has})
+    assert runtime.resolve_precision("auto") == ("bf16" if has else "float32")
+
+
+def test_what_cannot_be_asked_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "aarch64"})
+    assert runtime._has_bf16() is None
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert runtime._has_bf16() is None
 
 
 def test_a_precision_that_is_asked_for_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:

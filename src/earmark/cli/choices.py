@@ -31,7 +31,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no mess
 Profile = Annotated[bool, typer.Option("--profile", help="Say at the end where the time went.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
 PrecisionName = Literal["auto", "float32", "bf16"]
-Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 where this machine is faster at it.")]
+Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 where the processor has it.")]
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Audio files and folders (searched whole).")]
 Output = Annotated[
     Path | None,
