@@ -33,13 +33,8 @@ from everyday.table import BACKGROUND, MIN_RECORDINGS, Recording, read_recording
 
 _TUNING = ("objective", "tags", "method")
 STAGES = ("table", "soundscapes", "train", "card")
-OBJECTIVES = (
-    "tagging-f1",
-    "precision=0.7",
-    "precision=0.8",
-    "precision=0.9",
-    "precision=1",
-)  # that tags are compared for
+# That tags are compared for.
+OBJECTIVES = ("tagging-f1", "precision=0.7", "precision=0.8", "precision=0.9", "precision=1")
 
 
 def main() -> None:

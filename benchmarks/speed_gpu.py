@@ -17,7 +17,7 @@ import sys
 import tempfile
 from typing import Any
 
-from timing import Turn, Worker, arguments, parsed, publish, spread
+from timing import Worker, arguments, parsed, publish, rates, spread, take_turns
 
 NETWORKS = ("gated CRNN", "Cnn14")
 JOBS = {"infer": ("waveform to tags", 1), "train": ("training step", 3)}  # operations, times those of listening
@@ -38,14 +38,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         options = {"folder": folder, "device": asked.device, "batch": asked.batch, "size": size}
         with Worker("ours.gpu:start", options, threads=os.cpu_count() or 1) as ours:
-            peak = best(again(ours, asked.turns, "peak", asked.times))
+
+            def again(job: str, *given: Any) -> list[float]:
+                """What a job came to a second, turn by turn."""
+                return rates(take_turns({"ours": ours}, job, asked.turns, *given, asked.times)["ours"])
+
+            peak = max(again("peak"))
             for network in NETWORKS:
                 work = ours.do("work", network).result
                 alone: list[float] = []
                 for job, (said, share) in JOBS.items():
                     for compiled in (False, True):
-                        turns = again(ours, asked.turns, "run", job, network, compiled, asked.times)
-                        speeds = [turn.result / turn.seconds for turn in turns]
+                        speeds = again("run", job, network, compiled)
                         alone = speeds if (job, compiled) == ("train", False) else alone
                         reached = statistics.median(speeds) * share * work
                         how = "compiled" if compiled else "as it is"
@@ -53,8 +57,7 @@ def main() -> None:
                             f"| {network}, {said} | {how} | {spread(speeds)} | {reached / 1000:.1f} "
                             f"| {reached / peak:.0%} |"
                         )
-                turns = again(ours, asked.turns, "fed", network, asked.workers, asked.times)
-                speeds = [turn.result / turn.seconds for turn in turns]
+                speeds = again("run", "fed", network, asked.workers)
                 busy = statistics.median(speeds) / statistics.median(alone)
                 fed.append(f"| {network} | {spread(speeds)} | {min(busy, 1):.0%} |")
             held = ours.do("held").result
@@ -85,17 +88,6 @@ def device_name(device: str) -> str:
     if not torch.cuda.is_available():
         sys.exit("speed_gpu.py: this PyTorch sees no GPU; nothing was measured")
     return torch.cuda.get_device_name(device)
-
-
-def again(worker: Worker, turns: int, job: str, *given: Any) -> list[Turn]:
-    """So many turns of a job, after one that warms up."""
-    worker.do(job, *given)
-    return [worker.do(job, *given) for _ in range(turns)]
-
-
-def best(turns: list[Turn]) -> float:
-    """Billion operations a second of the fastest turn."""
-    return max(turn.result / turn.seconds for turn in turns)
 
 
 if __name__ == "__main__":

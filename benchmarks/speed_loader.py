@@ -13,7 +13,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 
-from timing import Worker, arguments, figure, parsed, publish, seconds, spread, take_turns, wanted_text
+from timing import Worker, arguments, figure, parsed, publish, rates, seconds, spread, take_turns, wanted_text
 
 WANTED = 2.0
 SOURCES = {"wav": True, "flac": True, "mp3": False, "pack": False}  # whether the target names it
@@ -44,8 +44,7 @@ def main() -> None:
                 for kind, named in SOURCES.items():
                     took = take_turns({"loader": loader}, "load", asked.turns, kind, workers, asked.batches)["loader"]
                     steps += seconds(take_turns({"step": trainer}, "step", 1, warm=False)["step"])
-                    rates = [turn.result / turn.seconds for turn in took]
-                    rows.append((kind, workers, rates, WANTED if named and workers == 2 else None))
+                    rows.append((kind, workers, rates(took), WANTED if named and workers == 2 else None))
                 loader.do("stop")
     speeds = [batch / each for each in steps]
     lines = [
@@ -58,11 +57,11 @@ def main() -> None:
         "| source | workers | clips/s | over the training step | wanted |",
         "|---|---:|---:|---:|---:|",
     ]
-    for kind, workers, rates, wanted in rows:
-        ratio = statistics.median(rates) / statistics.median(speeds)
+    for kind, workers, loaded, wanted in rows:
+        ratio = statistics.median(loaded) / statistics.median(speeds)
         name = "packed cache" if kind == "pack" else kind
         lines.append(
-            f"| {name} | {workers or 'in process'} | {spread(rates)} | **{figure(ratio)} x** "
+            f"| {name} | {workers or 'in process'} | {spread(loaded)} | **{figure(ratio)} x** "
             f"| {wanted_text(ratio, wanted)} |"
         )
     publish("speed-loader", lines, asked)

@@ -124,6 +124,11 @@ def seconds(turns: Iterable[Turn]) -> list[float]:
     return [turn.seconds for turn in turns]
 
 
+def rates(turns: Iterable[Turn]) -> list[float]:
+    """What a job returned, a second."""
+    return [turn.result / turn.seconds for turn in turns]
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of a comparison: seconds of each turn on both sides, in the order they were taken."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from earmark.data.batches import Batch
 from earmark.data.sounds import VOICES
+from earmark.labels import Labels
 from earmark.recipes import load_recipe
 from earmark.tagger import Tagger, TaggerOptions
 from ours.listening import in_training, update
-from ours.loader import endless
+from ours.loader import endless, made_store
 from worker import Jobs
 
 SECONDS = 10.0
@@ -38,11 +40,24 @@ NETWORKS: dict[str, dict[str, Any]] = {
 def start(folder: str, device: str, batch: int, size: int) -> Jobs:
     """Jobs of networks by name, as they are or compiled; `size` is that of the matrices of `peak`."""
     torch.set_float32_matmul_precision("high")
-    made: dict[tuple[str, str, bool], Callable[[], Any]] = {}
+    made: dict[tuple[str, str, int], Callable[[], int]] = {}
 
     def finish() -> None:
         if device.startswith("cuda"):
             torch.cuda.synchronize()
+
+    def run(job: str, network: str, how: int, times: int) -> int:
+        """Clips that went through: `how` is whether the network is compiled, or, of `fed`, how many workers load."""
+        key = job, network, how
+        if key not in made:
+            made.clear()  # one network at a time in the device's memory
+            if job == "fed":
+                made[key] = _fed(network, pathlib.Path(folder), device, how, batch)
+            else:
+                made[key] = {"infer": _listener, "train": _learner}[job](network, bool(how), device, batch)
+        clips = sum(made[key]() for _ in range(times))
+        finish()
+        return clips
 
     def peak(times: int) -> float:
         """Billion operations of so many matrix products."""
@@ -52,17 +67,6 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
         finish()
         return times * 2 * size**3 / 1e9
 
-    def run(job: str, network: str, compiled: bool, times: int) -> int:
-        """Clips that went through."""
-        key = job, network, compiled
-        if key not in made:
-            made.clear()  # one network at a time in the device's memory
-            made[key] = {"infer": _listener, "train": _learner}[job](network, compiled, device, batch)
-        for _ in range(times):
-            made[key]()
-        finish()
-        return times * batch
-
     def work(network: str) -> float:
         """Billion operations of the matrix products and convolutions of one clip heard."""
         tagger = _tagger(network).eval()
@@ -70,21 +74,11 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
             tagger(_waveform(1, tagger.rate))
         return counter.get_total_flops() / 1e9
 
-    def fed(network: str, workers: int, steps: int) -> int:
-        """Clips that went through updates whose batches came from files."""
-        key = "fed", network, False
-        if key not in made:
-            made.clear()
-            made[key] = _fed(network, pathlib.Path(folder), device, workers, batch)
-        clips = sum(made[key]() for _ in range(steps))
-        finish()
-        return clips
-
     def held() -> float:
         """MB of the device's memory at most."""
         return torch.cuda.max_memory_allocated() / 2**20 if device.startswith("cuda") else 0.0
 
-    return {"peak": peak, "run": run, "work": work, "fed": fed, "held": held}
+    return {"peak": peak, "run": run, "work": work, "held": held}
 
 
 def _tagger(network: str) -> Tagger:
@@ -97,35 +91,46 @@ def _waveform(batch: int, rate: int) -> Tensor:
     return torch.from_numpy(0.1 * random.standard_normal((batch, round(SECONDS * rate)), np.float32))
 
 
-def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], Any]:
+def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
     tagger = _tagger(network).eval().to(device)
     heard = _waveform(batch, tagger.rate).to(device)
     call = torch.compile(tagger) if compiled else tagger
 
     @torch.inference_mode()
-    def listen() -> None:
+    def listen() -> int:
         with torch.autocast(device.partition(":")[0], dtype=torch.bfloat16):
             call(heard)
+        return batch
 
     return listen
 
 
-def _learner(network: str, compiled: bool, device: str, batch: int) -> Callable[[], Any]:
+def _learner(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
     module, optimiser = in_training(_tagger(network).to(device), load_recipe().training)
     if compiled:
         module.tagger.compile()
     given = _batch(_waveform(batch, module.tagger.rate), (torch.rand(batch, len(LABELS)) < 0.2).float(), device)
-    return lambda: update(module, optimiser, given, True, device)
+    return _learning(module, optimiser, itertools.repeat(given), device)
 
 
 def _fed(network: str, folder: pathlib.Path, device: str, workers: int, batch: int) -> Callable[[], int]:
-    module, optimiser = in_training(_tagger(network).to(device), load_recipe().training)
-    batches = endless(folder, "flac", CLIPS, SECONDS, 44_100, workers, batch)
+    recipe = load_recipe()
+    module, optimiser = in_training(_tagger(network).to(device), recipe.training)
+    options = recipe.training.model_copy(update={"batch_size": batch})
+    store = made_store(folder, "flac", CLIPS, SECONDS, 44_100, module.tagger.rate)
+    loaded = endless(store, Labels(LABELS), options, module.tagger.rate, workers)
+    return _learning(module, optimiser, (_batch(each.waveform, each.targets, device) for each in loaded), device)
+
+
+def _learning(
+    module: Any, optimiser: torch.optim.Optimizer, batches: Iterator[Batch], device: str
+) -> Callable[[], int]:
+    """Updates, one a call; clips in it."""
 
     def step() -> int:
-        heard = next(batches)
-        update(module, optimiser, _batch(heard.waveform, heard.targets, device), True, device)
-        return len(heard.clips)
+        given = next(batches)
+        update(module, optimiser, given, True, device)
+        return len(given.clips)
 
     return step
 

@@ -12,7 +12,7 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from earmark.data.batches import Batch, TrainingBatches
+from earmark.data.batches import Batch
 from earmark.data.records import Clip
 from earmark.data.store import ClipStore, open_store
 from earmark.data.synthetic import make_clip
@@ -22,6 +22,7 @@ from earmark.recipes import load_recipe
 from earmark.runtime import resolve_precision, tune_allocator
 from earmark.tagger import Tagger, TaggerOptions
 from earmark.training.loop import ClipSet, Loaders
+from earmark.training.options import TrainingOptions
 from ours.listening import in_training, update
 from worker import Jobs
 
@@ -33,7 +34,7 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
     place = pathlib.Path(folder)
     recipe = load_recipe()
     rate = recipe.network.features.rate
-    stores = {kind: _store(place, kind, clips, seconds, file_rate, rate) for kind in SOURCES}
+    stores = {kind: made_store(place, kind, clips, seconds, file_rate, rate) for kind in SOURCES}
     labels = Labels(sorted({label for clip in stores["wav"].clips for label in clip.labels}))
     running: dict[tuple[str, int], Any] = {}
 
@@ -41,10 +42,7 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
         """Clips loaded: the next batches of an endless loader, so that its start is not counted again."""
         if (kind, workers) not in running:
             running.clear()
-            store = stores[kind]
-            targets = Targets.of_clips(store.clips, labels)
-            loaders = Loaders(ClipSet(store, targets), None, rate, recipe.training, 0, workers)
-            running[kind, workers] = iter(_loader(loaders.batches(0, 1), workers))
+            running[kind, workers] = endless(stores[kind], labels, recipe.training, rate, workers)
         return sum(len(batch.clips) for batch in itertools.islice(running[kind, workers], batches))
 
     def stop() -> None:
@@ -53,26 +51,14 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
     return {"load": load, "stop": stop}
 
 
-def endless(
-    folder: pathlib.Path, kind: str, clips: int, seconds: float, file_rate: int, workers: int, batch: int
-) -> Iterator[Batch]:
-    """Batches of a source without an end, as a training on a GPU takes them."""
-    recipe = load_recipe()
-    store = _store(folder, kind, clips, seconds, file_rate, recipe.network.features.rate)
-    labels = Labels(sorted({label for clip in store.clips for label in clip.labels}))
-    options = recipe.training.model_copy(update={"batch_size": batch})
-    loaders = Loaders(
-        ClipSet(store, Targets.of_clips(store.clips, labels)), None, recipe.network.features.rate, options, 0, workers
-    )
-    return iter(_loader(loaders.batches(0, 1), workers))
+def endless(store: ClipStore, labels: Labels, options: TrainingOptions, rate: int, workers: int) -> Iterator[Batch]:
+    """Training batches as `Loaders.train_dataloader` makes them, without an end."""
+    clips = ClipSet(store, Targets.of_clips(store.clips, labels))
+    batches = Loaders(clips, None, rate, options, 0, workers).batches(0, 1)
+    return iter(DataLoader(batches, batch_size=None, sampler=itertools.count(), num_workers=workers))
 
 
-def _loader(batches: TrainingBatches, workers: int) -> DataLoader[Batch]:
-    """As `Loaders.train_dataloader` makes it, without an end."""
-    return DataLoader(batches, batch_size=None, sampler=itertools.count(), num_workers=workers)
-
-
-def _store(folder: pathlib.Path, kind: str, clips: int, seconds: float, file_rate: int, rate: int) -> ClipStore:
+def made_store(folder: pathlib.Path, kind: str, clips: int, seconds: float, file_rate: int, rate: int) -> ClipStore:
     """Clips of a kind; the pack is made from the wav files."""
     source = "wav" if kind == "pack" else kind
     made = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 if TYPE_CHECKING:
     from earmark.data.records import Manifest
@@ -102,6 +102,7 @@ def _measure(
     terminal: Terminal, model: Path, pipeline: Pipeline, manifest: Manifest, measuring: Measuring
 ) -> tuple[Measured, Evaluation]:
     """One model on the recordings; scores come from its cache where they are known."""
+    from earmark.cli.listening import heard
     from earmark.hub import box
     from earmark.inference.labelled import evaluate_scored
     from earmark.inference.score_cache import FOLDER, score_clips_cached
@@ -109,7 +110,7 @@ def _measure(
 
     with terminal.bar(f"scoring ({model.name})") as bar:
         scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
-    terminal.say(f"{model.name}: {count(len(scored.clips), 'recording')} ({pipeline.scorer.arithmetic})")
+    terminal.say(f"{model.name}: {heard(len(scored.clips), pipeline)}")
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
     return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
 

@@ -68,8 +68,7 @@ class Listening:
 
     def tell(self, found: int, what: str) -> None:
         """Say how much was found in how many recordings, and what computed it."""
-        computed = self.pipeline.scorer.arithmetic
-        self.terminal.say(f"{count(found, what)} in {count(self.heard, 'recording')} ({computed})")
+        self.terminal.say(f"{count(found, what)} in {heard(self.heard, self.pipeline)}")
 
     def close(self) -> int:
         """Say where the time went, if that was asked for, and list what failed; the exit code."""
@@ -81,6 +80,11 @@ class Listening:
         if not self.failed and not self.partial:
             return OK
         return SOME_FAILED if self.heard else NOTHING_DONE
+
+
+def heard(recordings: int, pipeline: Pipeline) -> str:
+    """How many recordings, and what computed their scores: "16 recordings (cpu, bf16)"."""
+    return f"{count(recordings, 'recording')} ({pipeline.scorer.arithmetic})"
 
 
 def open_pipeline(

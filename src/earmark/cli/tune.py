@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 
 def command(
@@ -43,7 +43,7 @@ def command(
 
     Strong labels tune detection and tagging; tags alone tune what they can.
     """
-    from earmark.cli.listening import open_pipeline
+    from earmark.cli.listening import heard, open_pipeline
     from earmark.cli.writing import check_file
     from earmark.data.manifest import read_manifest
     from earmark.decisions import FILE_NAME
@@ -67,7 +67,7 @@ def command(
         scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
     base, name = pipeline.operating_point, data.resolve().name
     tuned = tune(scored, objective, method=method, calibrate=calibrate, base=base, data=name, seed=seed)
-    terminal.say(f"{model.name}: {count(len(scored.clips), 'recording')} ({pipeline.scorer.arithmetic})")
+    terminal.say(f"{model.name}: {heard(len(scored.clips), pipeline)}")
     terminal.say(tuned.report.summary())
     path = tuned.point.save(output or model)
     if output is None:

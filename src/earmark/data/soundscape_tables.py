@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -133,22 +133,22 @@ def _counts(parts: Sequence[Part]) -> tuple[LabelCount, ...]:
 def _rows(name: str, soundscape: Soundscape) -> Iterator[Row]:
     rate = soundscape.rate
     for sound in soundscape.sounds:
-        row = _row(name, "sound", sound.source, f"{sound.snr:.2f}", f"{sound.speed:.6g}")
+        played = f"{sound.snr:.2f}", f"{sound.speed:.6g}"
         for first, last in sound.bursts:
             begins = (sound.begins + first - sound.at) * sound.speed
-            yield replace(row, **_times((first, last), begins, rate))
+            yield _row(name, "sound", sound.source, _seconds(rate, first, last, begins), *played)
     for bed in soundscape.beds:
-        yield replace(_row(name, "background", bed.source, "", "1"), **_times(bed.span, bed.begins, rate))
+        yield _row(name, "background", bed.source, _seconds(rate, *bed.span, bed.begins), "", "1")
 
 
-def _row(name: str, role: str, source: SoundSource, snr: str, speed: str) -> Row:
+def _row(name: str, role: str, source: SoundSource, times: list[str], snr: str, speed: str) -> Row:
+    onset, offset, within = times
     whose = (_line(source.licence), _line(source.attribution))
-    return Row(name, "", "", source.label, role, source.collection, source.name, "", snr, *whose, speed)
+    return Row(name, onset, offset, source.label, role, source.collection, source.name, within, snr, *whose, speed)
 
 
-def _times(span: tuple[int, int], begins: float, rate: int) -> dict[str, str]:
-    onset, offset, within = (format_seconds(sample / rate) for sample in (*span, begins))
-    return {"onset": onset, "offset": offset, "source_onset": within}
+def _seconds(rate: int, *samples: float) -> list[str]:
+    return [format_seconds(sample / rate) for sample in samples]
 
 
 def _line(text: str) -> str:

@@ -29,6 +29,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from earmark.encoders.blocks import MaxPool
 from earmark.encoders.cnn import xavier
 from earmark.encoders.contract import Encoded
 from earmark.encoders.embedding_net import EmbeddingNet, EmbeddingNetOptions
@@ -68,6 +69,7 @@ class VGGish(nn.Module):
         widths = [1, *(width for group in options.convs for width in group)]
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         sizes = [left * widths[-1], *options.units, options.values]
+        self.pool = MaxPool((2, 2))
         self.dense = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         xavier(self)
         self.head = None if options.head is None else EmbeddingNet(options.head, options.values)
@@ -94,7 +96,7 @@ class VGGish(nn.Module):
         for group in self.options.convs:
             for _ in group:
                 x = torch.relu(next(layers)(x))
-            x = nn.functional.max_pool2d(x, 2)
+            x = self.pool(x)
         x = x.permute(0, 2, 3, 1).flatten(1)  # (patches, time * bands * channels)
         for number, layer in enumerate(self.dense, 1):
             x = layer(x)

@@ -64,7 +64,7 @@ class _Pending:
     """A recording on its way through the model."""
 
     job: Job
-    assemblies: Sequence[Assembly]  # one a tagger
+    assemblies: Sequence[Assembly] = ()  # one a tagger, once the recording says how long it is
     windows: int = 0  # given to the model
     done: int = 0  # scored
     end: _End | None = None
@@ -72,9 +72,9 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Promise:
-    """How long a recording says that it is."""
+    """How long a recording says that it is; it comes before its windows."""
 
-    seconds: float
+    seconds: float  # 0: it does not say
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,8 @@ class Scorer:
             raise AudioError(f"{job.name}: is sound, but the model takes embeddings that were computed elsewhere")
         if isinstance(job.source, Waveform):
             audio = from_array(job.source.samples, job.source.rate, panel.rate, job.name)
+            if number == 0:
+                yield _Promise(len(audio.samples) / panel.rate)
             yield from (_Heard(number, window) for window in panel.plan.cut([audio.samples]))
             return _End(actions=audio.actions)
         with read_blocks(job.source, panel.rate) as blocks:
@@ -192,7 +194,7 @@ class Scorer:
             if isinstance(item, _Crash):
                 raise item.error
             if isinstance(item, Job):
-                pending.append(_Pending(item, self._assemblies()))
+                pending.append(_Pending(item))
             elif isinstance(item, _Promise):
                 pending[-1].assemblies = self._assemblies(item.seconds)
             elif isinstance(item, _End):
@@ -213,7 +215,7 @@ class Scorer:
         with stage(self.stopwatch, "wait"):
             return items.get()
 
-    def _assemblies(self, seconds: float = 0.0) -> list[Assembly]:
+    def _assemblies(self, seconds: float) -> list[Assembly]:
         plans = {place: panel.plan for panel in self.panels for place in panel.taggers}
         return [
             Assembly(plans[place], len(tagger.labels), round(seconds * tagger.rate))
