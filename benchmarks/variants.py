@@ -192,6 +192,7 @@ def _networks(budget: Budget) -> list[Variant]:
         "units-half": f"units={budget.units // 2}",
         "units-double": f"units={2 * budget.units}",
         "last-double": f"last={2 * budget.last}",
+        "frequency-dynamic": "basis_kernels=4",
     }
     found = [Variant(name, "network", text, (f"network.encoder.{text}",)) for name, text in encoder.items()]
     deep = [*budget.channels, budget.channels[-1]]

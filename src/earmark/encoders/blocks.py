@@ -1,4 +1,4 @@
-"""Convolution blocks: plain and gated.
+"""Convolution blocks: plain and gated, and both with kernels that differ from band to band (`dynamic.py`).
 
 Xu et al. 2018, eq. 2, the gated linear unit of every layer:
 
@@ -21,6 +21,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from earmark.encoders.dynamic import DynamicConv2d
 from earmark.encoders.masking import MaskedBatchNorm2d
 
 Activation = Literal["glu", "relu", "linear"]
@@ -31,24 +32,52 @@ class Conv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, activation: Literal["relu", "sigmoid", "linear"]) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.conv: nn.Module = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         self.norm = MaskedBatchNorm2d(outputs)
         self.activation = activation
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands)."""
-        y: Tensor = self.norm(self.conv(x), mask)
+        y: Tensor = self.norm(self.filtered(x, mask), mask)
         if self.activation == "relu":
             return y.relu_()
         return y.sigmoid_() if self.activation == "sigmoid" else y
 
+    def filtered(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The convolution alone."""
+        y: Tensor = self.conv(x)
+        return y
+
+
+class DynamicConv(Conv):
+    """The same, with kernels that every band mixes from `basis` shared ones."""
+
+    def __init__(self, inputs: int, outputs: int, activation: Literal["relu", "sigmoid", "linear"], basis: int) -> None:
+        super().__init__(inputs, outputs, activation)
+        self.conv = DynamicConv2d(inputs, outputs, basis)
+
+    def filtered(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The convolution alone."""
+        y: Tensor = self.conv(x, mask)
+        return y
+
+
+def make_conv(inputs: int, outputs: int, activation: Literal["relu", "linear"], basis: int) -> Conv:
+    """A convolution; with more kernels than one to mix, a frequency-dynamic one.
+
+    The first of a network sees a single channel and stays plain, as in the paper (`dynamic.py`).
+    """
+    if basis == 1 or inputs == 1:
+        return Conv(inputs, outputs, activation)
+    return DynamicConv(inputs, outputs, activation, basis)
+
 
 class GatedConv(nn.Module):
-    """Gated linear unit over 3 x 3 convolutions (eq. 2)."""
+    """Gated linear unit over 3 x 3 convolutions (eq. 2). The gate's kernels are the same in all bands."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, basis: int = 1) -> None:
         super().__init__()
-        self.linear = Conv(inputs, outputs, "linear")
+        self.linear = make_conv(inputs, outputs, "linear", basis)
         self.gate = Conv(inputs, outputs, "sigmoid")
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -96,11 +125,13 @@ class ConvBlock(nn.Module):
         pool: tuple[int, int],
         pool_kind: Literal["max", "average"],
         dropout: float,
+        basis: int = 1,
     ) -> None:
         super().__init__()
         widths = [inputs] + [outputs] * convs
         self.layers = nn.ModuleList(
-            GatedConv(a, b) if activation == "glu" else Conv(a, b, activation) for a, b in pairwise(widths)
+            GatedConv(a, b, basis) if activation == "glu" else make_conv(a, b, activation, basis)
+            for a, b in pairwise(widths)
         )
         self.pool = MaxPool(pool) if pool_kind == "max" else nn.AvgPool2d(pool)
         self.dropout = nn.Dropout(dropout)

@@ -39,6 +39,7 @@ class CRNNOptions(Options):
     last: int = Field(256, gt=0)  # filters of the last convolution
     units: int = Field(128, gt=0)  # of the GRU, each direction
     layers: int = Field(1, gt=0)  # of the GRU
+    basis_kernels: int = Field(1, gt=0)  # that each band mixes its own from (`dynamic.py`); 1: plain
     dropout: float = Field(0.0, ge=0, lt=1)  # after each block and after the GRU
 
     @model_validator(mode="after")
@@ -61,7 +62,16 @@ class CRNN(nn.Module):
         super().__init__()
         widths = [1, *options.channels]
         self.blocks = nn.ModuleList(
-            ConvBlock(inputs, outputs, options.convs, options.activation, (1, pool), options.pool_kind, options.dropout)
+            ConvBlock(
+                inputs,
+                outputs,
+                options.convs,
+                options.activation,
+                (1, pool),
+                options.pool_kind,
+                options.dropout,
+                options.basis_kernels,
+            )
             for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
         )
         self.last = Conv(widths[-1], options.last, "linear")  # its ReLU follows the maximum: the same, for less
