@@ -168,6 +168,21 @@ def test_what_cannot_be_asked_of_several_is_said(
     assert not (tmp_path / "m").exists()
 
 
+def test_a_recipe_named_again_is_trained_with_the_next_seed(
+    earmark: Callable, both: Path, words: list[str], tmp_path: Path
+) -> None:
+    twice = both.with_name("twice.yaml")
+    twice.write_text("name: twice\nmembers: [fine.yaml, fine.yaml]\n")
+    other = [twice if word == str(both) else word for word in words]
+    assert earmark(*other, tmp_path / "twice", "--seed", 3).code == 0
+    found = [(tmp_path / "twice" / "members" / name / "model.safetensors").read_bytes() for name in ("fine", "fine-2")]
+    fine = [both.with_name("fine.yaml") if word == str(both) else word for word in words]
+    for seed, weights in zip((3, 4), found, strict=True):
+        assert earmark(*fine, tmp_path / f"fine-{seed}", "--seed", seed).code == 0
+        assert (tmp_path / f"fine-{seed}" / "model.safetensors").read_bytes() == weights
+    assert found[0] != found[1]
+
+
 def test_recipes_with_members_print_what_they_are(earmark: Callable) -> None:
     ran = earmark("recipes", "xu2018/fusion")
     assert ran.code == 0

@@ -70,7 +70,7 @@ def command(
     from earmark.data.unlabelled import read_unlabelled
     from earmark.inference.models import MEMBERS
     from earmark.recipes import load_recipe
-    from earmark.recipes.members import load_members
+    from earmark.recipes.members import load_members, member_seeds
     from earmark.runtime import resolve_device
     from earmark.training.job import require_engine
     from earmark.training.request import Request, clear
@@ -93,7 +93,7 @@ def command(
         doubts = (*doubts, *extra.problems)
         _say_unlabelled(terminal, extra, list(members.values()) or [chosen])
 
-    def asked(what: Recipe, where: Path) -> Request:
+    def asked(what: Recipe, where: Path, seed: int) -> Request:
         training = what.training.lasting(epochs, steps)
         training = training if extra is None else training.self_trained()
         text = what.model_copy(update={"training": training}).to_yaml()
@@ -105,10 +105,11 @@ def command(
         clear(output)
     given = Command(terminal, doubts, on, precision, processes, workers, profile)
     if members:
-        requests = {name: asked(member, output / MEMBERS / name) for name, member in members.items()}
+        seeds = member_seeds(members, seed)
+        requests = {name: asked(member, output / MEMBERS / name, seeds[name]) for name, member in members.items()}
         code = train_fused(given, Systems(requests, output, chosen.to_yaml()), chosen.name)
     else:
-        code = train_one(given, asked(chosen, output), chosen.name)
+        code = train_one(given, asked(chosen, output, seed), chosen.name)
     raise typer.Exit(code)
 
 
@@ -124,9 +125,10 @@ def _check_fused(recipe: Recipe, source: Source | None, processes: int) -> None:
     if source is not None:
         raise ConfigError(f"recipe {recipe.name!r} trains several networks: --from is for one")
     if processes > 1:
+        theirs = " and ".join(dict.fromkeys(recipe.members))
         raise ConfigError(
-            f"recipe {recipe.name!r} trains in one process; with --processes train {' and '.join(recipe.members)} "
-            "by themselves, then put them together with 'earmark fuse'"
+            f"recipe {recipe.name!r} trains in one process; with --processes train {theirs} by themselves, "
+            "then put them together with 'earmark fuse'"
         )
 
 

@@ -1,11 +1,12 @@
 """Recipes that fuse others: their members by name, changes handed on.
 
-What `--set` says of `network` and `training` is said to every member; all else is of the fused recipe itself.
+What `--set` says of `network` and `training` is said to every member; all else is of the fused recipe itself. A recipe
+that is named more than once is trained as often, with seeds one after the other: each becomes another model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from earmark.errors import ConfigError
@@ -32,6 +33,17 @@ def load_members(name: str, changes: Sequence[str] = ()) -> tuple[Recipe, dict[s
             raise ConfigError(f"recipe {name!r} fuses {member.name!r}, which is fused itself; name its members instead")
     short = member_names([Path(member.removesuffix(".yaml").removesuffix(".yml")) for member in recipe.members])
     return recipe, dict(zip(short, members, strict=True))
+
+
+def member_seeds(members: Mapping[str, Recipe], seed: int) -> dict[str, int]:
+    """The seed of each member: that of the run, and one more for every time its recipe was named before.
+
+    >>> one, other = load_recipe("default"), load_recipe("plain-crnn")
+    >>> member_seeds({"default": one, "plain-crnn": other, "default-2": one}, 7)
+    {'default': 7, 'plain-crnn': 7, 'default-2': 8}
+    """
+    recipes = list(members.values())
+    return {name: seed + recipes[:place].count(recipes[place]) for place, name in enumerate(members)}
 
 
 def _place(member: str, name: str) -> str:
