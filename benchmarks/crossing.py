@@ -23,6 +23,7 @@ from earmark.decisions import OperatingPoint, decide_all, score_curve
 from earmark.events import Event
 from earmark.files import write_text
 from earmark.inference.labelled import ScoredClips
+from earmark.inference.models import fusion_options, load_model
 from earmark.inference.score_cache import score_clips_cached
 from earmark.inference.scorer import Scorer
 from earmark.inference.tuning import tune
@@ -30,7 +31,6 @@ from earmark.labels import Labels
 from earmark.metrics import PSDS1, event_metrics, psds, segment_metrics, tagging_metrics
 from earmark.runtime import tune_allocator
 from earmark.scores import Scores
-from earmark.tagger import Tagger
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def main() -> None:
     args = parser.parse_args()
     tune_allocator()
     found = figures(score_dev(args.model, args.dev))
-    found["parameters"] = Tagger.from_pretrained(args.model).parameter_count()
+    found["parameters"] = load_model(args.model).parameter_count()
     found["minutes"] = minutes(args.model)
     text = json.dumps(found, indent=1)
     print(text)
@@ -74,7 +74,10 @@ def main() -> None:
 
 
 def minutes(model: pathlib.Path) -> float:
-    """Minutes of a training, by its log."""
+    """Minutes of a training, by its log; of a fusion, of all its members'."""
+    options = fusion_options(model)
+    if options is not None:
+        return sum(minutes(model / member) for member in options.members)
     with (model / "log.csv").open(newline="") as file:
         return float(list(csv.DictReader(file))[-1]["seconds"]) / 60
 
@@ -84,13 +87,13 @@ def score_dev(model: pathlib.Path, dev: pathlib.Path, scores: pathlib.Path | Non
 
     Classes of dev that the model never heard of are scored 0.
     """
-    tagger = Tagger.from_pretrained(model)
+    loaded = load_model(model)
     manifest = read_manifest(dev)
-    known = score_clips_cached(Scorer(tagger), manifest, scores / model.name if scores else model / "scores")
-    unheard = [label for label in manifest.labels if label not in tagger.labels]
+    known = score_clips_cached(Scorer(loaded), manifest, scores / model.name if scores else model / "scores")
+    unheard = [label for label in manifest.labels if label not in loaded.labels]
     if not unheard:
         return known
-    labels = Labels([*tagger.labels, *unheard])
+    labels = Labels([*loaded.labels, *unheard])
     return replace(known, labels=labels, scores=tuple(_widened(each, labels) for each in known.scores))
 
 

@@ -11,7 +11,6 @@ teacher that its training leaves behind.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import pathlib
 import subprocess
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossing import FIGURES, SAID, figures, score_dev
+from crossing import FIGURES, SAID, figures, minutes, score_dev
 from earmark.data.manifest import read_manifest
 from earmark.events import Event
 from earmark.files import write_text
@@ -44,17 +43,12 @@ class Run:
     seed: int
     folder: pathlib.Path
 
-    @property
-    def minutes(self) -> float:
-        with (self.folder / "log.csv").open(newline="") as file:
-            return float(list(csv.DictReader(file))[-1]["seconds"]) / 60
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scapes", type=pathlib.Path, help="rendered splits: train/ and dev/")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder of the trainings")
-    recipes = ["default=0,1,2", "plain-crnn=0,1"]
+    recipes = ["default=0,1,2", "best=0", "plain-crnn=0,1"]
     parser.add_argument("--recipes", nargs="+", default=recipes, metavar="RECIPE=SEEDS")
     parser.add_argument("--threads", type=int, default=1, help="of each training")
     parser.add_argument("--parallel", type=int, default=2, help="trainings at once")
@@ -114,7 +108,7 @@ def section(runs: list[Run], scapes: pathlib.Path, args: argparse.Namespace) -> 
         if (run.folder / STATE / TEACHER).is_file():
             rows.setdefault(f"{run.recipe}, before self-training", []).append(of_teacher(run, dev))
     rows.update({name: [found] for name, found in baselines(scapes / "train" / "weak.tsv", dev).items()})
-    timing = [f"{run.minutes:.0f} min ({run.recipe}, seed {run.seed})" for run in runs]
+    timing = [f"{minutes(run.folder):.0f} min ({run.recipe}, seed {run.seed})" for run in runs]
     return "\n".join(
         [
             "## scapes: weak labels in, tags and events out",
