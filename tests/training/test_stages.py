@@ -167,16 +167,18 @@ def test_what_cannot_be_is_refused(ask: Ask) -> None:
     assert TrainingOptions().self_trained().self_training == SelfTrainingOptions()
 
 
-def test_a_run_of_before_there_was_self_training_goes_on(ask: Ask) -> None:
+def test_a_run_of_before_there_were_these_options_goes_on(ask: Ask) -> None:
     request = ask("old")
     request.claim("float32")
     path = request.output / "training" / "run.json"
     lines = path.read_text().splitlines()
-    old = [line for line in lines if not any(name in line for name in ("self_training", "label_smoothing", "unlab"))]
-    assert len(old) == len(lines) - 3
+    later = ("self_training", "label_smoothing", "unlabelled", "basis_kernels")
+    old = [line for line in lines if not any(name in line for name in later)]
+    assert len(old) == len(lines) - 4
     path.write_text("\n".join(old))
     assert request.difference() == ""
     assert ask("old", "training.label_smoothing=0.1").difference() == "training.label_smoothing"
+    assert ask("old", "network.encoder.basis_kernels=2").difference() == "network.encoder.basis_kernels"
 
 
 def test_its_epochs_move_in_proportion() -> None:

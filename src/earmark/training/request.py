@@ -29,6 +29,7 @@ from earmark.decisions import FILE_NAME
 from earmark.errors import ConfigError, OutputError
 from earmark.files import write_text
 from earmark.inference.models import MEMBERS
+from earmark.options import Options
 from earmark.runtime import Precision, resolve_precision
 from earmark.tagger import CONFIG, WEIGHTS, NetworkOptions
 from earmark.training.options import TrainingOptions
@@ -149,8 +150,10 @@ def _begun(folder: Path) -> dict[str, Any]:
 def _completed(begun: dict[str, Any]) -> dict[str, Any]:
     """What an earlier version began, with the defaults of the options that it did not know."""
     completed = dict(begun)
-    if isinstance(begun.get("training"), dict):
-        completed["training"] = {**TrainingOptions().model_dump(mode="json"), **begun["training"]}
+    options: dict[str, type[Options]] = {"network": NetworkOptions, "training": TrainingOptions}
+    for name, kind in options.items():
+        with contextlib.suppress(KeyError, ConfigError):  # of a later version: compared as they are
+            completed[name] = kind.parse(begun[name], name).model_dump(mode="json")
     if isinstance(begun.get(MEMBERS), dict):
         completed[MEMBERS] = {name: _completed(member) for name, member in begun[MEMBERS].items()}
     return completed
