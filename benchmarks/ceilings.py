@@ -8,10 +8,11 @@ Parts, each a few rows of the table (`--parts`):
     oracle       the frame scores of MODELS, given the true tags of every clip
     strong       the same network taught what is heard in every frame (`strong_labels.py`)
     soundscapes  trained on the first 250, 500, 1,000 and all soundscapes, with as many updates
+    unlabelled   trained on the labels of the first 500 soundscapes, the student on the sounds of all (`--unlabelled`)
     recordings   trained on as many soundscapes, made of fewer recordings of each class: of one fold of ESC-50, and of
                  two, in place of three (renders them into RUNS; needs `--tool`)
 
-The last three at `--budget`, beside the baseline at that budget. Prints a section of docs/results.md, into which
+The last four at `--budget`, beside the baseline at that budget. Prints a section of docs/results.md, into which
 `--write` puts it.
 """
 
@@ -32,13 +33,15 @@ from sections import machine, replace_section
 from trainings import HERE, Found, Place, Training, header, row, seeds_of, train_all, train_command
 from variants import BUDGETS
 
-PARTS = ("oracle", "strong", "soundscapes", "recordings")
+PARTS = ("oracle", "strong", "soundscapes", "unlabelled", "recordings")
 SOUNDSCAPES = (250, 500, 1000)  # and all
+LABELLED = 500  # soundscapes with labels, where the others are given without
 FOLDS = {"recordings-8": (1,), "recordings-16": (1, 2)}  # recordings of a class, folds of ESC-50; all: 24
 SAYS = {
     "baseline": "weak labels of all soundscapes",
     "strong": "strong labels of all soundscapes",
     **{f"soundscapes-{count}": f"weak labels of {count:,} soundscapes" for count in SOUNDSCAPES},
+    "unlabelled": f"weak labels of {LABELLED:,} soundscapes, the others without labels",
     **{name: f"weak labels, {name.rpartition('-')[2]} recordings a class in place of 24" for name in FOLDS},
 }
 
@@ -82,16 +85,20 @@ def trainings(args: argparse.Namespace) -> list[Training]:
         commands["baseline"] = train_command(train / "weak.tsv", precision)
     if "strong" in args.parts:
         commands["strong"] = (str(HERE / "strong_labels.py"), str(train), "--precision", precision)
-    if "soundscapes" in args.parts:
-        for count in SOUNDSCAPES:
-            table = first_rows(train / "weak.tsv", count, args.output / "soundscapes" / str(count))
-            commands[f"soundscapes-{count}"] = train_command(table, precision, "--audio", str(train / "audio"))
+    for count in SOUNDSCAPES:
+        table = first_rows(train / "weak.tsv", count, args.output / "soundscapes" / str(count))
+        command = train_command(table, precision, "--audio", str(train / "audio"))
+        if "soundscapes" in args.parts:
+            commands[f"soundscapes-{count}"] = command
+        if "unlabelled" in args.parts and count == LABELLED:
+            commands["unlabelled"] = (*command, "--unlabelled", str(train / "audio"))
     if "recordings" in args.parts:
         for name, folds in FOLDS.items():
             table = rendered(args.tool, folds, args.output / "soundscapes" / name)
             commands[name] = train_command(table, precision)
+    whole = ("baseline", "strong", *FOLDS)  # of all soundscapes
     return [
-        Training(name, seed, command, (*changes, *(same if name.startswith("soundscapes") else ())))
+        Training(name, seed, command, (*changes, *(() if name in whole else same)))
         for seed in args.seeds
         for name, command in commands.items()
     ]
