@@ -108,13 +108,14 @@ def section(runs: list[Run], scapes: pathlib.Path, args: argparse.Namespace) -> 
         if (run.folder / STATE / TEACHER).is_file():
             rows.setdefault(f"{run.recipe}, before self-training", []).append(of_teacher(run, dev))
     rows.update({name: [found] for name, found in baselines(scapes / "train" / "weak.tsv", dev).items()})
+    same = " The members of `best` are, seed by seed, trainings of `default`." if "best" in rows else ""
     timing = [f"{minutes(run.folder):.0f} min ({run.recipe}, seed {run.seed})" for run in runs]
     return "\n".join(
         [
             "## scapes: weak labels in, tags and events out",
             "",
             f"2,000 ten-second soundscapes of real recordings to train on, tags only; dev: 400 of others. {SAID} Mean "
-            "over seeds, plus or minus half the range between them.",
+            f"over seeds, plus or minus half the range between them.{same}",
             "",
             *markdown(rows),
             "",
