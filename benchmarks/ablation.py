@@ -114,7 +114,8 @@ def section(
             *rows,
             "",
             f"Command: `python benchmarks/ablation.py SCAPES -o RUNS --budget {budget.name}`, and with `--seeds` where "
-            "there are more than one. Minutes: of a training, one thread, machine shared.",
+            "there are more than one. Minutes: of a training at the "
+            "pace of its fastest epochs, one thread, machine shared.",
             "",
             machine(),
         ]

@@ -175,7 +175,7 @@ def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argpars
             *rows,
             "",
             f"Command: `python benchmarks/ceilings.py SCAPES -o RUNS --budget {args.budget}{models}`. Minutes: of a "
-            "training, one thread, machine shared.",
+            "training at the pace of its fastest epochs, one thread, machine shared.",
             "",
             machine(),
         ]

@@ -37,6 +37,14 @@ def test_the_examples_of_the_shared_helpers_are_true() -> None:
     assert not failed
 
 
+@pytest.mark.parametrize("name", ["trainings", "variants"])
+def test_the_examples_of_the_experiments_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    failed, attempted = doctest.testmod(load(name))
+    assert attempted >= 1
+    assert not failed
+
+
 @pytest.mark.parametrize("script", SPEED)
 def test_every_script_explains_itself_and_loads_nothing_heavy(script: str) -> None:
     command = [sys.executable, "-X", "importtime", str(BENCHMARKS / script), "--help"]
