@@ -42,3 +42,18 @@ def check_alone() -> Callable[[nn.Module, torch.Tensor, torch.Tensor], Pooled]:
         return together
 
     return check
+
+
+@pytest.fixture
+def check_gradients() -> Callable[[nn.Module, float], None]:
+    """Learning from embeddings (3, 9, 8) that are all at one level goes on, and not from beyond a clip's end."""
+
+    def check(pooling: nn.Module, level: float) -> None:
+        x = torch.full((3, 9, 8), level).requires_grad_()
+        pooled = pooling(x, torch.tensor([9, 1, 4]))
+        (pooled.clip.sum() + pooled.frames.sum()).backward()
+        assert torch.isfinite(x.grad).all()
+        assert all(torch.isfinite(parameter.grad).all() for parameter in pooling.parameters())
+        assert not x.grad[1, 1:].any()
+
+    return check

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d, valid_steps
+from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 Pool = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]  # over time, over bands
@@ -100,16 +100,6 @@ def norm_bands(norm: MaskedBatchNorm2d, features: Tensor, lengths: Tensor | None
     mask = None if lengths is None else valid_steps(lengths, features.shape[1])
     normed: Tensor = norm(features.transpose(1, 2)[..., None], mask)  # (batch, bands, frames, 1)
     return normed[..., 0].transpose(1, 2)
-
-
-def fill_step(features: Tensor, lengths: Tensor | None, least: int) -> tuple[Tensor, Tensor | None]:
-    """Features (batch, frames, bands), zero beyond each clip's end, with every clip at least `least` frames long."""
-    if lengths is not None:
-        features = features * valid_steps(lengths, features.shape[1])[:, :, None]
-        lengths = lengths.clamp(min=least)
-    if features.shape[1] < least:
-        features = nn.functional.pad(features, (0, 0, 0, least - features.shape[1]))
-    return features, lengths
 
 
 def run_blocks(

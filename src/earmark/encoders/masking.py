@@ -20,6 +20,21 @@ def valid_steps(lengths: Tensor, steps: int) -> Tensor:
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
+def fill_step(features: Tensor, lengths: Tensor | None, least: int) -> tuple[Tensor, Tensor | None]:
+    """Features (batch, frames, bands), zero beyond each clip's end, with every clip at least `least` frames long.
+
+    >>> features, lengths = fill_step(torch.ones(2, 3, 64), torch.tensor([3, 1]), 4)
+    >>> features.shape, lengths.tolist()
+    (torch.Size([2, 4, 64]), [4, 4])
+    """
+    if lengths is not None:
+        features = features * valid_steps(lengths, features.shape[1])[:, :, None]
+        lengths = lengths.clamp(min=least)
+    if features.shape[1] < least:
+        features = nn.functional.pad(features, (0, 0, 0, least - features.shape[1]))
+    return features, lengths
+
+
 class MaskedBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation of (batch, channels, steps, bands) that takes its statistics from valid steps alone."""
 

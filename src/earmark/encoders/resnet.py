@@ -28,9 +28,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from earmark.encoders.cnn import fill_step, over_bands
+from earmark.encoders.cnn import over_bands
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d, valid_steps
+from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 EXPANSION = 4  # channels a block gives for each that its 3 x 3 convolution has

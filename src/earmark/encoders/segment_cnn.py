@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import valid_steps
+from earmark.encoders.masking import fill_step, valid_steps
 from earmark.options import Options
 
 
@@ -69,10 +69,7 @@ class SegmentCNN(nn.Module):
 
         A clip of fewer frames than a step needs is filled with zeros to one step.
         """
-        least = int(self.reduction)
-        features = nn.functional.pad(features, (0, 0, 0, max(0, least - features.shape[1])))
-        if lengths is not None:
-            lengths = lengths.clamp(min=least)
+        features, lengths = fill_step(features, lengths, int(self.reduction))
         if self.segment is None:
             return self._convolve(features, lengths)
         if lengths is not None:

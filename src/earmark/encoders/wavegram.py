@@ -34,9 +34,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from earmark.encoders.blocks import ConvBlock
-from earmark.encoders.cnn import Pool, check_bands, fill_step, norm_bands, over_bands, run_blocks, xavier
+from earmark.encoders.cnn import Pool, check_bands, norm_bands, over_bands, run_blocks, xavier
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d, valid_steps
+from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 HOP = 320  # samples that become one step of the waveform branch: stride 5, then three poolings by 4

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from earmark.encoders.blocks import Activation, ConvBlock, MaxPool
 from earmark.encoders.contract import Encoded
 from earmark.encoders.keras_gru import Candidate, KerasBiGRUs
-from earmark.encoders.masking import MaskedBatchNorm2d, valid_steps
+from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.encoders.torch_gru import TorchBiGRUs
 from earmark.options import Options
 
@@ -97,10 +97,7 @@ class Xu2018(nn.Module):
 
         A clip of fewer frames than a step needs is filled with zeros to one step.
         """
-        least = int(self.reduction)
-        features = nn.functional.pad(features, (0, 0, 0, max(0, least - features.shape[1])))
-        if lengths is not None:
-            lengths = lengths.clamp(min=least)
+        features, lengths = fill_step(features, lengths, int(self.reduction))
         x = features[:, None].to(memory_format=torch.channels_last)  # (batch, 1, frames, bands)
         for block, (time, _) in zip(self.blocks, self.pools, strict=True):
             x = block(x, None if lengths is None else valid_steps(lengths, x.shape[2]))
