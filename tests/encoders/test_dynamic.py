@@ -74,14 +74,6 @@ def test_at_the_start_all_kernels_count_nearly_alike_and_all_learn() -> None:
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in layer.parameters())
 
 
-def test_an_even_mixture_starts_as_wide_as_a_plain_kernel() -> None:
-    torch.manual_seed(0)
-    plain, mixed = (CRNN(CRNNOptions(channels=(64, 64), pools=(2, 2), basis_kernels=n), bands=16) for n in (1, 4))
-    layers = [encoder.blocks[1].layers[0].linear for encoder in (plain, mixed)]
-    mixture = torch.stack(layers[1].conv.conv.weight.chunk(4)).mean(dim=0)
-    assert mixture.std().item() == pytest.approx(layers[0].conv.weight.std().item(), rel=0.05)
-
-
 @pytest.mark.parametrize("activation", ["glu", "relu"])
 def test_a_clip_beside_longer_ones_is_encoded_as_alone(activation: str, check_alone: Callable[..., object]) -> None:
     torch.manual_seed(0)

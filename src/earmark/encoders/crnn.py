@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import Activation, Conv, ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.dynamic import DynamicConv2d
 from earmark.encoders.masking import valid_steps
 from earmark.encoders.recurrence import recur
 from earmark.options import Options
@@ -110,6 +109,3 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(parameter)
         elif parameter.ndim > 1:
             nn.init.xavier_uniform_(parameter)
-    for part in module.modules():
-        if isinstance(part, DynamicConv2d):
-            part.initialise()

@@ -37,15 +37,6 @@ class DynamicConv2d(nn.Module):
         self.norm = nn.BatchNorm1d(hidden)
         self.mix = nn.Conv1d(hidden, basis, 1)
 
-    @torch.no_grad()
-    def initialise(self) -> None:
-        """Glorot-uniform kernels, drawn so that their even mixture has the spread of a single one.
-
-        With a narrower one every update, of a size that Adam fixes, would turn the kernels further.
-        """
-        for kernel in self.conv.weight.chunk(self.basis):
-            nn.init.xavier_uniform_(kernel, gain=self.basis**0.5)
-
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands).
 
