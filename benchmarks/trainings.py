@@ -130,11 +130,13 @@ def undisturbed_minutes(log: str) -> float:
 
     >>> undisturbed_minutes("stage,seconds\n1,20\n1,200\n1,230\n2,530\n2,540\n")
     1.3333333333333333
+    >>> undisturbed_minutes("seconds\n50\n80\n")  # one stage alone has no column for it
+    1.0
     """
     epochs: dict[str, list[float]] = {}
     before = 0.0
     for line in csv.DictReader(log.splitlines()):
-        epochs.setdefault(line["stage"], []).append(float(line["seconds"]) - before)
+        epochs.setdefault(line.get("stage", ""), []).append(float(line["seconds"]) - before)
         before = float(line["seconds"])
     return sum(len(spent) * min(spent) for spent in epochs.values()) / 60
 
