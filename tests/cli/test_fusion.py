@@ -175,6 +175,7 @@ def test_a_recipe_named_again_is_trained_with_the_next_seed(
     twice.write_text("name: twice\nmembers: [fine.yaml, fine.yaml]\n")
     other = [twice if word == str(both) else word for word in words]
     assert earmark(*other, tmp_path / "twice", "--seed", 3).code == 0
+    assert "- **seeds**: 3, 4\n" in (tmp_path / "twice" / "README.md").read_text()
     found = [(tmp_path / "twice" / "members" / name / "model.safetensors").read_bytes() for name in ("fine", "fine-2")]
     fine = [both.with_name("fine.yaml") if word == str(both) else word for word in words]
     for seed, weights in zip((3, 4), found, strict=True):

@@ -45,7 +45,7 @@ def write_card(request: Request | Systems, trained: Trained, *, name: str, recip
                 **_origin(request),
                 **_taught(request),
                 **_members(trained.model),
-                "seed": str(request.seed),
+                **_seeds(request),
                 "operating point": trained.point.origin,
             },
             metrics=trained.evaluation.to_json() if trained.evaluation else {},
@@ -68,6 +68,12 @@ def _taught(request: Request | Systems) -> dict[str, str]:
     if isinstance(request, Systems) or request.training.self_training is None:
         return {}
     return {"self-training": "a student, taught when each tag is heard by a teacher of the same recipe"}
+
+
+def _seeds(request: Request | Systems) -> dict[str, str]:
+    members = request.members.values() if isinstance(request, Systems) else [request]
+    seeds = sorted({member.seed for member in members})
+    return {"seeds" if len(seeds) > 1 else "seed": ", ".join(map(str, seeds))}
 
 
 def _members(model: Model) -> dict[str, str]:

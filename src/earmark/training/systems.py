@@ -40,12 +40,12 @@ class Systems(Run):
 
     @property
     def first(self) -> Request:
-        """The first member, whose clips and seed are those of all."""
+        """The first member, whose clips are those of all."""
         return next(iter(self.members.values()))
 
     @property
     def seed(self) -> int:
-        """What everything random follows from."""
+        """What everything random follows from, in the first member and in the fusion."""
         return self.first.seed
 
     @property
