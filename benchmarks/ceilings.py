@@ -6,7 +6,8 @@
 Parts, each a few rows of the table (`--parts`):
 
     oracle       the frame scores of MODELS, given the true tags of every clip
-    strong       the same network taught what is heard in every frame (`strong_labels.py`)
+    strong       the same network taught what is heard in every frame (`strong_labels.py`), and the recipe without
+                 self-training, which makes as many updates
     soundscapes  trained on the first 250, 500, 1,000 and all soundscapes, with as many updates
     unlabelled   trained on the labels of the first 500 soundscapes, the student on the sounds of all (`--unlabelled`)
     recordings   trained on as many soundscapes, made of fewer recordings of each class: of one fold of ESC-50, and of
@@ -39,7 +40,8 @@ LABELLED = 500  # soundscapes with labels, where the others are given without
 FOLDS = {"recordings-8": (1,), "recordings-16": (1, 2)}  # recordings of a class, folds of ESC-50; all: 24
 SAYS = {
     "baseline": "weak labels of all soundscapes",
-    "strong": "strong labels of all soundscapes",
+    "no-self-training": "... without self-training",
+    "strong": "strong labels of all soundscapes, as many updates as the row above",
     **{f"soundscapes-{count}": f"weak labels of {count:,} soundscapes" for count in SOUNDSCAPES},
     "unlabelled": f"weak labels of {LABELLED:,} soundscapes, the others without labels",
     **{name: f"weak labels, {name.rpartition('-')[2]} recordings a class in place of 24" for name in FOLDS},
@@ -84,6 +86,7 @@ def trainings(args: argparse.Namespace) -> list[Training]:
     if set(args.parts) - {"oracle"}:
         commands["baseline"] = train_command(train / "weak.tsv", precision)
     if "strong" in args.parts:
+        commands["no-self-training"] = commands["baseline"]
         commands["strong"] = (str(HERE / "strong_labels.py"), str(train), "--precision", precision)
     for count in SOUNDSCAPES:
         table = first_rows(train / "weak.tsv", count, args.output / "soundscapes" / str(count))
@@ -96,9 +99,10 @@ def trainings(args: argparse.Namespace) -> list[Training]:
         for name, folds in FOLDS.items():
             table = rendered(args.tool, folds, args.output / "soundscapes" / name)
             commands[name] = train_command(table, precision)
-    whole = ("baseline", "strong", *FOLDS)  # of all soundscapes
+    of_all = ("baseline", "no-self-training", "strong", *FOLDS)
+    own = {"no-self-training": ("training.self_training=null",)}
     return [
-        Training(name, seed, command, (*changes, *(() if name in whole else same)))
+        Training(name, seed, command, (*changes, *(() if name in of_all else same), *own.get(name, ())))
         for seed in args.seeds
         for name, command in commands.items()
     ]
@@ -159,7 +163,8 @@ def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argpars
     baseline = found["baseline"]
     names = [name for name in SAYS if found[name]]
     rows = [row(SAYS[name], found[name], None if name == "baseline" else baseline) for name in names]
-    small = f"The others: budget `{args.budget}`, {BUDGETS[args.budget].said}, the same for all." if rows else ""
+    small = f"The others: budget `{args.budget}`, {BUDGETS[args.budget].said}, but where a row says so."
+    small = small if rows else ""
     models = f" --models {' '.join(f'RUNS/{model.name}' for model in args.models)}" if args.models else ""
     return "\n".join(
         [
