@@ -9,12 +9,13 @@ Parts, each a few rows of the table (`--parts`):
     strong       the same network taught what is heard in every frame (`strong_labels.py`), and the recipe without
                  self-training, which makes as many updates
     soundscapes  trained on the first 250, 500, 1,000 and all soundscapes, with as many updates
-    unlabelled   trained on the labels of the first 500 soundscapes, the student on the sounds of all (`--unlabelled`)
+    unlabelled   trained on the labels of the first 500 soundscapes, and the student on the sounds of all as well
+                 (`--unlabelled`)
     recordings   trained on as many soundscapes, made of fewer recordings of each class: of one fold of ESC-50, and of
                  two, in place of three (renders them into RUNS; needs `--tool`)
 
-The last four at `--budget`, beside the baseline at that budget. Prints a section of docs/results.md, into which
-`--write` puts it.
+The last four at `--budget`, beside the baseline at that budget. Prints the budget's section of docs/results.md, into
+which `--write` puts it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def main() -> None:
     text = section(rows, found, args)
     print(text)
     if args.write:
-        replace_section("results.md", "ceilings", text, title="# Results")
+        replace_section("results.md", f"ceilings-{args.budget}", text, title="# Results")
     if failed:
         sys.exit("\n".join(["left out:", *failed]))
 
@@ -83,7 +84,7 @@ def trainings(args: argparse.Namespace) -> list[Training]:
     changes = (*budget.changes, *args.set)
     same = () if budget.steps else (f"training.steps_per_epoch={updates(train)}",)  # with fewer soundscapes too
     commands = {}
-    if set(args.parts) - {"oracle"}:
+    if set(args.parts) - {"oracle", "unlabelled"}:
         commands["baseline"] = train_command(train / "weak.tsv", precision)
     if "strong" in args.parts:
         commands["no-self-training"] = commands["baseline"]
@@ -91,9 +92,10 @@ def trainings(args: argparse.Namespace) -> list[Training]:
     for count in SOUNDSCAPES:
         table = first_rows(train / "weak.tsv", count, args.output / "soundscapes" / str(count))
         command = train_command(table, precision, "--audio", str(train / "audio"))
-        if "soundscapes" in args.parts:
+        others = "unlabelled" in args.parts and count == LABELLED
+        if "soundscapes" in args.parts or others:
             commands[f"soundscapes-{count}"] = command
-        if "unlabelled" in args.parts and count == LABELLED:
+        if others:
             commands["unlabelled"] = (*command, "--unlabelled", str(train / "audio"))
     if "recordings" in args.parts:
         for name, folds in FOLDS.items():
@@ -168,7 +170,7 @@ def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argpars
     models = f" --models {' '.join(f'RUNS/{model.name}' for model in args.models)}" if args.models else ""
     return "\n".join(
         [
-            "## scapes: what the material allows",
+            f"## scapes: what the material allows, budget {args.budget}",
             "",
             f"{SAID} Told the true tags, a model is left with the question when. Strong labels teach the same network "
             "every frame. Fewer soundscapes hold fewer mixtures of the same recordings; fewer recordings, as many "
