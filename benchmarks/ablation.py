@@ -21,7 +21,7 @@ from crossing import SAID
 from earmark.errors import did_you_mean
 from earmark.runtime import resolve_precision
 from sections import machine, replace_section
-from trainings import Found, Place, Training, header, row, seeds_of, train_all, train_command
+from trainings import MINUTES, Found, Place, Training, header, row, seeds_of, train_all, train_command
 from variants import BASELINE, BUDGETS, Budget, Variant, variants
 
 
@@ -114,8 +114,7 @@ def section(
             *rows,
             "",
             f"Command: `python benchmarks/ablation.py SCAPES -o RUNS --budget {budget.name}`, and with `--seeds` where "
-            "there are more than one. Minutes: of a training at the "
-            "pace of its fastest epochs, one thread, machine shared.",
+            f"there are more than one. {MINUTES}",
             "",
             machine(),
         ]

@@ -32,13 +32,19 @@ from earmark.inference.labelled import ScoredClips
 from earmark.runtime import resolve_precision, tune_allocator
 from earmark.tagger import Tagger
 from sections import machine, replace_section
-from trainings import HERE, Found, Place, Training, header, row, seeds_of, train_all, train_command
+from trainings import HERE, MINUTES, Found, Place, Training, header, row, seeds_of, train_all, train_command
 from variants import BUDGETS
 
 PARTS = ("oracle", "strong", "soundscapes", "unlabelled", "recordings")
 SOUNDSCAPES = (250, 500, 1000)  # and all
 LABELLED = 500  # soundscapes with labels, where the others are given without
 FOLDS = {"recordings-8": (1,), "recordings-16": (1, 2)}  # recordings of a class, folds of ESC-50; all: 24
+EXPLAINED = {
+    "oracle": "Told the true tags, a model is left with the question when.",
+    "strong": "Strong labels teach the same network every frame.",
+    "soundscapes": "Fewer soundscapes hold fewer mixtures of the same recordings.",
+    "recordings": "Fewer recordings make as many soundscapes of less variety; dev holds none of them.",
+}
 SAYS = {
     "baseline": "weak labels of all soundscapes",
     "no-self-training": "... without self-training",
@@ -68,8 +74,7 @@ def main() -> None:
     place = Place(args.output / args.budget, args.scapes / "dev")
     wanted = trainings(args)
     failed = train_all(wanted, place, args.jobs)
-    asked = {training.name: training for training in wanted}
-    found = {name: seeds_of(place, name, asked.get(name)) for name in SAYS}
+    found = {training.name: seeds_of(place, training.name, training) for training in wanted}
     text = section(rows, found, args)
     print(text)
     if args.write:
@@ -81,32 +86,31 @@ def main() -> None:
 def trainings(args: argparse.Namespace) -> list[Training]:
     """All that is to be trained, the baseline first."""
     budget, precision, train = BUDGETS[args.budget], resolve_precision(args.precision), args.scapes / "train"
-    changes = (*budget.changes, *args.set)
+    audio, whole = str(train / "audio"), train_command(train / "weak.tsv", precision)
     same = () if budget.steps else (f"training.steps_per_epoch={updates(train)}",)  # with fewer soundscapes too
-    commands = {}
-    if set(args.parts) - {"oracle", "unlabelled"}:
-        commands["baseline"] = train_command(train / "weak.tsv", precision)
-    if "strong" in args.parts:
-        commands["no-self-training"] = commands["baseline"]
-        commands["strong"] = (str(HERE / "strong_labels.py"), str(train), "--precision", precision)
-    for count in SOUNDSCAPES:
+
+    def some(count: int) -> tuple[str, ...]:
         table = first_rows(train / "weak.tsv", count, args.output / "soundscapes" / str(count))
-        command = train_command(table, precision, "--audio", str(train / "audio"))
-        others = "unlabelled" in args.parts and count == LABELLED
-        if "soundscapes" in args.parts or others:
-            commands[f"soundscapes-{count}"] = command
-        if others:
-            commands["unlabelled"] = (*command, "--unlabelled", str(train / "audio"))
+        return train_command(table, precision, "--audio", audio)
+
+    asked: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}  # command, changes of its own
+    if {"strong", "soundscapes", "recordings"} & set(args.parts):
+        asked["baseline"] = whole, ()
+    if "strong" in args.parts:
+        asked["no-self-training"] = whole, ("training.self_training=null",)
+        asked["strong"] = (str(HERE / "strong_labels.py"), str(train), "--precision", precision), ()
+    if "soundscapes" in args.parts:
+        asked.update({f"soundscapes-{count}": (some(count), same) for count in SOUNDSCAPES})
+    if "unlabelled" in args.parts:
+        asked[f"soundscapes-{LABELLED}"] = some(LABELLED), same
+        asked["unlabelled"] = (*some(LABELLED), "--unlabelled", audio), same
     if "recordings" in args.parts:
         for name, folds in FOLDS.items():
-            table = rendered(args.tool, folds, args.output / "soundscapes" / name)
-            commands[name] = train_command(table, precision)
-    of_all = ("baseline", "no-self-training", "strong", *FOLDS)
-    own = {"no-self-training": ("training.self_training=null",)}
+            asked[name] = train_command(rendered(args.tool, folds, args.output / "soundscapes" / name), precision), ()
     return [
-        Training(name, seed, command, (*changes, *(() if name in of_all else same), *own.get(name, ())))
+        Training(name, seed, command, (*budget.changes, *args.set, *own))
         for seed in args.seeds
-        for name, command in commands.items()
+        for name, (command, own) in asked.items()
     ]
 
 
@@ -162,27 +166,28 @@ def told_tags(scored: ScoredClips) -> ScoredClips:
 
 
 def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argparse.Namespace) -> str:
-    baseline = found["baseline"]
-    names = [name for name in SAYS if found[name]]
+    baseline = found.get("baseline", {})
+    names = [name for name in SAYS if found.get(name)]
     rows = [row(SAYS[name], found[name], None if name == "baseline" else baseline) for name in names]
-    small = f"The others: budget `{args.budget}`, {BUDGETS[args.budget].said}, but where a row says so."
-    small = small if rows else ""
+    said = [SAID, *(text for part, text in EXPLAINED.items() if part in args.parts)]
+    if rows:
+        budget = f"budget `{args.budget}`, {BUDGETS[args.budget].said}, but where a row says so"
+        said.append(f"The others: {budget}." if oracle else f"All: {budget}.")
+    if oracle or baseline:
+        said.append("In brackets: the difference to the first row of its kind, with the same seeds.")
     models = f" --models {' '.join(f'RUNS/{model.name}' for model in args.models)}" if args.models else ""
+    parts = "" if set(args.parts) == set(PARTS) else f" --parts {' '.join(args.parts)}"
     return "\n".join(
         [
             f"## scapes: what the material allows, budget {args.budget}",
             "",
-            f"{SAID} Told the true tags, a model is left with the question when. Strong labels teach the same network "
-            "every frame. Fewer soundscapes hold fewer mixtures of the same recordings; fewer recordings, as many "
-            f"soundscapes of less variety (dev is of recordings that none was trained on). {small} In brackets: the "
-            "difference to the first row of its kind, with the same seeds.",
+            " ".join(said),
             "",
             *header("what is known"),
             *oracle,
             *rows,
             "",
-            f"Command: `python benchmarks/ceilings.py SCAPES -o RUNS --budget {args.budget}{models}`. Minutes: of a "
-            "training at the pace of its fastest epochs, one thread, machine shared.",
+            f"Command: `python benchmarks/ceilings.py SCAPES -o RUNS --budget {args.budget}{parts}{models}`. {MINUTES}",
             "",
             machine(),
         ]

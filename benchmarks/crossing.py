@@ -23,7 +23,7 @@ from earmark.decisions import OperatingPoint, decide_all, score_curve
 from earmark.events import Event
 from earmark.files import write_text
 from earmark.inference.labelled import ScoredClips
-from earmark.inference.models import fusion_options, load_model
+from earmark.inference.models import MEMBERS, load_model
 from earmark.inference.score_cache import score_clips_cached
 from earmark.inference.scorer import Scorer
 from earmark.inference.tuning import tune
@@ -74,12 +74,27 @@ def main() -> None:
 
 
 def minutes(model: pathlib.Path) -> float:
-    """Minutes of a training, by its log; of a fusion, of all its members'."""
-    options = fusion_options(model)
-    if options is not None:
-        return sum(minutes(model / member) for member in options.members)
-    with (model / "log.csv").open(newline="") as file:
-        return float(list(csv.DictReader(file))[-1]["seconds"]) / 60
+    """Minutes of a training; of models that were trained one by one and fused, of all of them."""
+    log = model / "log.csv"
+    if log.is_file():
+        return undisturbed_minutes(log.read_text())
+    return sum(minutes(member) for member in (model / MEMBERS).iterdir())
+
+
+def undisturbed_minutes(log: str) -> float:
+    r"""Minutes of a training at the pace of each stage's fastest epoch: without what else the machine did meanwhile.
+
+    >>> undisturbed_minutes("stage,seconds\n1,20\n1,200\n1,230\n2,530\n2,540\n")
+    1.3333333333333333
+    >>> undisturbed_minutes("seconds\n50\n80\n")  # one stage alone has no column for it
+    1.0
+    """
+    epochs: dict[str, list[float]] = {}
+    before = 0.0
+    for line in csv.DictReader(log.splitlines()):
+        epochs.setdefault(line.get("stage", ""), []).append(float(line["seconds"]) - before)
+        before = float(line["seconds"])
+    return sum(len(spent) * min(spent) for spent in epochs.values()) / 60
 
 
 def score_dev(model: pathlib.Path, dev: pathlib.Path, scores: pathlib.Path | None = None) -> ScoredClips:

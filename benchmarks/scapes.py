@@ -121,7 +121,8 @@ def section(runs: list[Run], scapes: pathlib.Path, args: argparse.Namespace) -> 
             "",
             f"Command: `python benchmarks/scapes.py SCAPES -o RUNS --recipes {' '.join(args.recipes)}`. Each training: "
             "`earmark train SCAPES/train/weak.tsv -o MODEL --valid DEV-TUNE`. Training took, evaluation after each "
-            f"epoch included: {'; '.join(timing)}; {args.parallel} at once, {args.threads} thread each.",
+            f"epoch included, at the pace of the fastest epochs: {'; '.join(timing)}; {args.parallel} at once, "
+            f"{args.threads} thread each.",
             "",
             f"{machine()} Times are upper bounds.",
             "",

@@ -10,7 +10,6 @@ A training that fails is told of, and the others go on.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import pathlib
@@ -31,6 +30,7 @@ from sections import mean_and_range
 
 Found = dict[str, float]  # figures, minutes, parameters
 HERE = pathlib.Path(__file__).parent
+MINUTES = "Minutes: of a training at the pace of its fastest epochs, one thread, machine shared."
 
 
 @dataclass(frozen=True)
@@ -116,29 +116,10 @@ def seeds_of(place: Place, name: str, asked: Training | None = None) -> dict[int
     runs = {}
     for path in sorted((place.folder / "figures").glob(f"{name}-*.json")):
         seed = path.stem.removeprefix(f"{name}-")
-        model = place.folder / "models" / path.stem
-        followed = model / "recipe.yaml"
+        followed = place.folder / "models" / path.stem / "recipe.yaml"
         if seed.isdecimal() and (asked is None or not followed.is_file() or _follows(followed, asked)):
             runs[int(seed)] = json.loads(path.read_text())
-            if (model / "log.csv").is_file():
-                runs[int(seed)]["minutes"] = undisturbed_minutes((model / "log.csv").read_text())
     return runs
-
-
-def undisturbed_minutes(log: str) -> float:
-    r"""Minutes of a training at the pace of each stage's fastest epoch: without what else the machine did meanwhile.
-
-    >>> undisturbed_minutes("stage,seconds\n1,20\n1,200\n1,230\n2,530\n2,540\n")
-    1.3333333333333333
-    >>> undisturbed_minutes("seconds\n50\n80\n")  # one stage alone has no column for it
-    1.0
-    """
-    epochs: dict[str, list[float]] = {}
-    before = 0.0
-    for line in csv.DictReader(log.splitlines()):
-        epochs.setdefault(line.get("stage", ""), []).append(float(line["seconds"]) - before)
-        before = float(line["seconds"])
-    return sum(len(spent) * min(spent) for spent in epochs.values()) / 60
 
 
 def _follows(recipe: pathlib.Path, asked: Training) -> bool:

@@ -37,7 +37,7 @@ def test_the_examples_of_the_shared_helpers_are_true() -> None:
     assert not failed
 
 
-@pytest.mark.parametrize("name", ["trainings", "variants"])
+@pytest.mark.parametrize("name", ["crossing", "variants"])
 def test_the_examples_of_the_experiments_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     failed, attempted = doctest.testmod(load(name))
