@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable
 
 from crossing import SAID
+from earmark.devices import resolve_precision
 from earmark.errors import did_you_mean
-from earmark.runtime import resolve_precision
 from sections import machine, replace_section
 from trainings import MINUTES, Found, Place, Training, header, row, seeds_of, train_all, train_command
 from variants import BASELINE, BUDGETS, Budget, Variant, variants

@@ -18,10 +18,10 @@ from collections import Counter
 
 from crossing import score_dev
 from earmark.decisions.tuning import Tuned
+from earmark.devices import tune_allocator
 from earmark.metrics.bootstrap import Resampling
+from earmark.models.tagger import Tagger
 from earmark.report.tables import markdown_table
-from earmark.runtime import tune_allocator
-from earmark.tagger import Tagger
 from everyday.card import Making, Measured, headline, objectives_table, write_card
 from everyday.crossing import Aims, choose, compare_tags, cross, together
 from everyday.figures import class_rows, false_alarms, recall_by_level

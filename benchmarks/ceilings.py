@@ -27,10 +27,10 @@ import sys
 from dataclasses import replace
 
 from crossing import SAID, figures, minutes, score_dev
+from earmark.devices import resolve_precision, tune_allocator
+from earmark.evaluation.labelled import ScoredClips
 from earmark.files import write_text
-from earmark.inference.labelled import ScoredClips
-from earmark.runtime import resolve_precision, tune_allocator
-from earmark.tagger import Tagger
+from earmark.models.tagger import Tagger
 from sections import machine, replace_section
 from trainings import HERE, MINUTES, Found, Place, Training, header, row, seeds_of, train_all, train_command
 from variants import BUDGETS

@@ -20,16 +20,16 @@ import numpy as np
 
 from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint, decide_all, score_curve
+from earmark.devices import tune_allocator
+from earmark.evaluation.labelled import ScoredClips
+from earmark.evaluation.score_cache import score_clips_cached
+from earmark.evaluation.tuning import tune
 from earmark.events import Event
 from earmark.files import write_text
-from earmark.inference.labelled import ScoredClips
-from earmark.inference.models import MEMBERS, load_model
-from earmark.inference.score_cache import score_clips_cached
-from earmark.inference.scorer import Scorer
-from earmark.inference.tuning import tune
 from earmark.labels import Labels
 from earmark.metrics import PSDS1, event_metrics, psds, segment_metrics, tagging_metrics
-from earmark.runtime import tune_allocator
+from earmark.models.directory import MEMBERS, load_model
+from earmark.runtime.scorer import Scorer
 from earmark.scores import Scores
 
 

@@ -22,8 +22,9 @@ import numpy as np
 from crossing import halves, score_dev
 from earmark.decisions import OperatingPoint, decide_all, score_curve
 from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection
-from earmark.inference.labelled import ScoredClips
-from earmark.inference.tuning import tune
+from earmark.devices import tune_allocator
+from earmark.evaluation.labelled import ScoredClips
+from earmark.evaluation.tuning import tune
 from earmark.metrics import (
     PSDS1,
     PSDS2,
@@ -36,7 +37,6 @@ from earmark.metrics import (
     segment_metrics,
 )
 from earmark.metrics.bootstrap import Statistic
-from earmark.runtime import tune_allocator
 from sections import machine, replace_section
 
 Way = Callable[[ScoredClips, str], OperatingPoint]

@@ -13,9 +13,9 @@ import pathlib
 import numpy as np
 
 from earmark.data.manifest import read_manifest
-from earmark.inference.labelled import ScoredClips, evaluate_scored, score_clips
-from earmark.inference.pipeline import Pipeline
-from earmark.runtime import Precision, resolve_precision, tune_allocator
+from earmark.devices import Precision, resolve_precision, tune_allocator
+from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clips
+from earmark.runtime.pipeline import Pipeline
 from scapes import numbers_of
 from sections import machine, replace_section
 

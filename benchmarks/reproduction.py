@@ -17,9 +17,9 @@ import sys
 
 import numpy as np
 
-from earmark.reproduction import find_study
-from earmark.reproduction.run import Outcome, Reproduction, read_material
-from earmark.reproduction.tables import markdown
+from earmark.studies import find_study
+from earmark.studies.run import Outcome, Reproduction, read_material
+from earmark.studies.tables import markdown
 from earmark.training.loop import Machine
 from sections import machine, replace_section
 

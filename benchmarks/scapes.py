@@ -21,13 +21,13 @@ import numpy as np
 
 from crossing import FIGURES, SAID, figures, minutes, score_dev
 from earmark.data.manifest import read_manifest
+from earmark.devices import tune_allocator
+from earmark.evaluation.labelled import score_clips
 from earmark.events import Event
 from earmark.files import write_text
-from earmark.inference.labelled import score_clips
-from earmark.inference.scorer import Scorer
 from earmark.metrics.evaluation import Evaluation, evaluate
-from earmark.runtime import tune_allocator
-from earmark.tagger import Tagger, fill_weights
+from earmark.models.tagger import Tagger, fill_weights
+from earmark.runtime.scorer import Scorer
 from earmark.training.request import STATE, is_finished
 from sections import machine, mean_and_range, replace_section
 

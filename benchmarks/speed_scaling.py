@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="10,000 files and a recording of 10 h as well")
     parser.add_argument("--threads", type=int, default=1)
     asked = parsed(parser)
-    from earmark.runtime import resolve_precision
+    from earmark.devices import resolve_precision
 
     precision = resolve_precision("auto")  # asked for by name, so that all runs are alike
     files = FILES + ((MANY_FILES,) if asked.whole else ())

@@ -21,12 +21,12 @@ from earmark.data.manifest import read_manifest
 from earmark.data.records import Clip
 from earmark.data.store import open_store
 from earmark.decisions import OperatingPoint
+from earmark.devices import as_precision, tune_allocator
 from earmark.files import write_text
-from earmark.inference.models import write_model
+from earmark.models.directory import write_model
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import load_recipe
-from earmark.runtime import as_precision, tune_allocator
-from earmark.tagger import Tagger, TaggerOptions
-from earmark.training.beginning import fit_scaling
+from earmark.training.initialisation import fit_scaling
 from earmark.training.loop import ClipSet, Machine, fit
 from earmark.training.request import STATE
 

@@ -11,10 +11,10 @@ from earmark import __version__
 from earmark.decisions.tuning import Tuned
 from earmark.hub.box import NAME
 from earmark.metrics.tagging import TaggingMetrics
+from earmark.models.tagger import Tagger
 from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.report.tables import Table, Value, markdown_table
-from earmark.tagger import Tagger
 from everyday.crossing import Crossed
 from everyday.figures import GOOD, ClassRow, Level
 from everyday.folds import TRAIN

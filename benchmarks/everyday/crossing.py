@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from earmark.decisions import OperatingPoint, decide_all, score_curve
 from earmark.decisions.tuning import Tuned
-from earmark.inference.labelled import ScoredClips
-from earmark.inference.tuning import Choice, tune
+from earmark.evaluation.labelled import ScoredClips
+from earmark.evaluation.tuning import Choice, tune
 from earmark.metrics.bootstrap import Resampling
 from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.metrics.tagging import TaggingMetrics, tagging_metrics

@@ -70,9 +70,9 @@ def _write(folder: pathlib.Path, number: int, seconds: float) -> pathlib.Path:
 
 def start(folder: str, kind: str, precision: str) -> Jobs:
     """Jobs of one model directory."""
-    from earmark.inference import Job
-    from earmark.inference.stopwatch import Stopwatch
-    from earmark.runtime import as_precision, tune_allocator
+    from earmark.devices import as_precision, tune_allocator
+    from earmark.runtime.scorer import Job
+    from earmark.stopwatch import Stopwatch
     from ours.listening import opened
 
     pipeline = opened(pathlib.Path(folder) / kind, as_precision(precision))

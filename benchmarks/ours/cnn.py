@@ -12,9 +12,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from earmark.data.batches import Batch
+from earmark.devices import tune_allocator
 from earmark.hub.importing import import_panns
-from earmark.runtime import tune_allocator
-from earmark.tagger import Tagger
+from earmark.models.tagger import Tagger
 from ours.listening import PRECISIONS, apart, hear, in_training, opened, update
 from rivals.panns import noise, tags
 from worker import Jobs

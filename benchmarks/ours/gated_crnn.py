@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from earmark.devices import tune_allocator
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
-from earmark.runtime import tune_allocator
-from earmark.tagger import Tagger, TaggerOptions
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.training.objective import clip_loss
 from ours.listening import PRECISIONS, apart, classify, in_training, opened, save
 from worker import Jobs

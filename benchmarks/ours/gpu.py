@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from earmark.data.batches import Batch
 from earmark.data.sounds import VOICES
 from earmark.labels import Labels
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import load_recipe
-from earmark.tagger import Tagger, TaggerOptions
 from ours.listening import in_training, update
 from ours.loader import endless, made_store
 from worker import Jobs

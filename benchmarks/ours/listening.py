@@ -10,10 +10,10 @@ from torch import Tensor
 
 from earmark.data.batches import Batch
 from earmark.decisions import FILE_NAME, OperatingPoint
-from earmark.inference import Pipeline
+from earmark.devices import Precision
+from earmark.models.tagger import Tagger
 from earmark.pooling import Pooled
-from earmark.runtime import Precision
-from earmark.tagger import Tagger
+from earmark.runtime.pipeline import Pipeline
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
 

@@ -17,10 +17,10 @@ from earmark.data.records import Clip
 from earmark.data.store import ClipStore, open_store
 from earmark.data.synthetic import make_clip
 from earmark.data.targets import Targets
+from earmark.devices import resolve_precision, tune_allocator
 from earmark.labels import Labels
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import load_recipe
-from earmark.runtime import resolve_precision, tune_allocator
-from earmark.tagger import Tagger, TaggerOptions
 from earmark.training.loop import ClipSet, Loaders
 from earmark.training.options import TrainingOptions
 from ours.listening import in_training, update

@@ -7,9 +7,9 @@ import pathlib
 import numpy as np
 import torch
 
+from earmark.devices import tune_allocator
 from earmark.features import build_features
 from earmark.hub.panns import panns_network
-from earmark.runtime import tune_allocator
 from rivals.logmel import noise
 from worker import Jobs
 

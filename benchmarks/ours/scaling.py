@@ -18,8 +18,8 @@ def start(folder: str, classes: int) -> Jobs:
     place = pathlib.Path(folder)
 
     def model() -> str:
+        from earmark.models.tagger import Tagger, TaggerOptions
         from earmark.recipes import load_recipe
-        from earmark.tagger import Tagger, TaggerOptions
         from ours.listening import save
 
         labels = tuple(f"sound {number}" for number in range(classes))

@@ -23,19 +23,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from earmark.errors import EarmarkError
     from earmark.events import Event
-    from earmark.inference.pipeline import Pipeline, Result
     from earmark.labels import Labels
+    from earmark.models.tagger import Tagger
+    from earmark.runtime.pipeline import Pipeline, Result
     from earmark.scores import Scores
-    from earmark.tagger import Tagger
 
 _HOMES = {
     "EarmarkError": "earmark.errors",
     "Event": "earmark.events",
     "Labels": "earmark.labels",
-    "Pipeline": "earmark.inference.pipeline",
-    "Result": "earmark.inference.pipeline",
+    "Pipeline": "earmark.runtime.pipeline",
+    "Result": "earmark.runtime.pipeline",
     "Scores": "earmark.scores",
-    "Tagger": "earmark.tagger",
+    "Tagger": "earmark.models.tagger",
 }
 
 __all__ = ["EarmarkError", "Event", "Labels", "Pipeline", "Result", "Scores", "Tagger", "__version__", "load"]
@@ -57,9 +57,9 @@ def load(
     """
     import logging
 
+    from earmark.devices import as_precision
     from earmark.hub import box, locate
-    from earmark.inference.pipeline import Pipeline
-    from earmark.runtime import as_precision
+    from earmark.runtime.pipeline import Pipeline
 
     if directory is None:
         pipeline = Pipeline.from_pretrained(box.directory(), device=device, precision=as_precision(precision))

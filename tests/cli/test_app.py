@@ -95,7 +95,7 @@ def test_an_interruption_is_told_and_what_can_go_on_says_so(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("earmark.recipes.demo.run_demo", interrupt)
+    monkeypatch.setattr("earmark.studies.demo.run_demo", interrupt)
     monkeypatch.setattr("earmark.data.doctor.examine", interrupt)
     ran = earmark(verb, *(["-o", tmp_path] if verb == "demo" else [tmp_path]))
     assert ran.code == 130

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from earmark.data.audioset_names import read_classes
+from earmark.data.datasets.audioset_names import read_classes
 from earmark.hub.panns import expected
 from earmark.labels import Labels
-from earmark.tagger import Tagger
+from earmark.models.tagger import Tagger
 
 AUDIOSET = Labels(read_classes(None).values())
 

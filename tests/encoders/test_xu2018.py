@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from earmark.encoders import Encoder, Xu2018, Xu2018Options, build_encoder
-from earmark.encoders.masking import MaskedBatchNorm2d
 from earmark.errors import ConfigError
+from earmark.masking import MaskedBatchNorm2d
 
 HEAD = 256 * 17 + 17  # a linear layer to 17 classes
 BASELINE = {"recurrence": "relu", "last_pools": (3, 2)}

@@ -12,7 +12,7 @@ from torch import nn
 
 from earmark.encoders import CRNNOptions
 from earmark.features import FrontEnd, LogMel, LogMelOptions, build_features
-from earmark.tagger import Tagger, TaggerOptions
+from earmark.models.tagger import Tagger, TaggerOptions
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "audioset" / "R9_ZSCveAHg_7s.wav"
 

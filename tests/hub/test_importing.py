@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import earmark
-from earmark.data.audioset_names import read_classes
+from earmark.data.datasets.audioset_names import read_classes
 from earmark.decisions import OperatingPoint
 from earmark.errors import ModelError
 from earmark.hub import importing
@@ -15,7 +15,7 @@ from earmark.hub.importing import import_panns
 from earmark.hub.panns import expected
 from earmark.hub.published import CHECKPOINTS, Checksums, Published, published_as
 from earmark.labels import Labels
-from earmark.tagger import Tagger
+from earmark.models.tagger import Tagger
 
 AUDIOSET = Labels(read_classes(None).values())
 

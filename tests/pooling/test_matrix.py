@@ -12,9 +12,9 @@ import torch
 
 from earmark.encoders import EncoderOptions
 from earmark.features import FeatureOptions
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.options import Options
 from earmark.pooling import PoolingOptions
-from earmark.tagger import Tagger, TaggerOptions
 
 SECONDS = (1.0, 0.4, 0.7)  # of the clips of a batch
 LOGMEL = {"rate": 8_000, "window": 256, "hop": 250, "bands": 64}  # 32 frames a second

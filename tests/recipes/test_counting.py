@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import load_recipe
 from earmark.recipes.counting import parameter_count
-from earmark.tagger import Tagger, TaggerOptions
 
 
 @pytest.mark.parametrize("name", ["demo", "plain-crnn"])

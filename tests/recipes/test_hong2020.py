@@ -6,9 +6,9 @@ from statistics import NormalDist
 import pytest
 import torch
 
+from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions
 from earmark.recipes import load_recipe, recipe_names
 from earmark.recipes.counting import parameter_count
-from earmark.tagger import NetworkOptions, Tagger, TaggerOptions
 
 PAPERS = ("hong2020", "gemmeke2017", "yu2018", "kong2019", "ford2019", "kong2020")
 NAMES = [name for name in recipe_names() if name.partition("/")[0] in PAPERS]

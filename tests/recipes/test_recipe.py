@@ -5,8 +5,8 @@ import torch
 import yaml
 
 from earmark.errors import ConfigError
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import Recipe, load_recipe, recipe_names
-from earmark.tagger import Tagger, TaggerOptions
 
 
 @pytest.mark.parametrize("name", recipe_names())

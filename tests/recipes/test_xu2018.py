@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import load_recipe, recipe_names
-from earmark.tagger import Tagger, TaggerOptions
 
 PAPERS = ("xu2018/", "dcase2017/", "lee2017/", "chou2017/")
 NAMES = [name for name in recipe_names() if name.startswith(PAPERS)]

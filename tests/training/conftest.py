@@ -7,7 +7,7 @@ import torch
 
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
-from earmark.tagger import Tagger, TaggerOptions
+from earmark.models.tagger import Tagger, TaggerOptions
 
 RATE = 8_000
 

@@ -13,10 +13,10 @@ import torch
 from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint
 from earmark.errors import ConfigError, ModelError
-from earmark.inference.fusion import Fusion
-from earmark.inference.models import write_model
+from earmark.models.directory import write_model
+from earmark.models.fusion import Fusion
+from earmark.models.tagger import Tagger
 from earmark.recipes import load_recipe
-from earmark.tagger import Tagger
 from earmark.training.card import write_card
 from earmark.training.job import Reporter, save_model, train_model
 from earmark.training.loop import Machine

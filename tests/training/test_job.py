@@ -11,8 +11,8 @@ from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.errors import ConfigError, DataError, OutputError
+from earmark.models.tagger import Tagger
 from earmark.recipes import load_recipe
-from earmark.tagger import Tagger
 from earmark.training.card import retuned, write_card
 from earmark.training.job import Reporter, save_model, train_model
 from earmark.training.loop import Machine

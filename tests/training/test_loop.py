@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from earmark.data.records import Clip
-from earmark.tagger import Tagger
+from earmark.models.tagger import Tagger
 from earmark.training.averaging import average_weights
 from earmark.training.callbacks import Row
 from earmark.training.loop import ClipSet, Machine, fit

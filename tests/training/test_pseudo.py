@@ -9,10 +9,10 @@ from earmark.data.manifest import read_manifest
 from earmark.data.store import open_store
 from earmark.data.targets import Targets
 from earmark.decisions import OperatingPoint
-from earmark.inference.scorer import Scorer
 from earmark.labels import Labels
+from earmark.models.tagger import Tagger
+from earmark.runtime.scorer import Scorer
 from earmark.scores import Scores
-from earmark.tagger import Tagger
 from earmark.training.options import SelfTrainingOptions
 from earmark.training.pseudo import heard, pseudo_labels, tags
 

@@ -12,9 +12,9 @@ from earmark.data.frame_targets import FrameTargets
 from earmark.data.manifest import read_manifest
 from earmark.data.unlabelled import read_unlabelled
 from earmark.errors import ConfigError
-from earmark.inference.showing import read_log
+from earmark.evaluation.report import read_log
+from earmark.models.tagger import Tagger
 from earmark.recipes import load_recipe
-from earmark.tagger import Tagger
 from earmark.training.card import write_card
 from earmark.training.job import Reporter, Trained, save_model, train_model
 from earmark.training.loop import Machine

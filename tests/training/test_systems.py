@@ -8,8 +8,8 @@ import earmark
 from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint
 from earmark.errors import ConfigError, DataError
-from earmark.inference.fusion import Fusion, mean_scores
-from earmark.inference.models import load_model
+from earmark.models.directory import load_model
+from earmark.models.fusion import Fusion, mean_scores
 from earmark.recipes import load_recipe
 from earmark.training.card import write_card
 from earmark.training.job import Reporter, save_model, train_model

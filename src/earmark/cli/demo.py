@@ -28,8 +28,8 @@ def command(
 
     require_engine()
     from earmark.cli.training_progress import TrainingReporter
-    from earmark.recipes.demo import Demo, run_demo
-    from earmark.runtime import resolve_device, tune_allocator
+    from earmark.devices import resolve_device, tune_allocator
+    from earmark.studies.demo import Demo, run_demo
     from earmark.training.loop import Machine
 
     check_folder(output)

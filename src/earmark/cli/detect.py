@@ -14,7 +14,7 @@ from earmark.cli.console import Terminal
 
 if TYPE_CHECKING:
     from earmark.cli.listening import Listening
-    from earmark.inference import Result
+    from earmark.runtime.pipeline import Result
 
 
 def command(
@@ -43,7 +43,7 @@ def command(
     from earmark.cli.writing import check_folder, check_output, print_events
     from earmark.events import EventLog
     from earmark.formats import file_names, write_events
-    from earmark.inference.stopwatch import stage
+    from earmark.stopwatch import stage
 
     check_output(output, formats)
     check_folder(scores)
@@ -75,7 +75,7 @@ def _writing(results: Iterator[Result], tables: dict[str, Path], listening: List
     """The same results, the frame scores of each written on the way, as the operating point's thresholds meet them."""
     from earmark.decisions import score_curve
     from earmark.formats import write_scores
-    from earmark.inference.stopwatch import stage
+    from earmark.stopwatch import stage
 
     for result in results:
         with stage(listening.watch, "write"):

@@ -11,12 +11,12 @@ from earmark.cli import choices
 from earmark.cli.console import OK, SOME_FAILED, Terminal, count, minutes
 
 if TYPE_CHECKING:
-    from earmark.data.dcase2017 import Presence
+    from earmark.data.datasets.dcase2017 import Presence
 
 
 def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quiet = False) -> None:
     """List what is missing, unreadable, silent, duplicated, too short or mislabelled; exit code 1 if anything is."""
-    from earmark.data.dcase2017 import presence
+    from earmark.data.datasets.dcase2017 import presence
     from earmark.data.doctor import examine
     from earmark.report.tables import Table
 

@@ -13,12 +13,12 @@ from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 if TYPE_CHECKING:
     from earmark.data.records import Manifest
-    from earmark.inference.labelled import Measuring
-    from earmark.inference.pipeline import Pipeline
-    from earmark.inference.showing import Measured
+    from earmark.evaluation.labelled import Measuring
+    from earmark.evaluation.report import Measured
     from earmark.metrics.bootstrap import Resampling
     from earmark.metrics.evaluation import Evaluation
     from earmark.report.comparison import Comparison
+    from earmark.runtime.pipeline import Pipeline
 
 
 def command(
@@ -53,9 +53,9 @@ def command(
     from earmark.cli.writing import check_file, check_folder
     from earmark.data.manifest import read_manifest
     from earmark.errors import ConfigError
+    from earmark.evaluation.labelled import Measuring
     from earmark.files import write_text
     from earmark.hub import locate
-    from earmark.inference.labelled import Measuring
     from earmark.metrics.bootstrap import Resampling
     from earmark.metrics.files import collars_of
 
@@ -86,7 +86,7 @@ def command(
         terminal.say(f"wrote {json_file}")
     faults = [str(problem) for problem in (*manifest.problems, *found[-1][0].scored.problems)]
     if report is not None:
-        from earmark.inference.showing import evaluation_report
+        from earmark.evaluation.report import evaluation_report
         from earmark.report.page import write_report
 
         page = evaluation_report(
@@ -103,10 +103,10 @@ def _measure(
 ) -> tuple[Measured, Evaluation]:
     """One model on the recordings; scores come from its cache where they are known."""
     from earmark.cli.listening import heard
+    from earmark.evaluation.labelled import evaluate_scored
+    from earmark.evaluation.report import Measured
+    from earmark.evaluation.score_cache import FOLDER, score_clips_cached
     from earmark.hub import box
-    from earmark.inference.labelled import evaluate_scored
-    from earmark.inference.score_cache import FOLDER, score_clips_cached
-    from earmark.inference.showing import Measured
 
     with terminal.bar(f"scoring ({model.name})") as bar:
         scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)

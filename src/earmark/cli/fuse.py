@@ -25,7 +25,7 @@ def command(
 
     from earmark.cli.writing import check_folder
     from earmark.hub import locate
-    from earmark.inference.joining import join
+    from earmark.models.joining import join
     from earmark.training.card import fused_card
 
     terminal = Terminal(quiet)

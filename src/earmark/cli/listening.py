@@ -11,13 +11,14 @@ from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, Terminal, count
 from earmark.cli.profiling import profile_lines
 from earmark.data.doctor import SHORT
 from earmark.decisions import OperatingPoint, named_point
+from earmark.devices import Precision, tune_allocator
 from earmark.errors import ConfigError
+from earmark.evaluation.labelled import too_short
 from earmark.hub import box, locate
-from earmark.inference import Job, Pipeline, Result
-from earmark.inference.labelled import too_short
-from earmark.inference.stopwatch import Stopwatch
 from earmark.labels import Labels
-from earmark.runtime import Precision, tune_allocator
+from earmark.runtime.pipeline import Pipeline, Result
+from earmark.runtime.scorer import Job
+from earmark.stopwatch import Stopwatch
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from earmark.cli.console import count
-from earmark.inference.scorer import Scorer
-from earmark.inference.stopwatch import ASIDE, Stage, Stopwatch
+from earmark.runtime.scorer import Scorer
+from earmark.stopwatch import ASIDE, Stage, Stopwatch
 
 MEANINGS: dict[Stage, str] = {
     "load": "libraries and model",

@@ -36,15 +36,15 @@ def command(
     from earmark.cli.writing import check_folder
     from earmark.errors import ConfigError, EarmarkError, did_you_mean
     from earmark.files import write_text
-    from earmark.reproduction import find_study
+    from earmark.studies import find_study
     from earmark.training.job import require_engine
 
     require_engine()
     from earmark.cli.training_progress import TrainingReporter
-    from earmark.reproduction.figures import choose_clips, write_figures
-    from earmark.reproduction.run import Reproduction, read_material
-    from earmark.reproduction.tables import as_csv, findings, findings_table, markdown, paper_table
-    from earmark.runtime import resolve_device, tune_allocator
+    from earmark.devices import resolve_device, tune_allocator
+    from earmark.studies.figures import choose_clips, write_figures
+    from earmark.studies.run import Reproduction, read_material
+    from earmark.studies.tables import as_csv, findings, findings_table, markdown, paper_table
     from earmark.training.loop import Machine
 
     chosen = find_study(study)

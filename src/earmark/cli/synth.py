@@ -11,7 +11,7 @@ from earmark.cli import choices
 from earmark.cli.console import OK, SOME_FAILED, Terminal, count
 
 if TYPE_CHECKING:
-    from earmark.data.soundscape_tables import Made
+    from earmark.data.soundscapes.tables import Made
 
 _FOLDS = "Only recordings of these folds, by the table's split or fold column: 1-3, train; may be given several times."
 _WHERE = "Only rows that fit, with * and ?: 'licence=CC0*', 'licence!=*NC*'; several times (one column: any of them)."
@@ -76,10 +76,10 @@ def command(
 ) -> None:
     """Lay isolated recordings over backgrounds: soundscapes with weak and strong labels, and whose sounds they are."""
     from earmark.cli.writing import check_folder
-    from earmark.data.soundscape_choice import Choice
-    from earmark.data.soundscape_options import SoundscapeOptions
-    from earmark.data.soundscape_sources import read_sources
-    from earmark.data.soundscapes import make_soundscapes
+    from earmark.data.soundscapes.choice import Choice
+    from earmark.data.soundscapes.options import SoundscapeOptions
+    from earmark.data.soundscapes.rendering import make_soundscapes
+    from earmark.data.soundscapes.sources import read_sources
 
     wanted = SoundscapeOptions.parse(
         {

@@ -29,7 +29,7 @@ def command(
     from earmark.cli.listening import Listening, open_pipeline, tell_written
     from earmark.cli.writing import check_output, print_tags
     from earmark.formats import write_tags
-    from earmark.inference.stopwatch import stage
+    from earmark.stopwatch import stage
 
     check_output(output, formats, tags=True)
     terminal = Terminal(quiet)

@@ -68,10 +68,10 @@ def command(
     from earmark.cli.training_run import Command, train_fused, train_one
     from earmark.data.reading import Wanted, read_parts
     from earmark.data.unlabelled import read_unlabelled
-    from earmark.inference.models import MEMBERS
+    from earmark.devices import resolve_device
+    from earmark.models.directory import MEMBERS
     from earmark.recipes import load_recipe
     from earmark.recipes.members import load_members, member_seeds
-    from earmark.runtime import resolve_device
     from earmark.training.job import require_engine
     from earmark.training.request import Request, clear
     from earmark.training.systems import Systems

@@ -12,7 +12,7 @@ from rich.progress import TaskID
 from typing_extensions import override
 
 from earmark.cli.console import Terminal, minutes, progress_bar
-from earmark.inference.labelled import Progress
+from earmark.evaluation.labelled import Progress
 from earmark.training.callbacks import History
 from earmark.training.job import Reporter
 

@@ -12,7 +12,7 @@ from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal, count
 from earmark.cli.training_progress import TrainingReporter, is_follower
 from earmark.cli.writing import check_folder
 from earmark.data.records import Problem
-from earmark.runtime import Precision, tune_allocator
+from earmark.devices import Precision, tune_allocator
 from earmark.training.card import write_card
 from earmark.training.job import Trained, save_model, tidy, train_model
 from earmark.training.loop import PROFILE, Machine

@@ -48,9 +48,9 @@ def command(
     from earmark.data.manifest import read_manifest
     from earmark.decisions import FILE_NAME
     from earmark.errors import OutputError
+    from earmark.evaluation.score_cache import FOLDER, score_clips_cached
+    from earmark.evaluation.tuning import check_options, tune
     from earmark.hub import box, locate
-    from earmark.inference.score_cache import FOLDER, score_clips_cached
-    from earmark.inference.tuning import check_options, tune
     from earmark.training.card import update_card
 
     check_options(objective, method, calibrate)

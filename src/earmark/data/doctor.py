@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.data.embeddings import inspect_vectors
+from earmark.data.datasets.embeddings import inspect_vectors
 from earmark.data.inspection import Inspection, inspect
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Clip, Manifest, Problem

@@ -19,8 +19,8 @@ from collections import Counter
 from pathlib import Path
 
 from earmark.audio import AUDIO_EXTENSIONS
-from earmark.data.audioset import find_audioset, read_audioset
-from earmark.data.dcase2017 import find_collection, read_collection
+from earmark.data.datasets.audioset import find_audioset, read_audioset
+from earmark.data.datasets.dcase2017 import find_collection, read_collection
 from earmark.data.folders import read_folders
 from earmark.data.locate import audio_folders, locate, why_missing
 from earmark.data.records import Clip, Manifest, Problem

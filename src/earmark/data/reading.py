@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.data.dcase2017 import development
+from earmark.data.datasets.dcase2017 import development
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Manifest, Problem
 from earmark.data.splits import split, split_by_column

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.audio import probe, read_audio
-from earmark.data.embeddings import EmbeddingStore
+from earmark.data.datasets.embeddings import EmbeddingStore
 from earmark.data.pack import PackedClips, open_pack
 from earmark.data.records import Clip, Problem
 from earmark.errors import AudioError, MissingExtraError

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.encoders.dynamic import DynamicConv2d
-from earmark.encoders.masking import MaskedBatchNorm2d
+from earmark.masking import MaskedBatchNorm2d
 
 Activation = Literal["glu", "relu", "linear"]
 

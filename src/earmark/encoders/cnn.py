@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
+from earmark.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 Pool = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]  # over time, over bands

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import Activation, Conv, ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import valid_steps
 from earmark.encoders.recurrence import recur
+from earmark.masking import valid_steps
 from earmark.options import Options
 
 

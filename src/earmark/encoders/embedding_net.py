@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.cnn import norm_bands
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d
+from earmark.masking import MaskedBatchNorm2d
 from earmark.options import Options
 
 

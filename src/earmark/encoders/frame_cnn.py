@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import valid_steps
+from earmark.masking import valid_steps
 from earmark.options import Options
 
 

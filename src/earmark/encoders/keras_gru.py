@@ -27,7 +27,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from earmark.encoders.masking import valid_steps
+from earmark.masking import valid_steps
 
 Candidate = Literal["linear", "sigmoid", "relu", "tanh"]
 

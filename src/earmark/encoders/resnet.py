@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.cnn import over_bands
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
+from earmark.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 EXPANSION = 4  # channels a block gives for each that its 3 x 3 convolution has

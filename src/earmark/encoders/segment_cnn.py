@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from earmark.encoders.blocks import ConvBlock
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import fill_step, valid_steps
+from earmark.masking import fill_step, valid_steps
 from earmark.options import Options
 
 

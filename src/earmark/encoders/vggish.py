@@ -33,7 +33,7 @@ from earmark.encoders.blocks import MaxPool
 from earmark.encoders.cnn import xavier
 from earmark.encoders.contract import Encoded
 from earmark.encoders.embedding_net import EmbeddingNet, EmbeddingNetOptions
-from earmark.encoders.masking import valid_steps
+from earmark.masking import valid_steps
 from earmark.options import Options
 
 SILENCE = math.log(0.01)  # of every band

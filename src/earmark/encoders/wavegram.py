@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from earmark.encoders.blocks import ConvBlock
 from earmark.encoders.cnn import Pool, check_bands, norm_bands, over_bands, run_blocks, xavier
 from earmark.encoders.contract import Encoded
-from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
+from earmark.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 HOP = 320  # samples that become one step of the waveform branch: stride 5, then three poolings by 4

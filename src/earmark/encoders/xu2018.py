@@ -36,8 +36,8 @@ from torch import Tensor, nn
 from earmark.encoders.blocks import Activation, ConvBlock, MaxPool
 from earmark.encoders.contract import Encoded
 from earmark.encoders.keras_gru import Candidate, KerasBiGRUs
-from earmark.encoders.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.encoders.torch_gru import TorchBiGRUs
+from earmark.masking import MaskedBatchNorm2d, fill_step, valid_steps
 from earmark.options import Options
 
 _FILTERS, _LAST, _UNITS = 64, 256, 128

@@ -101,8 +101,8 @@ def hear_check(folder: str | os.PathLike[str]) -> Heard:
     """
     import torch  # the name of the box, its notice and its card need none
 
-    from earmark.encoders.folding import fold
-    from earmark.tagger import Tagger
+    from earmark.models.folding import fold
+    from earmark.models.tagger import Tagger
 
     tagger = fold(Tagger.from_pretrained(folder))
     with torch.inference_mode():

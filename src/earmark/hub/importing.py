@@ -20,9 +20,9 @@ from earmark.files import write_text
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.panns import converted, differences, fitting, some
 from earmark.hub.published import CHECKPOINTS, DOI, Architecture, Checksums, checksums, published_as
+from earmark.models.tagger import Tagger
 from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
-from earmark.tagger import Tagger
 
 _KEY = "model"  # of the checkpoint, under which the weights lie
 

@@ -23,13 +23,13 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from earmark.data.audioset_names import read_classes
+from earmark.data.datasets.audioset_names import read_classes
 from earmark.encoders import CNNOptions, WavegramOptions
 from earmark.errors import ModelError
 from earmark.features import LogMel, LogMelOptions, LogMelWaveformOptions, log_mel_in
 from earmark.hub.published import Architecture
+from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions
 from earmark.pooling import DecisionAttentionOptions, EmbeddingPoolingOptions, FunctionOptions
-from earmark.tagger import NetworkOptions, Tagger, TaggerOptions
 
 _LOGMEL = LogMelOptions(
     rate=32_000, window=1024, hop=320, bands=64, fmin=50.0, fmax=14_000.0, density=False,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from earmark.encoders.masking import valid_steps
+from earmark.masking import valid_steps
 
 
 class Pooled(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from earmark.encoders.masking import valid_steps
+from earmark.masking import valid_steps
 from earmark.options import Options
 from earmark.pooling.contract import Pooled
 

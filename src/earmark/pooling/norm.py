@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from earmark.encoders.masking import MaskedBatchNorm2d
+from earmark.masking import MaskedBatchNorm2d
 
 
 class FrameNorm(MaskedBatchNorm2d):

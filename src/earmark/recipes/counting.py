@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes.recipe import Recipe, load_recipe
-from earmark.tagger import Tagger, TaggerOptions
 
 
 def parameter_count(recipe: Recipe, labels: int | None = None) -> int | None:

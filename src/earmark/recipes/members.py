@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from earmark.errors import ConfigError
-from earmark.inference.models import member_names
+from earmark.models.directory import member_names
 from earmark.recipes.recipe import Recipe, load_recipe
 
 _OF_MEMBERS = ("network", "training")

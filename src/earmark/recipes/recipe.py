@@ -16,8 +16,8 @@ import yaml
 from pydantic import Field, model_validator
 
 from earmark.errors import ConfigError, did_you_mean
+from earmark.models.tagger import NetworkOptions
 from earmark.options import Options
-from earmark.tagger import NetworkOptions
 from earmark.training.options import TrainingOptions
 
 

@@ -1,7 +1,7 @@
 """Weights of the epochs that a model is made of, and the last epochs averaged into one set of weights.
 
 Xu et al. 2018, section 2.4, average the posteriors of several epochs of one training: that is `training.fuse`, and
-`inference/fusion.py`. Averaging their weights gives one model at the cost of one (epochs of one run lie close
+`models/fusion.py`. Averaging their weights gives one model at the cost of one (epochs of one run lie close
 together); `benchmarks/scapes.py` measures both ways. The weights lie on disk as safetensors, so that a run that is
 stopped finds them again.
 """

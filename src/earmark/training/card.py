@@ -9,7 +9,7 @@ from earmark import __version__
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.files import write_text
-from earmark.inference.fusion import Fusion, Model
+from earmark.models.fusion import Fusion, Model
 from earmark.report.model_card import ModelCard, model_card, operating_point_section, with_operating_point
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.training.job import Trained

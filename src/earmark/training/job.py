@@ -21,14 +21,14 @@ from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import TuningReport
 from earmark.errors import DataError, MissingExtraError
+from earmark.evaluation.labelled import Progress
 from earmark.files import write_text
-from earmark.inference.fusion import Fusion, Model
-from earmark.inference.labelled import Progress
-from earmark.inference.models import write_model
 from earmark.metrics.evaluation import Evaluation
-from earmark.tagger import Tagger
+from earmark.models.directory import write_model
+from earmark.models.fusion import Fusion, Model
+from earmark.models.tagger import Tagger
 from earmark.training.averaging import epoch_file
-from earmark.training.deciding import decide
+from earmark.training.operating_point import decide
 from earmark.training.preparing import prepare
 from earmark.training.request import STATE, Request, clear
 from earmark.training.transfer import release

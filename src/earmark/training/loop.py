@@ -25,13 +25,13 @@ from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatch
 from earmark.data.frame_targets import FrameTargets
 from earmark.data.queue import QueueStream
 from earmark.data.targets import TargetRows
-from earmark.runtime import Precision, resolve_precision
-from earmark.tagger import Tagger
+from earmark.devices import Precision, resolve_precision
+from earmark.models.tagger import Tagger
 from earmark.training.averaging import average_weights, epoch_file, save_epoch
+from earmark.training.batch_statistics import settle_norms
 from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
-from earmark.training.settling import settle_norms
 
 PROFILE = "fit-profile.txt"  # in the folder of a run's state: the engine's table of what took how long
 

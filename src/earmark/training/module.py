@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
 from earmark.data.batches import Batch
-from earmark.tagger import Tagger
+from earmark.models.tagger import Tagger
 from earmark.training.objective import clip_loss, frame_loss
 from earmark.training.options import TrainingOptions
 from earmark.training.transfer import settle

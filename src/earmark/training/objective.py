@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from earmark.encoders.masking import valid_steps
+from earmark.masking import valid_steps
 from earmark.pooling import Pooled
 
 _EPS = 1e-7  # probabilities are kept this far from 0 and 1

@@ -23,8 +23,8 @@ from earmark.data.targets import Targets
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
 from earmark.decisions.smoothing import median_filter, odd_frames
-from earmark.inference.labelled import Progress
-from earmark.inference.scorer import Job, Scorer, Waveform
+from earmark.evaluation.labelled import Progress
+from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
 from earmark.training.options import SelfTrainingOptions
 

@@ -26,12 +26,12 @@ from typing import Any, Literal
 
 from earmark.data.records import Manifest
 from earmark.decisions import FILE_NAME
+from earmark.devices import Precision, resolve_precision
 from earmark.errors import ConfigError, OutputError
 from earmark.files import write_text
-from earmark.inference.models import MEMBERS
+from earmark.models.directory import MEMBERS
+from earmark.models.tagger import CONFIG, WEIGHTS, NetworkOptions
 from earmark.options import Options
-from earmark.runtime import Precision, resolve_precision
-from earmark.tagger import CONFIG, WEIGHTS, NetworkOptions
 from earmark.training.options import TrainingOptions
 from earmark.training.transfer import Source
 

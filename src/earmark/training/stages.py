@@ -35,13 +35,13 @@ from earmark.augment import step_seed
 from earmark.data.frame_targets import FrameTargets
 from earmark.errors import ConfigError
 from earmark.files import write_aside, write_text
-from earmark.inference.scorer import Scorer
-from earmark.tagger import Tagger, fill_weights
-from earmark.training.beginning import fit_scaling, new_tagger
+from earmark.models.tagger import Tagger, fill_weights
+from earmark.runtime.scorer import Scorer
 from earmark.training.callbacks import Row, Stage
-from earmark.training.deciding import decide
+from earmark.training.initialisation import fit_scaling, new_tagger
 from earmark.training.job import Reporter
 from earmark.training.loop import ClipSet, Machine, fit
+from earmark.training.operating_point import decide
 from earmark.training.options import TrainingOptions
 from earmark.training.preparing import Joined, Prepared, targets
 from earmark.training.pseudo import pseudo_labels

@@ -19,10 +19,10 @@ from typing import Any
 from earmark.decisions import FILE_NAME
 from earmark.errors import DataError
 from earmark.files import write_text
-from earmark.inference.fusion import Fusion
-from earmark.inference.models import MEMBERS, load_model, write_fusion
-from earmark.training.deciding import decide
+from earmark.models.directory import MEMBERS, load_model, write_fusion
+from earmark.models.fusion import Fusion
 from earmark.training.job import Reporter, Trained, tidy
+from earmark.training.operating_point import decide
 from earmark.training.request import Request, Run, clear, is_finished
 
 

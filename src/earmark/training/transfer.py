@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from earmark.errors import ConfigError, ModelError
-from earmark.inference.models import fusion_options
-from earmark.tagger import WEIGHTS, NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
+from earmark.models.directory import fusion_options
+from earmark.models.tagger import WEIGHTS, NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
 
 
 @dataclass(frozen=True)

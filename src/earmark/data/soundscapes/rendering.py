@@ -1,0 +1,148 @@
+"""A folder of soundscapes with strong labels, made of isolated recordings.
+
+    DIRECTORY/audio/*.wav     mono, 16 bits (or .flac)
+    DIRECTORY/weak.tsv        filename  event_labels
+    DIRECTORY/strong.tsv      filename  onset  offset  event_label
+    DIRECTORY/durations.tsv   filename  duration
+    DIRECTORY/sources.tsv     which recording lies where, how loud, and whose it is
+    DIRECTORY/parts/*.json    what went into each soundscape
+    DIRECTORY/synth.json      what was asked for
+
+Soundscape n follows from the options, the recordings and n alone (`soundscape_mixing.py`): the first hundred of a
+thousand are the hundred, and any number of processes makes the same. A soundscape is whole once its part is there,
+for that is written after its audio; what is whole is kept, so a stopped run goes on and a set grows. The tables are
+written at the end, from the parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from earmark.data.soundscapes.mixing import Soundscape, compose
+from earmark.data.soundscapes.options import SoundscapeOptions
+from earmark.data.soundscapes.processes import share_out
+from earmark.data.soundscapes.recordings import Recordings
+from earmark.data.soundscapes.records import Sources
+from earmark.data.soundscapes.tables import Made, Part, write_tables
+from earmark.errors import ConfigError, OutputError
+from earmark.files import write_aside, write_text
+
+Progress = Callable[[int, int], None]  # (soundscapes there, soundscapes in all)
+
+_MARK = "synth.json"
+_VERSION = 1  # goes up whenever the same options and recordings make other soundscapes
+
+
+def make_soundscapes(
+    directory: str | os.PathLike[str],
+    sources: Sources,
+    options: SoundscapeOptions,
+    clips: int,
+    *,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> Made:
+    """Make soundscapes 0 to `clips` - 1, but for those that are there, and the tables of all (see the module).
+
+    `OutputError` where the directory holds something else or cannot be written; `ConfigError` where it holds
+    soundscapes of other options or recordings; `DataError` where no recording can be used.
+    """
+    if clips < 1 or processes < 1:
+        raise ValueError(f"expected one soundscape and one process or more, got {clips} and {processes}")
+    job = _Job(Path(directory), sources, options)
+    job.claim()
+    missing = [number for number in range(clips) if job.part(number) is None]
+    before = clips - len(missing)
+    share_out(job.write, missing, processes, lambda done: progress and progress(before + done, clips))
+    parts = [part for part in map(job.part, range(clips)) if part is not None]
+    return write_tables(job.directory, parts, written=len(missing))
+
+
+@dataclass(frozen=True)
+class _Job:
+    directory: Path
+    sources: Sources
+    options: SoundscapeOptions
+
+    def claim(self) -> None:
+        """Make the directory ours, or make sure that it is."""
+        wanted = {"version": _VERSION, **self.options.model_dump(mode="json"), "recordings": _digest(self.sources)}
+        mark = self.directory / _MARK
+        if not mark.is_file():
+            if self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
+                raise OutputError(
+                    f"{self.directory} exists and holds no soundscapes: choose another place, or remove it"
+                )
+            write_text(mark, json.dumps(wanted, indent=2) + "\n")
+            return
+        try:
+            found = json.loads(mark.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise OutputError(f"{mark}: is damaged ({error}); remove {self.directory} and begin anew") from error
+        found = {**SoundscapeOptions().model_dump(mode="json"), **found}  # an option that came later was as it is now
+        other = [f"{key} {found.get(key)} there, {wanted[key]} here" for key in wanted if found.get(key) != wanted[key]]
+        if other:
+            told = "; ".join(other) if not other[0].startswith("recordings") else "of other recordings"
+            raise ConfigError(f"{self.directory} holds other soundscapes ({told}): choose another place, or remove it")
+
+    def name(self, number: int) -> str:
+        """File name of a soundscape; no two seeds share one."""
+        return f"synth-{self.options.seed}-{number:05d}.{self.options.format}"
+
+    def part(self, number: int) -> Part | None:
+        """What a soundscape is made of; None where it is not there whole."""
+        name = self.name(number)
+        try:
+            text = self._part_path(name).read_text(encoding="utf-8")
+            frames = soundfile.info(str(self.directory / "audio" / name)).frames
+            return Part.read(json.loads(text)) if frames == self.options.samples else None
+        except (OSError, soundfile.LibsndfileError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Write these soundscapes one after the other; their numbers, as they are whole."""
+        recordings = Recordings(self.options)
+        for number in numbers:
+            self._write_one(number, compose(self.sources, self.options, number, recordings))
+            yield number
+
+    def _write_one(self, number: int, soundscape: Soundscape) -> None:
+        name = self.name(number)
+        path, form = self.directory / "audio" / name, self.options.format.upper()
+        wave = np.rint(soundscape.wave * 32_768).astype(np.int16)  # libsndfile rounds by the format
+        with write_aside(path) as temporary:
+            try:
+                soundfile.write(temporary, wave, self.options.rate, subtype="PCM_16", format=form)
+            except soundfile.LibsndfileError as error:
+                raise OutputError(f"cannot write {path}: {error.error_string}") from error
+        part = Part.of(name, soundscape)
+        write_text(self._part_path(name), json.dumps(part.as_json(), ensure_ascii=False) + "\n")
+
+    def _part_path(self, name: str) -> Path:
+        return self.directory / "parts" / f"{name}.json"
+
+
+def _digest(sources: Sources) -> str:
+    """The same for the same recordings wherever they lie: names, labels and sizes."""
+    digest = hashlib.blake2b(digest_size=16)
+    for groups in (sources.sounds, sources.backgrounds):
+        for label, group in groups.items():
+            for source in group:
+                digest.update(json.dumps([label, source.collection, source.name, _size(source.path)]).encode())
+        digest.update(b"|")
+    return digest.hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -1,0 +1,1 @@
+"""A model on labelled recordings: scored once, then tuned, measured and reported."""

@@ -1,0 +1,151 @@
+"""What a report shows of a model on labelled recordings: a few of them, with sound and pictures, and its thresholds."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from earmark.audio import read_audio
+from earmark.decisions import OperatingPoint
+from earmark.decisions.decide import score_curve
+from earmark.evaluation.diagnostics import curves, hardest
+from earmark.evaluation.labelled import ScoredClips, within
+from earmark.events import Event
+from earmark.features import LogMelOptions, log_mel_in
+from earmark.features.mel import hz_to_mel, mel_to_hz
+from earmark.models.tagger import Tagger
+from earmark.report.charts import charts
+from earmark.report.comparison import Comparison
+from earmark.report.page import RecordingView, Report
+from earmark.report.points import calibration_text, method_text, point_table
+from earmark.runtime.pipeline import Pipeline
+
+LONGEST = 60.0  # seconds; longer recordings are not shown
+
+
+def choose_clips(scored: ScoredClips, count: int) -> list[int]:
+    """Clips worth looking at: short enough, together covering as many labels as they can, strong labels first."""
+    usable = [index for index, scores in enumerate(scored.scores) if scores.duration <= LONGEST]
+    strong = set(scored.strong)
+    seen: set[str] = set()
+    chosen: list[int] = []
+    while usable and len(chosen) < count:
+        best = max(usable, key=lambda index: (index in strong, len(set(scored.clips[index].labels) - seen), -index))
+        usable.remove(best)
+        chosen.append(best)
+        seen |= set(scored.clips[best].labels)
+    return chosen
+
+
+def recording_views(
+    tagger: Tagger, scored: ScoredClips, detected: Mapping[str, Sequence[Event]], point: OperatingPoint, count: int
+) -> list[RecordingView]:
+    """Log-mel, scores, reference and detected events, and the sound of a few recordings."""
+    return [_view(tagger, scored, index, detected, point) for index in choose_clips(scored, count)]
+
+
+@torch.no_grad()
+def logmel_of(tagger: Tagger, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The log-mel (frames, bands) that a tagger hears of samples (samples,), on its front-end's clock.
+
+    Of a front-end without a log-mel, its features.
+    """
+    front = log_mel_in(tagger.front_end) or tagger.front_end
+    device = next(tagger.parameters()).device
+    logmel: npt.NDArray[np.float32] = front(torch.from_numpy(samples)[None].to(device))[0].cpu().numpy()
+    return logmel
+
+
+def _view(
+    tagger: Tagger, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
+) -> RecordingView:
+    clip, scores = scored.clips[index], scored.scores[index]
+    audio = read_audio(clip.path, tagger.rate)
+    front = log_mel_in(tagger.front_end)
+    return RecordingView(
+        scores=score_curve(scores, point),  # what the thresholds meet
+        logmel=logmel_of(tagger, audio.samples),
+        logmel_clock=tagger.front_end.clock,
+        detected=detected[clip.name],
+        reference=None if clip.events is None else within(clip.events, scores.duration),
+        thresholds={label: part.onset for label, part in point.classes.items()},
+        band_hz=_band_centres(front.options) if front else None,
+        waveform=audio.samples,
+        rate=tagger.rate,
+        note="" if clip.events is not None else f"Tagged: {', '.join(clip.labels) or 'nothing'}.",
+    )
+
+
+def _band_centres(options: LogMelOptions) -> list[float]:
+    low, high = hz_to_mel([options.fmin, options.fmax or options.rate / 2], options.mel_scale)
+    step = (high - low) / (options.bands + 1)
+    return [float(mel_to_hz(low + step * (band + 1), options.mel_scale)) for band in range(options.bands)]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A model on labelled recordings: what the page of `earmark evaluate` tells of it."""
+
+    name: Path
+    pipeline: Pipeline
+    scored: ScoredClips
+    metrics: Mapping[str, Mapping[str, Any]]
+    detected: Mapping[str, Sequence[Event]]
+
+
+def evaluation_report(
+    measured: Measured,
+    *,
+    data: Path,
+    shown: int = 4,
+    sounds: bool = True,
+    comparison: Comparison | None = None,
+    problems: Sequence[str] = (),
+) -> Report:
+    """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
+    tagger, point, scored = measured.pipeline.tagger, measured.pipeline.operating_point, measured.scored
+    if any(clip.record is not None for clip in scored.clips):
+        shown = 0  # embeddings alone: nothing to be seen or heard
+    hard = hardest(scored, measured.detected, shown, LONGEST)
+    views = [replace(_view(tagger, scored, one.index, measured.detected, point), note=one.note) for one in hard]
+    usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]
+    names = comparison.names if comparison else (measured.name.name,)
+    return Report(
+        title=f"{' and '.join(names)} on {data.name}",
+        summary=f"{len(scored.clips)} recordings, {len(scored.labels)} labels, "
+        f"{len(scored.strong)} of them with known events.",
+        facts={
+            "model": str(measured.name),
+            "data": str(data),
+            "parameters": f"{measured.pipeline.model.parameter_count():,}",
+            "operating point": point.origin,
+            "computed in": measured.pipeline.scorer.arithmetic,
+        },
+        metrics=measured.metrics,
+        comparison=comparison,
+        history=read_log(measured.name / "log.csv"),
+        operating_point=point_table(point),
+        decisions=[method_text(point), calibration_text(point)],
+        recordings=[_view(tagger, scored, index, measured.detected, point) for index in usual],
+        hardest=views,
+        sounds=sounds,
+        charts=charts(curves(scored, point)),
+        problems=problems,
+        command=f"earmark evaluate {shlex.quote(str(measured.name))} {shlex.quote(str(data))} --report DIR",
+    )
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a training log; none where there is no log."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

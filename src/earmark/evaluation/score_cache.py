@@ -1,0 +1,166 @@
+"""Scores of a labelled collection, computed once: tuning and evaluating again cost seconds.
+
+A collection has one file under the cache folder (a model keeps its own in `MODEL/scores/`), an .npz of plain arrays:
+
+    maker ()             digest of what made the scores: weights, config, precision, kind of device, version of earmark
+    key (clips,)         digest of path, size and time of change of each recording
+    clip (clips, classes), frames (all frames, classes)     float32, as they were; frames of all clips end to end
+    first (clips + 1,)   where each clip's frames begin
+    duration (clips,)    seconds, float64
+
+A clip is scored anew when its file has another path, size or time; all are when another maker asks. What failed or is
+incomplete is never kept, so that a mended file is heard. A file that is damaged or of another form is as good as none,
+and one that cannot be written is done without: the cache saves time, and nothing depends on it. An interrupted
+scoring keeps what it has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zipfile
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from earmark import __version__
+from earmark.data.records import Manifest
+from earmark.errors import OutputError
+from earmark.evaluation.labelled import Progress, ScoredClips, score_clips
+from earmark.files import write_aside
+from earmark.models.fusion import Fusion, Model
+from earmark.runtime.scorer import Job, Scored, Scorer
+from earmark.runtime.windows import FloatArray
+from earmark.scores import Scores
+
+FOLDER = "scores"  # in a model directory
+_STALE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading a damaged file may raise
+
+
+def score_clips_cached(
+    scorer: Scorer, manifest: Manifest, folder: str | os.PathLike[str], progress: Progress | None = None
+) -> ScoredClips:
+    """`score_clips`, with what `folder` holds already left unscored; `DataError` when no clip could be read."""
+    return score_clips(CachedScorer.beside(scorer, cache_file(folder, manifest)), manifest, progress)
+
+
+def cache_file(folder: str | os.PathLike[str], manifest: Manifest) -> Path:
+    """Where the scores of a collection are kept."""
+    source = manifest.source.resolve()
+    return Path(folder) / f"{source.stem}-{_digest(str(source))[:12]}.npz"
+
+
+@dataclass
+class CachedScorer(Scorer):
+    """A scorer that remembers, in a file, what it scored."""
+
+    file: Path = field(kw_only=True)
+
+    @classmethod
+    def beside(cls, scorer: Scorer, file: Path) -> CachedScorer:
+        """The same scorer with a memory."""
+        return cls(scorer.model, scorer.device, scorer.precision, scorer.batch_size, file=file)
+
+    def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
+        """Outcome of every job, in their order; the file is written when the last one is taken, or the caller stops."""
+        asked = [(job, clip_key(job)) for job in jobs]
+        maker = self.maker()
+        found = _read(self.file, maker, len(self.labels))
+        kept = {key: found[key] for _, key in asked if key in found}
+        stale = len(kept) < len(found)
+        rest = super().score_all([job for job, key in asked if key not in found])
+        try:
+            for job, key in asked:
+                if key in found:
+                    yield Scored(job, self._restored(job, found[key]))
+                    continue
+                scored = next(rest)
+                if key and scored.scores is not None and scored.problem is None:
+                    kept[key] = _Entry(scored.scores.clip, scored.scores.frames, scored.scores.duration)
+                    stale = True
+                yield scored
+        finally:
+            if isinstance(rest, Generator):
+                rest.close()
+            if stale and kept:
+                with contextlib.suppress(OutputError):
+                    _write(self.file, maker, kept)
+
+    def maker(self) -> str:
+        """Digest of all that scores depend on besides the recording."""
+        digest = hashlib.sha256(f"{__version__}\n{self.bf16}\n{self.device.partition(':')[0]}\n".encode())
+        digest.update(_fingerprint(self.model).encode())
+        return digest.hexdigest()
+
+    def _restored(self, job: Job, entry: _Entry) -> Scores:
+        return Scores(job.name, self.labels, entry.clip, entry.frames, self.model.clock, entry.duration)
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    clip: FloatArray
+    frames: FloatArray
+    duration: float
+
+
+def _fingerprint(model: Model) -> str:
+    """Digest of a tagger's options and weights, or of a fusion's members in whatever order."""
+    if isinstance(model, Fusion):
+        return _digest(f"fusion {sorted(_fingerprint(member) for member in model.members)}")
+    digest = hashlib.sha256(model.options.model_dump_json().encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def clip_key(job: Job) -> str:
+    """What tells a recording from others and from its former self; empty for what is no file, or not there."""
+    if not isinstance(job.source, str | os.PathLike):
+        return ""
+    path = Path(job.source)
+    try:
+        facts = path.stat()
+    except OSError:
+        return ""
+    return _digest(f"{os.fspath(path.resolve())}\n{facts.st_size}\n{facts.st_mtime_ns}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
+
+
+def _read(file: Path, maker: str, classes: int) -> dict[str, _Entry]:
+    """Entries by key; none where the file is missing, damaged or of another maker."""
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            if content["maker"].item() != maker:
+                return {}
+            keys, clip, frames, first, duration = (
+                content[name] for name in ("key", "clip", "frames", "first", "duration")
+            )
+    except _STALE:
+        return {}
+    fits = clip.shape == (len(keys), classes) and frames.shape[1:] == (classes,) and len(duration) == len(keys)
+    if not fits or first.shape != (len(keys) + 1,) or first[-1] != len(frames):
+        return {}
+    rows = zip(keys.tolist(), clip, first[:-1].tolist(), first[1:].tolist(), duration.tolist(), strict=True)
+    return {key: _Entry(row, frames[begin:end], seconds) for key, row, begin, end, seconds in rows}
+
+
+def _write(file: Path, maker: str, entries: dict[str, _Entry]) -> None:
+    parts = list(entries.values())
+    with write_aside(file) as temporary, temporary.open("wb") as stream:
+        np.savez(
+            stream,
+            maker=np.array(maker),
+            key=np.array(list(entries)),
+            clip=np.stack([part.clip for part in parts]),
+            frames=np.concatenate([part.frames for part in parts]),
+            first=np.cumsum([0, *(len(part.frames) for part in parts)]),
+            duration=np.array([part.duration for part in parts], dtype=np.float64),
+        )

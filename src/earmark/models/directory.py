@@ -1,0 +1,140 @@
+"""Models on disk: the directory of a tagger, or of a fusion, which holds its members' directories.
+
+    FUSED/
+      config.json            kind "fusion", labels, and where the members lie
+      operating_point.json   how the fused scores are decided
+      README.md              the model card
+      members/NAME/          a model directory each: of a tagger, or of a fusion again
+
+A member is a whole model of its own and opens as one; within a fusion its operating point plays no part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.errors import ConfigError, ModelError
+from earmark.files import write_text
+from earmark.labels import Labels
+from earmark.models.fusion import Fusion, Model
+from earmark.models.tagger import CONFIG, FORMAT_VERSION, WEIGHTS, Tagger
+from earmark.options import Options
+
+MEMBERS = "members"
+_COPIED = (FILE_NAME, "README.md", "recipe.yaml", "log.csv", WEIGHTS, CONFIG)  # what makes and explains a model
+
+
+class FusionOptions(Options):
+    """The content of a fusion's config.json."""
+
+    format_version: Literal[1] = 1
+    kind: Literal["fusion"] = "fusion"
+    labels: tuple[str, ...] = Field(min_length=1)
+    members: tuple[str, ...] = Field(min_length=1)  # directories within this one
+
+    @field_validator("members")
+    @classmethod
+    def _inside(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        for member in members:
+            path = PurePosixPath(member)
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise ValueError(f"member {member!r} does not lie within the model directory")
+        return members
+
+
+def load_model(directory: str | os.PathLike[str]) -> Model:
+    """Read a model directory of either kind, in evaluation mode. `ModelError` when it is missing or damaged."""
+    folder = Path(directory)
+    options = fusion_options(folder)
+    if options is None:
+        return Tagger.from_pretrained(folder)
+    try:
+        names = [PurePosixPath(member).name for member in options.members]
+        fusion = Fusion([load_model(folder / member) for member in options.members], names)
+    except ConfigError as error:
+        raise ModelError(f"{folder}: {error}") from error
+    if fusion.labels != Labels(options.labels):
+        raise ModelError(f"{folder / CONFIG}: its labels are not those of the members")
+    return fusion.eval()
+
+
+def load_point(directory: str | os.PathLike[str], labels: Labels) -> OperatingPoint:
+    """The operating point of a model directory. `ModelError` when it is missing, damaged or of other labels."""
+    point = OperatingPoint.load(directory)
+    if point.labels != labels.names:
+        raise ModelError(f"{Path(directory) / FILE_NAME}: its labels are not those of the model")
+    return point
+
+
+def fusion_options(folder: Path) -> FusionOptions | None:
+    """The checked content of a fusion's config.json; None where it is none, `ModelError` where it is damaged."""
+    path = folder / CONFIG
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # a tagger's reader says what is wrong with it
+    if not isinstance(data, dict) or data.get("kind") != "fusion" or data.get("format_version") != FORMAT_VERSION:
+        return None
+    try:
+        return FusionOptions.parse(data, str(path))
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+
+
+def write_model(model: Model, directory: str | os.PathLike[str], point: OperatingPoint) -> None:
+    """Write a model with its operating point, which members are given too; config.json comes last.
+
+    `OutputError` where it cannot be written.
+    """
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    point.model_copy(update={"classes": {label: point.of(label) for label in model.labels}}).save(folder)
+    if isinstance(model, Fusion):
+        for name, member in zip(model.names, model.members, strict=True):
+            write_model(member, folder / MEMBERS / name, point)
+        write_fusion(model, folder)
+    else:
+        model.save_pretrained(folder)  # weights first, then config.json
+
+
+def write_fusion(fusion: Fusion, folder: Path) -> None:
+    """Write the config.json of a fusion whose members lie in `folder/members`, under their names."""
+    members = tuple(f"{MEMBERS}/{name}" for name in fusion.names)
+    options = FusionOptions(labels=fusion.labels.names, members=members)
+    write_text(folder / CONFIG, options.model_dump_json(indent=2) + "\n")
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy what makes and explains a model, byte for byte, members included; not its scores or training state."""
+    target.mkdir(parents=True)
+    options = fusion_options(source)
+    for member in options.members if options else ():
+        copy_model(source / member, target / member)
+    for name in _COPIED:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+def member_names(folders: Sequence[Path]) -> list[str]:
+    """A name for each member, after its directory; those of one name are numbered.
+
+    >>> member_names([Path("a/model"), Path("b/model"), Path("c")])
+    ['model', 'model-2', 'c']
+    """
+    names: list[str] = []
+    for folder in folders:
+        name = wanted = folder.resolve().name or "model"
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{wanted}-{number}"
+        names.append(name)
+    return names

@@ -1,0 +1,162 @@
+"""Convolutions packed for a processor: kernels converted and reordered once, instead of at every call.
+
+Left to itself, oneDNN brings the kernels of a convolution into its own order whenever it runs, and autocast makes them
+bfloat16 before that: time that grows with the network and not with what it hears, and memory for the largest kernels
+twice more. Packed, both are done in advance, and the activation that follows is part of the convolution.
+
+`pack` works in place, after `fold`, and is for models that do nothing but listen: a packed model cannot be trained, nor
+moved to another device. It counts its parameters as before and saves a state that the plain model takes, with kernels
+as they were rounded. Same function as under autocast, but for roundings: in bfloat16 an activation is taken before its
+input is rounded.
+
+The widest 3 x 3 kernels, which late in a deep network meet few cells (steps times bands), are packed as those of a
+matrix product: Cnn14's last block has 31 x 2 cells and 2,048 channels, of which a convolution kernel makes a fifth of
+what the processor can do. With the neighbourhoods of all cells written out, a matrix (cells, 9 * inputs),
+
+    y[c, o] = sum over (dt, db, i) of x[c + (dt, db), i] * w[o, dt, db, i]
+
+is one product, the same sum in another order.
+
+The first convolution, of one input channel, stays in float32 whatever the rest does: what bfloat16 does to frame
+scores is mostly done by rounding the features (on trained models of the default recipe the largest difference falls to
+a third), and that layer costs next to nothing.
+
+Packed are the two-dimensional convolutions that are neither grouped nor padded by anything but zeros,
+where PyTorch has these operators (its own compiler uses them; x86 alone); elsewhere a model stays as it is.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from earmark.encoders.blocks import Conv
+from earmark.models.folding import Folded
+
+Packing = TypeVar("Packing", bound=nn.Module)
+
+LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is no faster and takes memory
+WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
+_STEPS, _BANDS = 64, 16  # of the input that the order of the kernels is chosen for; any size may come
+
+
+class PackedConv(nn.Module):
+    """A convolution with its kernels in oneDNN's order, in `dtype`, and what is done to its output."""
+
+    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype, activation: str = "linear") -> None:
+        super().__init__()
+        self.attribute = "none" if activation == "linear" else activation
+        self.dtype = dtype
+        laid_out, self.geometry = self.lay_out(conv)
+        size = [1, laid_out.shape[1], _STEPS, _BANDS]
+        kernels = torch.ops.mkldnn._reorder_convolution_weight(laid_out.to(dtype), *self.geometry, size)
+        self.weight = nn.Parameter(kernels, requires_grad=conv.weight.requires_grad)
+        self.bias = conv.bias  # stays in float32
+        self.bias_is_own = "bias" in conv.state_dict()  # or known as the normalisation's (`folding.py`)
+        self.register_state_dict_post_hook(_plain)  # type: ignore[no-untyped-call]
+
+    def lay_out(self, conv: nn.Conv2d) -> tuple[Tensor, tuple[Any, ...]]:
+        """Kernels to be packed, and padding, stride, dilation and groups of the convolution that they make."""
+        return conv.weight, (conv.padding, conv.stride, conv.dilation, conv.groups)
+
+    def plain_weight(self) -> Tensor:
+        """The kernels as `conv` had them, but for roundings."""
+        return self.weight.detach().to_dense().float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands), channels last, in `dtype`."""
+        x = x.to(self.dtype)
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self.weight, self.bias, *self.geometry, self.attribute, [], ""
+        )
+        return out
+
+
+class WideConv(PackedConv):
+    """A 3 x 3 convolution, padded by one, as a matrix product of all cells' neighbourhoods."""
+
+    def lay_out(self, conv: nn.Conv2d) -> tuple[Tensor, tuple[Any, ...]]:
+        """Kernels of one cell and 9 * inputs channels."""
+        kernels = conv.weight.permute(0, 2, 3, 1).reshape(len(conv.weight), -1, 1, 1)  # a view, with channels last
+        return kernels, ((0, 0), (1, 1), (1, 1), 1)
+
+    def plain_weight(self) -> Tensor:
+        """The kernels (outputs, inputs, 3, 3)."""
+        return super().plain_weight().view(len(self.weight), 3, 3, -1).permute(0, 3, 1, 2).contiguous()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, inputs, steps, bands) to (batch, outputs, steps, bands), channels last, in `dtype`."""
+        batch, inputs, steps, bands = x.shape
+        padded = nn.functional.pad(x.to(self.dtype).permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()
+        clip, step, band, channel = padded.stride()
+        around = padded.as_strided((batch, steps, bands, 3, 3, inputs), (clip, step, band, step, band, channel))
+        cells = around.reshape(1, batch * steps * bands, 1, 9 * inputs).permute(0, 3, 1, 2)
+        return super().forward(cells).permute(0, 2, 3, 1).reshape(batch, steps, bands, -1).permute(0, 3, 1, 2)
+
+
+def can_pack() -> bool:
+    """Whether this PyTorch has, on this processor, what packing takes."""
+    operators = ("_reorder_convolution_weight", "_convolution_pointwise")
+    return (
+        platform.machine().lower() in ("x86_64", "amd64")
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and all(hasattr(torch.ops.mkldnn, name) for name in operators)
+    )
+
+
+@torch.no_grad()
+def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> Packing:
+    """The same model, in place, its convolutions packed in this precision. `ValueError` in training mode.
+
+    Kernels of fewer than `least` values stay as they are.
+
+    >>> model, x = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)).eval(), torch.ones(1, 3, 5, 4)
+    >>> plain = model(x)
+    >>> torch.allclose(pack(model)(x), plain, atol=1e-6)
+    True
+    """
+    if model.training:
+        raise ValueError("only a model in evaluation mode can be packed: call eval() first")
+    if not can_pack():
+        return model
+    found = [
+        (layer.weight.numel(), block, name, layer)
+        for block in model.modules()
+        for name, layer in block.named_children()
+        if type(layer) is nn.Conv2d and layer.weight.numel() >= least and _packable(layer)
+    ]
+    while found:  # the largest first: the next fits into the memory that it leaves
+        at = max(range(len(found)), key=lambda at: found[at][0])
+        _, block, name, layer = found.pop(at)
+        kind, own = WideConv if is_wide(layer) else PackedConv, dtype if layer.in_channels > 1 else torch.float32
+        if isinstance(block, Conv) and isinstance(block.norm, Folded):
+            block.set_submodule(name, kind(layer, own, block.activation))
+            block.activation = "linear"
+        else:
+            block.set_submodule(name, kind(layer, own))
+        del layer
+    return model
+
+
+def is_wide(conv: nn.Conv2d) -> bool:
+    """Whether it is of the kind, and wide enough, to be a matrix product."""
+    plain = conv.kernel_size == (3, 3) and conv.padding == conv.stride == conv.dilation == (1, 1)
+    return plain and conv.weight.numel() >= WIDE
+
+
+def _packable(conv: nn.Conv2d) -> bool:
+    return (
+        conv.weight.device.type == "cpu"
+        and conv.groups == 1
+        and conv.padding_mode == "zeros"
+        and not isinstance(conv.padding, str)
+    )
+
+
+def _plain(module: PackedConv, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]) -> None:
+    state[f"{prefix}weight"] = module.plain_weight()
+    if not module.bias_is_own:
+        state.pop(f"{prefix}bias", None)

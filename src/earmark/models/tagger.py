@@ -1,0 +1,230 @@
+"""The tagger: front-end, encoder and pooling in one module, waveform in, clip and frame probabilities out.
+
+A model directory explains itself:
+
+    config.json           `TaggerOptions`: labels, front-end, encoder, pooling, window; with a format version
+    model.safetensors     weights, per-band scaling included
+    operating_point.json  per-label thresholds and smoothing (read by the decisions, not here)
+    README.md             the model card
+    recipe.yaml, log.csv  how it was trained
+
+Nothing is pickled and nothing is guessed at load: a key too many or too few, or a later version, is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+import safetensors
+import safetensors.torch
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from earmark.clock import Clock
+from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
+from earmark.errors import ConfigError, ModelError
+from earmark.features import BandScaling, FeatureOptions, FrontEnd, LogMelOptions, build_features
+from earmark.features.contract import fill_frames
+from earmark.files import write_aside, write_text
+from earmark.labels import Labels
+from earmark.masking import valid_steps
+from earmark.options import Options
+from earmark.pooling import AttentionOptions, Pooled, PoolingOptions, build_pooling
+
+FORMAT_VERSION = 1  # of config.json; raised when an older earmark could misread a newer directory
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class NetworkOptions(Options):
+    """What a recipe says about the network: everything but the labels."""
+
+    features: FeatureOptions = LogMelOptions()
+    encoder: EncoderOptions = CRNNOptions()
+    pooling: PoolingOptions = AttentionOptions()
+    scale_bands: bool = True  # features to zero mean and unit deviation per band over the training data
+    window_seconds: float = Field(10.0, gt=0)  # longest stretch scored in one piece; longer recordings are cut
+    overlap_seconds: float = Field(2.0, ge=0)  # by which neighbouring windows overlap, scores cross-faded
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.overlap_seconds > self.window_seconds / 2:
+            raise ValueError(
+                f"overlap_seconds ({self.overlap_seconds}) is more than half of window_seconds ({self.window_seconds})"
+            )
+        return self
+
+
+class TaggerOptions(NetworkOptions):
+    """The content of config.json."""
+
+    format_version: Literal[1] = 1
+    labels: tuple[str, ...] = Field(min_length=1)
+
+
+class Tagger(nn.Module):
+    """Waveform (batch, samples) to clip and frame probabilities.
+
+    >>> tagger = Tagger(TaggerOptions(labels=("dog", "siren"), encoder=CRNNOptions(channels=(8,), pools=(8,), units=8)))
+    >>> pooled = tagger(torch.zeros(1, 32_000))
+    >>> pooled.clip.shape, pooled.frames.shape
+    (torch.Size([1, 2]), torch.Size([1, 25, 2]))
+    """
+
+    def __init__(self, options: TaggerOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.labels = Labels(options.labels)
+        try:
+            self.front_end = cast(FrontEnd, build_features(options.features))
+        except ValueError as error:
+            raise ConfigError(f"features: {error}") from error
+        self.scaling = BandScaling(self.front_end.bands)
+        try:
+            self.encoder = cast(Encoder, build_encoder(options.encoder, self.front_end.bands))
+        except ValueError as error:
+            raise ConfigError(f"encoder: {error}") from error
+        self.pooling = build_pooling(options.pooling, self.encoder.channels, len(self.labels))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def rate(self) -> int:
+        """Samples a second that the waveform must have."""
+        return self.options.features.rate
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the frame scores."""
+        front = self.front_end.clock
+        return Clock(front.step * self.encoder.reduction, front.start)
+
+    def steps_in(self, samples: Tensor) -> Tensor:
+        """Steps of the frame scores of clips of so many samples."""
+        return self.steps_of(self.front_end.frames_in(samples))
+
+    def steps_of(self, frames: Tensor) -> Tensor:
+        """Steps of the frame scores that so many frames of features give."""
+        reduction = self.encoder.reduction
+        return torch.div(frames * reduction.denominator, reduction.numerator, rounding_mode="floor").clamp(min=1)
+
+    def features(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Scaled features (batch, frames, bands) and the valid frames of each clip.
+
+        `lengths` (batch,) counts the valid samples of each clip, None when all are; what lies beyond must be zero.
+        Frames beyond a clip's end are zero, unless the front-end fills short clips (`fill`).
+        """
+        features, frames = self.unscaled(waveform, lengths)
+        features = self.scaling(features)
+        if frames is None:
+            return features, None
+        return features * valid_steps(frames, features.shape[1])[:, :, None], frames
+
+    def unscaled(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Features as the front-end gives them, and the valid frames of each clip (None: all)."""
+        whole = lengths is None or bool((lengths == waveform.shape[1]).all())
+        frames = None if lengths is None or whole else self.front_end.frames_in(lengths)
+        features = self.front_end(waveform, None if whole else lengths)
+        least = self.options.features.fill
+        return (features, frames) if least is None else fill_frames(features, frames, least)
+
+    def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
+        """Scaled features (batch, frames, bands) to probabilities; `lengths` counts valid frames."""
+        encoded = self.encoder(features, lengths)
+        pooled: Pooled = self.pooling(encoded.embeddings, encoded.lengths)
+        return pooled
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Pooled:
+        """Probabilities of a batch of clips; `lengths` as in `features`."""
+        return self.classify(*self.features(waveform, lengths))
+
+    def parameter_count(self) -> int:
+        """Trainable parameters."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Write config.json and model.safetensors; each appears whole or not at all. `OutputError` if it cannot."""
+        folder = Path(directory)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        with write_aside(folder / WEIGHTS) as temporary:
+            temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
+        write_text(folder / CONFIG, self.options.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def from_pretrained(cls, directory: str | os.PathLike[str], device: str = "cpu") -> Self:
+        """Read a model directory, in evaluation mode. `ModelError` if it is missing, damaged or of a later version."""
+        folder = Path(directory)
+        options = read_options(folder)
+        with _Undrawn():
+            tagger = cls(options)
+        fill_weights(folder / WEIGHTS, tagger.state_dict())
+        return tagger.to(device).eval()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Within, weights are not drawn (from uniform distributions, as most are): they stay memory not yet touched.
+
+    On the device `meta` they would take none at all, but that loads half a second of library first.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.uniform_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else kwargs["tensor"]
+        if func is Tensor.to and (layout := (kwargs or {}).get("memory_format")) is not None:
+            return torch.empty_like(args[0], memory_format=layout)  # of kernels alone, and nothing is in them yet
+        return func(*args, **(kwargs or {}))
+
+
+def read_options(folder: Path) -> TaggerOptions:
+    """The checked content of config.json; `ModelError` when it is missing, damaged or of a later version."""
+    path = folder / CONFIG
+    if not folder.is_dir():
+        raise ModelError(f"no model at {folder}: expected a directory made by 'earmark train'")
+    if not path.is_file():
+        raise ModelError(f"{folder} is no model directory: {CONFIG} is missing (training not finished?)")
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{path} is damaged: expected an object, got {type(data).__name__}")
+    if data.get("kind") == "fusion":
+        raise ModelError(f"{folder} is a fusion of several models; here one alone is wanted (see its members/)")
+    version = data.get("format_version")
+    if version != FORMAT_VERSION:
+        hint = ": made by a newer earmark, upgrade to use it" if isinstance(version, int) and version > 1 else ""
+        raise ModelError(f"{path}: format_version is {version!r}, this earmark reads {FORMAT_VERSION}{hint}")
+    try:
+        return TaggerOptions.parse(data, str(path))
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+
+
+def read_weights(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with exactly the names and shapes expected; `ModelError` otherwise."""
+    state = {name: torch.empty_like(tensor, device="cpu") for name, tensor in expected.items()}
+    fill_weights(path, state)
+    return state
+
+
+@torch.no_grad()
+def fill_weights(path: Path, state: dict[str, Tensor]) -> None:
+    """Overwrite tensors by those of the same names in a file; `ModelError` where names or shapes are not the same."""
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: the model directory is incomplete")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+        wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        if wrong:
+            raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ, first {wrong[0]!r}")
+        for name, tensor in state.items():
+            # Opened anew for each: an open file keeps in memory what was read of it, all weights a second time.
+            with safetensors.safe_open(path, framework="pt") as file:
+                tensor.copy_(file.get_tensor(name))
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"{path} is damaged (cut short while copying?): {error}") from error

@@ -1,0 +1,147 @@
+r"""A recording of any length in overlapping windows, and its scores put together again.
+
+A recording no longer than `window` is scored in one piece. A longer one is cut into windows on the grid of the
+frames, each beginning `window - overlap` after the one before; the last ends with the recording, and may be longer
+than the others where the window is no whole number of steps. Where two windows
+overlap their frame scores are cross-faded, so that no window's edge is heard:
+
+    window k      ______________
+                               `\\
+    window k + 1              /`` ________________
+                       overlap
+
+with weights (i + 1) / (n + 1) and their complement over the n frames of the overlap. The clip score of a long recording
+is the largest of its windows': a tag is true of a recording if it is true of a part of it.
+
+Where the cuts lie follows from the sample count alone, so scores do not depend on how the file was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.models.tagger import Tagger
+
+FloatArray = npt.NDArray[np.float32]
+
+_SMALL = 2**20  # scores, of which a copy costs nothing
+_MOST_ROOM = 2**26  # scores (256 MB) that a recording's promise is believed
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples (samples,) of one window of a recording, counted from 0; `last` marks the final one."""
+
+    number: int
+    samples: FloatArray
+    last: bool
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """Sizes of windows: `size` and `stride` in samples, `stride` and `overlap` in steps of the scores.
+
+    What is no longer than `longest` samples is not cut.
+    """
+
+    size: int
+    stride: int
+    stride_steps: int
+    overlap_steps: int
+    longest: int = 0
+
+    @classmethod
+    def of(cls, tagger: Tagger) -> WindowPlan:
+        """The plan of a model: its window and overlap, on the grid of its scores."""
+        options = tagger.options
+        step = tagger.clock.step * tagger.rate  # samples a step
+        if step.denominator != 1:
+            raise ValueError(f"a step of {step} samples is no whole number of samples")
+        samples = int(step)
+        whole = max(1, round(Fraction(options.window_seconds) * tagger.rate / samples))
+        overlap = min(round(Fraction(options.overlap_seconds) * tagger.rate / samples), whole // 2)
+        stride = whole - overlap
+        # A front-end without padding needs more than its hops: twice what its clock is late. One whose clock is early,
+        # frame 0 being centred on 0, gives a frame more than hops; that one lengthens the cross-fade.
+        late = max(0, int(2 * tagger.clock.start * tagger.rate))
+        longest = round(Fraction(options.window_seconds) * tagger.rate)
+        return cls(whole * samples + late, stride * samples, stride, overlap, longest)
+
+    def steps(self, samples: int) -> int:
+        """Steps that so many samples come to, or one or two more; none of none."""
+        return samples * self.stride_steps // self.stride + 2 if samples else 0
+
+    def cut(self, blocks: Iterable[FloatArray]) -> Iterator[Window]:
+        """Windows of a recording that comes in blocks of any size; holds little more than a window."""
+        held = np.zeros(0, np.float32)
+        number = 0
+        for block in blocks:
+            held = np.concatenate([held, block])
+            while len(held) > max(self.size, self.longest):  # one sample more than the window: it is not the last
+                yield Window(number, held[: self.size].copy(), last=False)
+                held = held[self.stride :]
+                number += 1
+        yield Window(number, held, last=True)
+
+
+class Assembly:
+    """Puts the frame scores of a recording's windows together; windows come in order.
+
+    They lie in one array with room for the length that the recording promises, so that of one of many hours no piece
+    is held twice; where it promises none, or too little, the array grows.
+    """
+
+    def __init__(self, plan: WindowPlan, classes: int, samples: int = 0) -> None:
+        self.plan = plan
+        self.clip = np.zeros(classes, np.float32)
+        steps = min(plan.steps(samples), _MOST_ROOM // classes)
+        self._frames = np.empty((steps, classes), np.float32)  # takes no memory before it is written to
+        self._count = 0
+        self._tail = np.zeros((0, classes), np.float32)  # of the window before: the part that is cross-faded
+        self._samples = 0
+
+    def add(self, window: Window, clip: FloatArray, frames: FloatArray) -> None:
+        """Take up a window's clip scores (classes,) and frame scores (steps, classes)."""
+        self.clip = np.maximum(self.clip, clip)
+        faded = cross_fade(self._tail, frames)
+        self._samples = window.number * self.plan.stride + len(window.samples)
+        sure = len(faded) if window.last else self.plan.stride_steps
+        self._append(faded[:sure])
+        self._tail = faded[sure:]
+
+    def _append(self, steps: FloatArray) -> None:
+        end = self._count + len(steps)
+        if end > len(self._frames):
+            room = np.empty((max(end, len(self._frames) * 3 // 2), steps.shape[1]), np.float32)
+            room[: self._count] = self._frames[: self._count]
+            self._frames = room
+        self._frames[self._count : end] = steps
+        self._count = end
+
+    @property
+    def samples(self) -> int:
+        """Samples of the recording seen so far."""
+        return self._samples
+
+    def frames(self) -> FloatArray:
+        """Frame scores (steps, classes) of the recording."""
+        frames = self._frames[: self._count]
+        return frames if self._count == len(self._frames) or frames.size > _SMALL else frames.copy()
+
+
+def cross_fade(before: FloatArray, after: FloatArray) -> FloatArray:
+    """`after` (steps, classes) with its beginning faded in over the last steps `before`.
+
+    >>> cross_fade(np.ones((1, 1), np.float32), np.zeros((3, 1), np.float32)).ravel().tolist()
+    [0.5, 0.0, 0.0]
+    """
+    count = min(len(before), len(after))
+    rise = ((np.arange(count, dtype=np.float32) + 1) / (count + 1))[:, None]
+    faded = after.copy()
+    faded[:count] = (1 - rise) * before[:count] + rise * after[:count]
+    return faded

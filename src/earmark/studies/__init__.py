@@ -1,0 +1,22 @@
+"""A paper's experiment, run again: every row trained and scored on one data set, its tables with a published column.
+
+`study` says what a paper's experiment is; `xu2018` and `hong2020` are the two; `run` trains and scores, going on where
+it stopped; `tables` and `figures` show what came out.
+"""
+
+from __future__ import annotations
+
+from earmark.errors import ConfigError, did_you_mean
+from earmark.studies import hong2020, xu2018
+from earmark.studies.study import Study
+
+STUDIES = {study.name: study for study in (xu2018.STUDY, hong2020.STUDY)}
+
+__all__ = ["STUDIES", "Study", "find_study"]
+
+
+def find_study(name: str) -> Study:
+    """The study of this name; `ConfigError` with a guess when there is none."""
+    if name not in STUDIES:
+        raise ConfigError(f"no study {name!r}{did_you_mean(name, STUDIES)}; there are {', '.join(STUDIES)}")
+    return STUDIES[name]

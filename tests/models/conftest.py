@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor, nn
+
+from earmark.encoders import CRNNOptions
+from earmark.features import LogMelOptions
+from earmark.masking import valid_steps
+from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.pooling import Pooled
+
+RATE = 8_000
+
+
+def options(**changes: object) -> TaggerOptions:
+    """A small model at 8 kHz with 25 frames a second and windows of a second, a fifth of it overlapping."""
+    return TaggerOptions(
+        **{
+            "labels": ("loud", "quiet"),
+            "features": LogMelOptions(rate=RATE, window=512, hop=320, bands=24),
+            "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6),
+            "window_seconds": 1.0,
+            "overlap_seconds": 0.2,
+            **changes,
+        }
+    )
+
+
+class Loudness(Tagger):
+    """A tagger whose scores follow the level: `loud` rises with it, `quiet` is the rest; the clip has the highest."""
+
+    def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
+        loud = torch.sigmoid(features.mean(dim=2) + 12)
+        frames = torch.stack([loud, 1 - loud], dim=2)
+        if lengths is not None:
+            frames = frames * valid_steps(lengths, frames.shape[1])[:, :, None]
+        return Pooled(frames.amax(dim=1), frames, torch.zeros_like(frames))
+
+
+@pytest.fixture
+def loudness() -> Loudness:
+    return Loudness(options()).eval()
+
+
+@pytest.fixture
+def network() -> Callable[..., Tagger]:
+    """Make a real tagger with weights drawn from a seed and scaling fitted to noise."""
+
+    def make(**changes: object) -> Tagger:
+        torch.manual_seed(0)
+        tagger = Tagger(options(**changes))
+        tagger.scaling.fit(tagger.front_end(0.1 * torch.randn(4, RATE)))
+        for module in tagger.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.bias, std=0.5)
+        return tagger.eval()
+
+    return make
+
+
+def noise(seconds: float, loud: tuple[float, float] = (0, 0), seed: int = 0) -> np.ndarray:
+    """Faint noise (samples,) that is loud from one time to another."""
+    samples = np.random.default_rng(seed).standard_normal(round(seconds * RATE)).astype(np.float32)
+    time = np.arange(len(samples)) / RATE
+    return samples * np.where((time >= loud[0]) & (time < loud[1]), np.float32(0.1), np.float32(1e-5))
+
+
+@pytest.fixture(name="noise")
+def noise_fixture() -> Callable[..., np.ndarray]:
+    return noise
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write samples to a wav of 32-bit floats, so that nothing is rounded; returns its path."""
+
+    def save(name: str, samples: np.ndarray, rate: int = RATE) -> Path:
+        soundfile.write(tmp_path / name, samples, rate, subtype="FLOAT")
+        return tmp_path / name
+
+    return save

@@ -1,0 +1,247 @@
+import io
+import json
+import shutil
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import earmark
+from earmark.data.records import Clip, Manifest
+from earmark.decisions import OperatingPoint
+from earmark.encoders import CRNNOptions
+from earmark.errors import AudioError, ConfigError, ModelError, OutputError
+from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips_cached
+from earmark.features import LogMelOptions
+from earmark.labels import Labels
+from earmark.models.directory import load_model, write_model
+from earmark.models.fused_point import DEFAULT, MEAN
+from earmark.models.fusion import Fusion, mean_scores, taggers_of
+from earmark.models.joining import join
+from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import Panel
+from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.scores import Scores
+
+Noise = Callable[..., np.ndarray]
+FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "window_seconds": 2.0}
+FAST = {"features": LogMelOptions(rate=16_000, window=1024, hop=640, bands=24)}
+
+
+def with_seed(tagger: Tagger, seed: int) -> Tagger:
+    """The same network with other weights; front-end and scaling stay."""
+    torch.manual_seed(seed)
+    for part in (tagger.encoder, tagger.pooling):
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return tagger.eval()
+
+
+@pytest.fixture
+def systems(network: Callable[..., Tagger]) -> list[Tagger]:
+    """Two epochs of one training, a system on another clock, and one at another rate."""
+    fine = {**FINE, "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)}
+    made = [network(), network(), network(**fine), network(**FAST)]
+    return [with_seed(tagger, seed) for seed, tagger in enumerate(made)]
+
+
+def score(model: Tagger | Fusion, *sources: object) -> list[Scores]:
+    jobs = [Job(str(number), source) for number, source in enumerate(sources)]
+    found = [scored.scores for scored in Scorer(model).score_all(jobs)]
+    assert all(found)
+    return found
+
+
+def exact(scores: Scores) -> tuple[object, ...]:
+    return scores.clip.tobytes(), scores.frames.tobytes(), scores.labels, scores.clock, scores.duration
+
+
+@pytest.mark.parametrize("chosen", [(0,), (0, 1), (0, 2), (0, 3), (0, 1, 2, 3)])
+def test_a_fusion_is_the_mean_of_what_its_members_say_alone(
+    systems: list[Tagger], noise: Noise, chosen: tuple[int, ...]
+) -> None:
+    members = [systems[number] for number in chosen]
+    waves = [Waveform(noise(seconds, (0.2, 0.5), seed=7), 8_000) for seconds in (0.7, 5.3, 1.0)]  # one is cut
+    alone = zip(*(score(member, *waves) for member in members), strict=True)
+    for fused, each in zip(score(Fusion(members), *waves), alone, strict=True):
+        assert exact(fused) == exact(mean_scores(each))
+
+
+def test_the_order_of_members_changes_no_bit(systems: list[Tagger], noise: Noise) -> None:
+    wave = Waveform(noise(2.7, (1.0, 1.5)), 8_000)
+    found = {exact(score(Fusion(order), wave)[0]) for order in permutations(systems)}
+    assert len(found) == 1
+
+
+def test_systems_weigh_the_same_however_many_epochs_they_are_made_of(systems: list[Tagger], noise: Noise) -> None:
+    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
+    first, second, third = (score(tagger, wave)[0] for tagger in systems[:3])
+    nested = Fusion([Fusion(systems[:2]), systems[2]])
+    assert taggers_of(nested) == tuple(systems[:3])
+    assert exact(score(nested, wave)[0]) == exact(mean_scores([mean_scores([first, second]), third]))
+
+
+def test_epochs_of_one_training_share_decoding_and_features(
+    systems: list[Tagger], noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    really = Tagger.features
+    monkeypatch.setattr(Tagger, "features", lambda self, *rest: asked.append(1) or really(self, *rest))
+    score(Fusion(systems[:2]), Waveform(noise(0.9), 8_000))
+    assert len(asked) == 1
+
+
+def test_a_recording_that_cannot_be_read_is_told_once_and_costs_no_other(
+    systems: list[Tagger], noise: Noise, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    good = write("good.wav", noise(3.0, (0.2, 0.5)))
+    bad = write("bad.wav", np.append(noise(3.0), np.float32("nan")))  # found when most of it has been read
+    jobs = [Job("first", good), Job("bad", bad), Job("gone", tmp_path / "gone.wav"), Job("last", good)]
+    found = list(Scorer(Fusion(systems)).score_all(jobs))
+    assert [scored.job.name for scored in found] == ["first", "bad", "gone", "last"]
+    assert [isinstance(scored.error, AudioError) for scored in found] == [False, True, True, False]
+    first, last = found[0].scores, found[3].scores
+    assert first is not None
+    assert last is not None
+    np.testing.assert_allclose(first.frames, last.frames, atol=1e-6)  # not to the bit: their batches differ
+
+
+def test_a_file_object_is_read_again_for_the_next_rate(
+    systems: list[Tagger], noise: Noise, write: Callable[..., Path]
+) -> None:
+    path = write("a.wav", noise(1.5, (0.2, 0.5)))
+    fusion = Fusion(systems)
+    assert exact(score(fusion, io.BytesIO(path.read_bytes()))[0]) == exact(score(fusion, path)[0])
+
+
+def save(tagger: Tagger, folder: Path, threshold: float = 0.5, **changes: object) -> Path:
+    point = OperatingPoint.default(tagger.labels).with_threshold(threshold)
+    write_model(tagger, folder, point.model_copy(update=changes))
+    return folder
+
+
+def test_several_directories_open_as_one_model(systems: list[Tagger], noise: Noise, tmp_path: Path) -> None:
+    folders = [save(tagger, tmp_path / str(n), 0.2 + 0.2 * n) for n, tagger in enumerate(systems[:3])]
+    pipeline = earmark.load(folders)
+    result = pipeline(noise(1.0, (0.2, 0.5)), 8_000)
+    plain = score(Fusion(systems[:3]), Waveform(noise(1.0, (0.2, 0.5)), 8_000))[0]
+    np.testing.assert_allclose(result.scores.clip, plain.clip, atol=1e-5)
+    np.testing.assert_allclose(result.scores.frames, plain.frames, atol=1e-5)
+    assert (result.scores.clock, result.scores.duration) == (plain.clock, plain.duration)
+    assert pipeline.operating_point.of("loud").onset == pytest.approx(0.4)
+    assert pipeline.operating_point.origin == MEAN
+    assert earmark.load(folders[::-1]).operating_point == pipeline.operating_point
+
+
+def test_one_directory_is_that_model(systems: list[Tagger], tmp_path: Path) -> None:
+    folder = save(systems[0], tmp_path / "a", 0.3)
+    pipeline = Pipeline.fused([folder])
+    assert isinstance(pipeline.model, Tagger)
+    assert pipeline.operating_point == OperatingPoint.load(folder)
+
+
+def test_models_that_decide_in_different_ways_fall_back_to_a_half(systems: list[Tagger], tmp_path: Path) -> None:
+    folders = [save(systems[0], tmp_path / "a", 0.3), save(systems[1], tmp_path / "b", 0.3, method="boxes")]
+    point = Pipeline.fused(folders).operating_point
+    assert (point.origin, point.of("loud").onset) == (DEFAULT, 0.5)
+
+
+def test_models_that_decide_alike_go_on_so(systems: list[Tagger], tmp_path: Path) -> None:
+    folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
+    assert Pipeline.fused(folders).operating_point == OperatingPoint.load(folders[0])
+
+
+def test_other_labels_are_refused_by_the_names_of_the_directories(
+    network: Callable[..., Tagger], tmp_path: Path
+) -> None:
+    one, other = save(network(), tmp_path / "one"), save(network(labels=("loud", "cat")), tmp_path / "other")
+    with pytest.raises(ConfigError, match=r"one knows 'quiet', .*other does not"):
+        Pipeline.fused([one, other])
+
+
+def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Tagger], noise: Noise) -> None:
+    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
+    one, other = with_seed(network(), 1), with_seed(network(labels=("quiet", "loud")), 1)
+    fused = score(Fusion([other, one]), wave)[0]
+    assert fused.labels == Labels(["loud", "quiet"])  # sorted
+    expected = (score(one, wave)[0].clip + score(other, wave)[0].clip[::-1]) / 2
+    np.testing.assert_allclose(fused.clip, expected, atol=1e-6)
+
+
+def test_models_are_joined_into_a_directory_that_is_a_model(
+    systems: list[Tagger], noise: Noise, tmp_path: Path
+) -> None:
+    folders = [save(tagger, tmp_path / str(n) / "model") for n, tagger in enumerate(systems[:3])]
+    inner = tmp_path / "inner"
+    join(folders[:2], inner, lambda *_: "card")
+    join([inner, folders[2]], tmp_path / "outer", lambda *_: "card")
+    assert sorted(path.name for path in (inner / "members").iterdir()) == ["model", "model-2"]
+    for name in ("config.json", "model.safetensors", "operating_point.json"):
+        assert (inner / "members" / "model-2" / name).read_bytes() == (folders[1] / name).read_bytes()
+    shutil.rmtree(tmp_path / "0")  # the copies stand by themselves
+    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
+    nested = Fusion([Fusion(systems[:2]), systems[2]])
+    assert exact(score(load_model(tmp_path / "outer"), wave)[0]) == exact(score(nested, wave)[0])
+    assert earmark.load(tmp_path / "outer").labels == systems[0].labels
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_there_is_not_written_over(systems: list[Tagger], tmp_path: Path) -> None:
+    folder = save(systems[0], tmp_path / "a")
+    with pytest.raises(OutputError, match="a is there already; give a new directory"):
+        join([folder], folder, lambda *_: "card")
+
+
+@pytest.fixture
+def fused(systems: list[Tagger], tmp_path: Path) -> Path:
+    folder = tmp_path / "fused"
+    write_model(Fusion(systems[:2], ["a", "b"]), folder, OperatingPoint.default(systems[0].labels))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"members": ["../a"]}, "member '../a' does not lie within the model directory"),
+        ({"members": ["."]}, "member '.' does not lie within"),
+        ({"members": []}, "members: "),
+        ({"members": ["members/a", "members/c"]}, r"no model at .*members/c: expected a directory"),
+        ({"labels": ["quiet", "loud"]}, "config.json: its labels are not those of the members"),
+        ({"membres": []}, r"unknown key 'membres' \(did you mean 'members'\?\)"),
+    ],
+)
+def test_a_damaged_fusion_is_refused(fused: Path, changes: dict[str, object], message: str) -> None:
+    path = fused / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(ModelError, match=message):
+        load_model(fused)
+
+
+def test_scores_of_a_fusion_are_kept_until_a_member_changes(
+    systems: list[Tagger], noise: Noise, write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = tuple(Clip(write(f"{n}.wav", noise(0.8, seed=n)), f"{n}.wav", ("loud",)) for n in range(3))
+    manifest = Manifest(Path("here"), clips, Labels(["loud", "quiet"]))
+    fresh = score_clips_cached(Scorer(Fusion(systems[:3])), manifest, tmp_path)
+    passes: list[int] = []
+    really = Scorer._score
+
+    def counted(self: Scorer, panel: Panel, batch: list) -> None:
+        passes.append(len(batch))
+        really(self, panel, batch)
+
+    monkeypatch.setattr(Scorer, "_score", counted)
+    again = score_clips_cached(Scorer(Fusion([systems[2], *systems[:2]])), manifest, tmp_path)  # in any order
+    assert sum(passes) == 0
+    assert list(map(exact, again.scores)) == list(map(exact, fresh.scores))
+    score_clips_cached(Scorer(Fusion([with_seed(systems[0], 9), *systems[1:3]])), manifest, tmp_path)
+    assert sum(passes) == 3 * 2  # one pass a panel
+    makers = {
+        CachedScorer.beside(Scorer(model), cache_file(tmp_path, manifest)).maker()
+        for model in (systems[0], Fusion(systems[:1]), Fusion(systems[:3]), Fusion([Fusion(systems[:2]), systems[2]]))
+    }
+    assert len(makers) == 4

@@ -1,0 +1,196 @@
+import copy
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import nn
+
+from earmark.encoders import EncoderOptions
+from earmark.encoders.blocks import Conv
+from earmark.masking import MaskedBatchNorm2d
+from earmark.models.folding import FOLLOWS, Folded, fold
+from earmark.models.packing import pack
+from earmark.models.tagger import Tagger, TaggerOptions
+
+LABELS = ("dog", "siren")
+LOGMEL = {"kind": "logmel", "rate": 8_000, "window": 256, "hop": 250, "bands": 64}
+WAVEFORM = {"kind": "logmel-waveform", "logmel": LOGMEL | {"bands": 16, "window": 320, "hop": 320}}
+SMALL: dict[str, list[dict[str, Any]]] = {  # every encoder there is, and such choices as change what stands where
+    "crnn": [{"channels": (4, 6), "pools": (4, 4), "activation": act} for act in ("glu", "relu", "linear")],
+    "xu2018": [{"variant": "paper"}, {"time_pooling": False}],
+    "cnn": [{"channels": (4, 8), "pools": ((2, 8), (2, 8))}, {"channels": (4,), "pools": ((2, 8),), "smooth": True}],
+    "mlp": [{"context": 3, "units": (8,)}],
+    "frame-cnn": [{"channels": (4, 4), "convs": 1, "pools": ((1, 8), (2, 8)), "embedding": 4}],
+    "segment-cnn": [{"segment": 8, "channels": (4, 8), "convs": 1}, {"channels": (4, 8)}],
+    "wavegram": [{"bands": 16, "wave_channels": (4, 4, 8), "channels": (4, 8), "pools": ((2, 2), (2, 2))}],
+    "resnet": [{"blocks": (1, 2), "width": 2}],
+    "embedding-net": [{"units": (6, 4, 4), "levels": (2, 3)}, {"units": (6,), "bias": True}],
+    "vggish": [
+        {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16, "head": head}
+        for head in (None, {"units": (4,)})
+    ],
+}
+CASES = [pytest.param(kind, options, id=f"{kind}-{n}") for kind in SMALL for n, options in enumerate(SMALL[kind])]
+
+
+@torch.no_grad()
+def trained(kind: str, options: dict[str, Any], pooling: str = "attention") -> Tagger:
+    """A small tagger whose normalisations have learned something, one channel in four nothing but its shift."""
+    torch.manual_seed(0)
+    features = WAVEFORM if kind == "wavegram" else LOGMEL
+    data = {"labels": LABELS, "features": features, "encoder": {"kind": kind, **options}, "pooling": {"kind": pooling}}
+    tagger = Tagger(TaggerOptions.parse(data, "the example"))
+    for part in tagger.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.running_mean.normal_(std=0.3)
+            part.running_var.uniform_(0.3, 3.0)
+            part.weight.normal_().view(-1)[::4] = 0
+            part.bias.normal_(std=0.5)
+            part.num_batches_tracked.fill_(7)
+    return tagger.eval()
+
+
+def clips(tagger: Tagger) -> tuple[torch.Tensor, torch.Tensor]:
+    lengths = torch.tensor([round(seconds * tagger.rate) for seconds in (1.0, 0.35, 0.7)])
+    waveform = 0.1 * torch.randn(3, int(lengths.max()), generator=torch.Generator().manual_seed(1))
+    waveform[torch.arange(waveform.shape[1]) >= lengths[:, None]] = 0
+    return waveform, lengths
+
+
+def kinds(union: Any) -> set[str]:
+    options = get_args(get_args(union)[0])
+    return {kind for each in options for kind in get_args(each.model_fields["kind"].annotation)}
+
+
+def test_every_encoder_has_a_small_example_here() -> None:
+    assert kinds(EncoderOptions) == SMALL.keys()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "padded"])
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_a_folded_model_says_what_the_plain_one_does(kind: str, options: dict[str, Any], whole: bool) -> None:
+    plain = trained(kind, options)
+    folded = fold(copy.deepcopy(plain))
+    waveform, lengths = clips(plain)
+    features, frames = plain.features(waveform, None if whole else lengths)
+    before, after = (model.encoder(features, frames) for model in (plain, folded))
+    torch.testing.assert_close(after.embeddings, before.embeddings, atol=1e-5, rtol=1e-5)
+    assert (after.lengths is None) if whole else torch.equal(after.lengths, before.lengths)
+    for one, other in zip(folded(waveform, lengths)[:3], plain(waveform, lengths)[:3], strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_no_clip_hears_its_neighbours_through_a_fold(kind: str, options: dict[str, Any]) -> None:
+    """A fold's shift fills what lies beyond a clip's end: it must be zero again before a layer looks sideways."""
+    folded = fold(trained(kind, options))
+    waveform, lengths = clips(folded)
+    together = folded(waveform, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        alone = folded(waveform[row : row + 1, :length])
+        torch.testing.assert_close(together.clip[row], alone.clip[0], atol=1e-5, rtol=0)
+        steps = alone.frames.shape[1]
+        torch.testing.assert_close(together.frames[row, :steps], alone.frames[0], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bf16"])
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_packed_as_well_it_says_the_same_and_hears_no_neighbours(
+    kind: str, options: dict[str, Any], dtype: torch.dtype
+) -> None:
+    plain = trained(kind, options)
+    packed = pack(fold(copy.deepcopy(plain)), dtype)
+    assert packed.parameter_count() == plain.parameter_count()
+    waveform, lengths = clips(plain)
+    exact = plain(waveform, lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        rounded, found = plain(waveform, lengths), packed(waveform, lengths)
+        # Of few channels, with scales that spread: more rounding than in networks in use, under autocast too.
+        atol = 1e-5 if dtype == torch.float32 else 0.02 + max(map(_apart, rounded[:2], exact[:2]))
+        assert max(map(_apart, found[:2], exact[:2])) < atol
+        for row, length in enumerate(lengths.tolist()):
+            alone = packed(waveform[row : row + 1, :length])
+            atol = 1e-5 if dtype == torch.float32 else 0.02
+            assert _apart(found.clip[row], alone.clip[0]) < atol
+            assert _apart(found.frames[row, : alone.frames.shape[1]], alone.frames[0]) < atol
+
+
+def _apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one.float() - other.float()).abs().max())
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_only_normalisations_of_what_comes_in_are_left(kind: str, options: dict[str, Any]) -> None:
+    """A new encoder says in `FOLLOWS` which layers its normalisations follow."""
+    encoder = fold(trained(kind, options)).encoder
+    norms = {name: part for name, part in encoder.named_modules() if isinstance(part, MaskedBatchNorm2d)}
+    left = {name.rpartition(".")[2] for name, part in norms.items() if not isinstance(part, Folded)}
+    assert left <= {"bn0"}
+    assert kind not in ("crnn", "cnn", "resnet") or len(norms) > len(left)
+
+
+def test_every_kind_of_block_that_folds_is_met_by_an_example() -> None:
+    met = {
+        type(part)
+        for kind, several in SMALL.items()
+        for options in several
+        for part in trained(kind, options).modules()
+    }
+    assert FOLLOWS.keys() <= met
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_it_counts_and_saves_as_a_plain_model(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
+    plain = trained(kind, options)
+    folded = fold(copy.deepcopy(plain))
+    assert folded.parameter_count() == plain.parameter_count()
+    assert {n: (v.shape, v.dtype) for n, v in folded.state_dict().items()} == {
+        n: (v.shape, v.dtype) for n, v in plain.state_dict().items()
+    }
+    folded.save_pretrained(tmp_path)
+    again = Tagger.from_pretrained(tmp_path)
+    assert not any(isinstance(part, Folded) for part in again.modules())
+    waveform, lengths = clips(plain)
+    for one, other in zip(again(waveform, lengths)[:3], plain(waveform, lengths)[:3], strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_second_fold_changes_nothing_and_a_copy_stays_whole() -> None:
+    folded = fold(trained("cnn", SMALL["cnn"][0]))
+    state = copy.deepcopy(folded.state_dict())
+    parts = list(folded.modules())
+    assert fold(folded) is folded
+    assert list(folded.modules()) == parts
+    for model in (folded, copy.deepcopy(folded)):
+        assert model.state_dict().keys() == state.keys()
+        assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+        assert model.parameter_count() == folded.parameter_count()
+
+
+def test_kernels_stay_channels_last() -> None:
+    folded = fold(trained("crnn", {"channels": (8, 8), "pools": (4, 4)}))
+    for part in folded.modules():
+        if isinstance(part, nn.Conv2d):
+            assert part.bias is not None
+            assert part.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_what_still_learns_is_not_folded_and_what_is_folded_learns_no_more() -> None:
+    with pytest.raises(ValueError, match=r"evaluation mode.*eval\(\) first"):
+        fold(Conv(1, 4, "relu"))
+    folded = fold(Conv(1, 4, "relu").eval())
+    with pytest.raises(ValueError, match="folded for inference cannot be trained"):
+        folded.train()(torch.zeros(1, 1, 5, 4))
+
+
+def test_a_normalisation_without_running_statistics_is_refused() -> None:
+    conv = Conv(1, 4, "relu").eval()
+    conv.norm.running_mean = None
+    with pytest.raises((ValueError, AssertionError), match="running"):
+        fold(conv)

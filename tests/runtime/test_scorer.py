@@ -1,0 +1,224 @@
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from earmark.errors import AudioError
+from earmark.models.tagger import Tagger
+from earmark.runtime.scorer import Job, Scored, Scorer, Waveform, probabilities
+from earmark.scores import Scores
+
+RATE = 8_000
+LENGTHS = [8_000, 8_001, 80, 30_000, 8_000 * 4 + 1_600, 6_400, 1]  # one window is 8,000
+
+
+def job(samples: np.ndarray, name: str = "a", rate: int = RATE) -> Job:
+    return Job(name, Waveform(samples, rate))
+
+
+def score(tagger: Tagger, *jobs: Job, **options: int) -> list[Scored]:
+    return list(Scorer(tagger, **options).score_all(jobs))
+
+
+def same(one: Scores | None, other: Scores | None) -> None:
+    assert one is not None
+    assert other is not None
+    np.testing.assert_allclose(one.clip, other.clip, atol=1e-5)
+    np.testing.assert_allclose(one.frames, other.frames, atol=1e-5)
+    assert one.duration == other.duration
+
+
+@torch.no_grad()
+def slowly(tagger: Tagger, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clip and frame scores the obvious way: every window cut, scored and weighted by hand."""
+    size, overlap, hop = 25, 5, 320  # frames, frames, samples
+    frames = -(-len(samples) // hop)
+    total, weight, clip = np.zeros((frames, 2)), np.zeros((frames, 1)), np.zeros(2)
+    first = 0
+    while True:
+        piece = samples[first * hop : (first + size) * hop]
+        last = (first + size) * hop >= len(samples)
+        pooled = tagger(torch.from_numpy(piece)[None])
+        found = pooled.frames[0].numpy()
+        fade = np.ones((len(found), 1))
+        if first:
+            fade[:overlap, 0] = np.arange(1, overlap + 1) / (overlap + 1)
+        if not last:
+            fade[-overlap:, 0] = np.arange(overlap, 0, -1) / (overlap + 1)
+        total[first : first + len(found)] += fade * found
+        weight[first : first + len(found)] += fade
+        clip = np.maximum(clip, pooled.clip[0].numpy())
+        if last:
+            break
+        first += size - overlap
+    np.testing.assert_allclose(weight, 1)
+    return clip, total
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_scores_equal_those_of_windows_cut_by_hand(network: Callable[..., Tagger], length: int) -> None:
+    tagger = network()
+    samples = 0.1 * np.random.default_rng(length).standard_normal(length).astype(np.float32)
+    found = score(tagger, job(samples))[0].scores
+    clip, frames = slowly(tagger, samples)
+    np.testing.assert_allclose(found.clip, clip, atol=1e-5)
+    np.testing.assert_allclose(found.frames, frames, atol=1e-5)
+    assert found.duration == length / RATE
+    assert len(found.frames) == found.clock.frames_in(found.duration)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 100])
+@pytest.mark.parametrize("kind", ["attention", "average"])
+def test_neither_neighbours_nor_batches_change_a_score(
+    network: Callable[..., Tagger], batch_size: int, kind: str
+) -> None:
+    tagger = network(pooling={"kind": kind})
+    rng = np.random.default_rng(0)
+    jobs = [job(0.1 * rng.standard_normal(length).astype(np.float32), str(length)) for length in LENGTHS]
+    together = score(tagger, *jobs, batch_size=batch_size)
+    assert [scored.job for scored in together] == jobs
+    for scored in together:
+        same(scored.scores, score(tagger, scored.job)[0].scores)
+
+
+def test_it_makes_no_difference_how_a_file_is_read(
+    network: Callable[..., Tagger],
+    noise: Callable[..., np.ndarray],
+    write: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from earmark.audio import read_blocks
+    from earmark.runtime import scorer
+
+    tagger = network()
+    samples = noise(7.3, (2.0, 4.0))
+    path = write("a.wav", samples)
+    expected = score(tagger, job(samples))[0].scores
+    same(score(tagger, Job("a.wav", path))[0].scores, expected)
+    for seconds in (0.0123, 0.5, 100.0):
+        monkeypatch.setattr(scorer, "read_blocks", lambda source, rate, s=seconds: read_blocks(source, rate, s))
+        same(score(tagger, Job("a.wav", path))[0].scores, expected)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 2), (44_100, 1)])
+def test_a_loud_section_is_found_where_it_is(loudness: Tagger, rate: int, channels: int) -> None:
+    time_axis = np.arange(7 * rate) / rate
+    samples = np.random.default_rng(0).standard_normal((7 * rate, channels)).astype(np.float32)
+    samples *= np.where((time_axis >= 3.2) & (time_axis < 4.4), 0.1, 1e-5)[:, None]
+    found = score(loudness, job(samples, rate=rate))[0]
+    loud = found.scores.frames[:, 0] > 0.5
+    edges = found.scores.edges
+    assert (np.diff(loud.astype(int)) != 0).sum() == 2
+    assert edges[np.argmax(loud)] == pytest.approx(3.2, abs=0.05)
+    assert edges[len(loud) - np.argmax(loud[::-1])] == pytest.approx(4.4, abs=0.05)
+    assert found.scores.clip.min() > 0.9  # both are true of a part of it
+    assert found.actions == (
+        *(("2 channels averaged to mono",) if channels == 2 else ()),
+        *((f"resampled from {rate} to 8000 Hz",) if rate != RATE else ()),
+    )
+
+
+def test_a_broken_file_fails_in_its_place_and_costs_nobody_else(
+    loudness: Tagger, noise: Callable[..., np.ndarray], write: Callable[..., Path], tmp_path: Path
+) -> None:
+    good = [write(f"{k}.wav", noise(0.5 + 1.3 * k, seed=k)) for k in range(3)]
+    nan = noise(3.0)
+    nan[20_000] = np.nan  # found when windows before it are already with the model
+    (tmp_path / "text.wav").write_text("filename,label\n")
+    paths = [good[0], tmp_path / "text.wav", good[1], write("nan.wav", nan), tmp_path / "gone.wav", good[2]]
+    found = score(loudness, *(Job(path.name, path) for path in paths), batch_size=2)
+    assert [scored.job.name for scored in found] == [path.name for path in paths]
+    assert [scored.scores is None for scored in found] == [False, True, False, True, True, False]
+    for scored, message in ((found[1], "text file"), (found[3], "not a number"), (found[4], "no such file")):
+        with pytest.raises(AudioError, match=message):
+            raise scored.error
+    for scored in (found[0], found[2], found[5]):
+        same(scored.scores, score(loudness, scored.job)[0].scores)
+
+
+def test_a_file_cut_short_says_so(loudness: Tagger, noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", noise(6.0, (0, 6)), RATE)
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    found = score(loudness, Job("a.flac", tmp_path / "a.flac"))[0]
+    assert found.problem is not None
+    assert 1 < found.scores.duration < 5
+
+
+def test_half_an_hour_takes_little_memory(loudness: Tagger, noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    minute = noise(60.0, (10, 20))
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
+        for _ in range(30):
+            file.write(minute)
+    scorer = Scorer(loudness)
+    tracemalloc.start()
+    try:
+        found = next(iter(scorer.score_all([Job("long.wav", path)])))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.scores.frames.shape == (30 * 60 * 25, 2)
+    loud = (found.scores.frames[:, 0] > 0.5).reshape(30, -1).sum(axis=1)
+    assert (abs(loud - 250) <= 2).all()
+    assert peak < 8e6  # decoded, the recording has 57.6 MB
+
+
+def test_recordings_are_read_only_as_they_are_needed(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
+    asked = []
+
+    def jobs() -> Iterator[Job]:
+        for number in range(1_000):
+            asked.append(number)
+            yield job(noise(0.5), str(number))
+
+    results = Scorer(loudness, batch_size=2).score_all(jobs())
+    assert [next(results).job.name for _ in range(4)] == ["0", "1", "2", "3"]
+    time.sleep(0.05)
+    assert len(asked) < 20
+    results.close()
+
+
+def test_a_listener_who_leaves_stops_the_reader(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
+    before = threading.active_count()
+    for taken in (1, 5):
+        results = Scorer(loudness, batch_size=2).score_all(job(noise(5.0), str(n)) for n in range(1_000_000))
+        for _ in range(taken):
+            next(results)
+        begin = time.monotonic()
+        results.close()
+        assert time.monotonic() - begin < 30  # not the days that a million recordings would take
+        assert threading.active_count() == before
+
+
+def test_a_fault_of_the_callers_own_reaches_the_caller(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
+    def jobs() -> Iterator[Job]:
+        yield job(noise(0.5))
+        raise ZeroDivisionError("in the caller's generator")
+
+    with pytest.raises(ZeroDivisionError, match="in the caller's generator"):
+        list(Scorer(loudness).score_all(jobs()))
+
+
+def test_no_recordings_give_no_scores(loudness: Tagger) -> None:
+    assert score(loudness) == []
+
+
+def test_bfloat16_stays_near(network: Callable[..., Tagger]) -> None:
+    tagger = network()
+    samples = 0.1 * np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
+    exact = score(tagger, job(samples))[0].scores
+    near = next(iter(Scorer(tagger, precision="bf16").score_all([job(samples)]))).scores
+    np.testing.assert_allclose(near.frames, exact.frames, atol=0.03)
+    assert not np.array_equal(near.frames, exact.frames)
+
+
+def test_a_rounding_above_one_is_one_and_nothing_else_is_hidden() -> None:
+    found = probabilities(torch.tensor([0.5, 1.0, 1.0000004, 1.1, -0.1]))
+    np.testing.assert_array_equal(found, np.array([0.5, 1.0, 1.0, 1.1, -0.1], np.float32))

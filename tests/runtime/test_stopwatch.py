@@ -1,0 +1,104 @@
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from earmark import stopwatch
+from earmark.decisions import OperatingPoint
+from earmark.models.fusion import Fusion
+from earmark.models.tagger import Tagger
+from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.stopwatch import Stopwatch, each, stage
+
+NAP = 0.02  # seconds
+
+
+def naps(count: int) -> Generator[int, None, str]:
+    for number in range(count):
+        time.sleep(NAP)
+        yield number
+    time.sleep(NAP)
+    return "the end"
+
+
+def test_making_an_item_is_measured_and_using_it_is_not() -> None:
+    watch = Stopwatch()
+
+    def taken() -> Generator[int, None, str]:
+        return (yield from each(watch, "decode", naps(3)))
+
+    running = taken()
+    for expected in range(3):
+        assert next(running) == expected
+        time.sleep(3 * NAP)
+    with pytest.raises(StopIteration) as end:
+        next(running)
+    assert end.value.value == "the end"
+    assert 4 * NAP <= watch.seconds["decode"] < watch.total() - 8 * NAP
+
+
+def test_a_stage_that_fails_is_measured_too() -> None:
+    watch = Stopwatch()
+    began = time.perf_counter()
+    with pytest.raises(StopIteration), stage(watch, "decide"):
+        next(iter(()))
+    assert watch.seconds.keys() == {"decide"}
+    assert 0 < watch.seconds["decide"] < time.perf_counter() - began
+
+
+def test_time_is_found_where_it_is_spent(
+    loudness: Tagger, noise: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow network, or a slow disk, is seen as such."""
+    jobs = [Job(str(number), Waveform(noise(1.0), 8_000)) for number in range(6)]
+
+    def run(slow: str) -> dict[str, float]:
+        scorer = Scorer(loudness, batch_size=1, stopwatch=Stopwatch())
+        with monkeypatch.context() as patched:
+            where, name = {"model": (loudness, "classify"), "features": (loudness, "features")}.get(
+                slow, (scorer, "_cut")
+            )
+            really = getattr(where, name)
+
+            def slowly(*arguments: object) -> object:
+                time.sleep(NAP)
+                return really(*arguments)
+
+            patched.setattr(where, name, slowly, raising=True)
+            assert len(list(scorer.score_all(jobs))) == 6
+        return dict(scorer.stopwatch.seconds)
+
+    for slow in ("model", "features", "decode"):
+        seconds = run(slow)
+        assert seconds[slow] >= 6 * NAP
+        assert seconds[slow] == max(value for name, value in seconds.items() if name != "wait")
+        assert (seconds["wait"] > 5 * NAP) == (slow == "decode")
+
+
+def test_the_stages_of_the_callers_thread_fit_into_the_time_there_was(
+    network: Callable[..., Tagger], noise: Callable[..., np.ndarray]
+) -> None:
+    tagger = network()
+    pipeline = Pipeline(Fusion([tagger, network()]), OperatingPoint.default(tagger.labels))
+    watch = pipeline.scorer.stopwatch = Stopwatch()
+    jobs = [Job(str(number), Waveform(noise(3.0), 8_000)) for number in range(5)]
+    assert len(list(pipeline.stream(jobs))) == 5
+    total = watch.total()
+    assert watch.seconds.keys() == {"decode", "wait", "features", "model", "decide"}
+    assert 0 < sum(seconds for name, seconds in watch.seconds.items() if name != "decode") <= total
+    assert 0 < watch.seconds["decode"] <= total
+
+
+def test_without_a_stopwatch_nobody_looks_at_a_clock(
+    loudness: Tagger, noise: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(stopwatch, "_timed", forbidden)
+    scorer = Scorer(loudness)
+    assert [scored.error for scored in scorer.score_all([Job("a", Waveform(noise(1.0), 8_000))])] == [None]
+    assert replace(scorer, stopwatch=Stopwatch()) == scorer  # a scorer is what it scores by

@@ -1,0 +1,67 @@
+import platform
+
+import pytest
+import torch
+
+from earmark import devices
+from earmark.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("float32", "bf16", "chosen"), [(1.0, 0.5, "bf16"), (1.0, 0.95, "float32"), (1.0, 4.0, "float32")]
+)
+def test_auto_takes_bfloat16_only_where_it_is_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, float32: float, bf16: float, chosen: str
+) -> None:
+    monkeypatch.setattr(devices, "_has_bf16", lambda: None)
+    monkeypatch.setattr(devices, "_time_convolutions", lambda *dtypes: [float32, bf16])
+    assert devices.resolve_precision("auto") == chosen
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_processor_that_can_be_asked_is_not_timed(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    """A busy moment must not change what is computed."""
+    monkeypatch.delattr(devices, "_time_convolutions")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64", "avx512_bf16": has})
+    assert devices.resolve_precision("auto") == ("bf16" if has else "float32")
+
+
+def test_what_cannot_be_asked_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "aarch64"})
+    assert devices._has_bf16() is None
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert devices._has_bf16() is None
+
+
+def test_a_precision_that_is_asked_for_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(devices, "_time_convolutions")
+    assert devices.resolve_precision("bf16") == "bf16"
+    assert devices.resolve_precision("float32", "cuda") == "float32"
+
+
+def test_the_measurement_itself_takes_a_moment_only() -> None:
+    assert all(0 < seconds < 1 for seconds in devices._time_convolutions(torch.float32, torch.bfloat16))
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ConfigError, match="device 'gpu' is unknown: expected auto, cpu"):
+        devices.resolve_device("gpu")
+
+
+@pytest.mark.parametrize(("there", "chosen"), [(True, "cuda"), (False, "cpu")])
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, there: bool, chosen: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert devices.resolve_device("auto") == chosen
+    assert devices.resolve_device("cpu") == "cpu"
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"'cuda' is not there.*--device cpu"):
+        devices.resolve_device("cuda:1")
+
+
+def test_the_allocator_is_left_alone_where_it_is_not_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda mode: True)  # it would outlive this test
+    assert devices.tune_allocator() is False
