@@ -29,6 +29,7 @@ from earmark.files import write_text
 from earmark.labels import Labels
 from earmark.metrics import PSDS1, event_metrics, psds, segment_metrics, tagging_metrics
 from earmark.models.directory import MEMBERS, load_model
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 from earmark.scores import Scores
 
@@ -104,7 +105,7 @@ def score_dev(model: pathlib.Path, dev: pathlib.Path, scores: pathlib.Path | Non
     """
     loaded = load_model(model)
     manifest = read_manifest(dev)
-    known = score_clips_cached(Scorer(loaded), manifest, scores / model.name if scores else model / "scores")
+    known = score_clips_cached(Scorer(engine_of(loaded)), manifest, scores / model.name if scores else model / "scores")
     unheard = [label for label in manifest.labels if label not in loaded.labels]
     if not unheard:
         return known

@@ -15,7 +15,7 @@ import numpy as np
 from earmark.data.manifest import read_manifest
 from earmark.devices import Precision, resolve_precision, tune_allocator
 from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clips
-from earmark.runtime.pipeline import Pipeline
+from earmark.models.opening import open_pipeline
 from scapes import numbers_of
 from sections import machine, replace_section
 
@@ -34,7 +34,7 @@ def main() -> None:
     figures: dict[str, dict[str, float]] = {}
     furthest = 0.0
     for folder in args.models:
-        listening = {kind: Pipeline.from_pretrained(folder, precision=kind) for kind in KINDS}
+        listening = {kind: open_pipeline([folder], precision=kind) for kind in KINDS}
         point = listening["float32"].operating_point
         dev = read_manifest(args.scapes / "dev", labels=listening["float32"].labels)
         both = {kind: score_clips(pipeline.scorer, dev) for kind, pipeline in listening.items()}

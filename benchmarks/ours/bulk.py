@@ -96,5 +96,5 @@ def start(folder: str, kind: str, precision: str) -> Jobs:
         "files": files,
         "hour": lambda path: len(pipeline(path).events),
         "apart": apart,
-        "bf16": lambda: pipeline.scorer.bf16,
+        "bf16": lambda: pipeline.scorer.arithmetic.endswith("bf16"),
     }

@@ -11,7 +11,9 @@ from torch import Tensor
 from earmark.data.batches import Batch
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.devices import Precision
+from earmark.models.opening import open_pipeline
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import network_of
 from earmark.pooling import Pooled
 from earmark.runtime.pipeline import Pipeline
 
@@ -27,21 +29,21 @@ def save(tagger: Tagger, folder: pathlib.Path) -> pathlib.Path:
 
 def opened(folder: pathlib.Path, precision: Precision) -> Pipeline:
     """The model with all that is done to it for speed when it is opened to listen."""
-    return Pipeline.fused([folder], precision=precision)
+    return open_pipeline([folder], precision=precision)
 
 
 @torch.inference_mode()
 def classify(pipeline: Pipeline, features: Tensor) -> Pooled:
     """Probabilities from features, in the pipeline's precision."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.bf16):
-        return pipeline.tagger.classify(features)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.arithmetic.endswith("bf16")):
+        return network_of(pipeline.model).classify(features)
 
 
 @torch.inference_mode()
 def hear(pipeline: Pipeline, waveform: Tensor) -> Pooled:
     """Probabilities from waveforms (batch, samples), in the pipeline's precision."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.bf16):
-        return pipeline.tagger(waveform)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.arithmetic.endswith("bf16")):
+        return network_of(pipeline.model)(waveform)
 
 
 def apart(one: Any, other: Any) -> float:

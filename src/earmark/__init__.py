@@ -59,14 +59,14 @@ def load(
 
     from earmark.devices import as_precision
     from earmark.hub import box, locate
-    from earmark.runtime.pipeline import Pipeline
+    from earmark.models.opening import open_pipeline
 
     if directory is None:
-        pipeline = Pipeline.from_pretrained(box.directory(), device=device, precision=as_precision(precision))
+        pipeline = open_pipeline([box.directory()], device=device, precision=as_precision(precision))
         logging.getLogger("earmark").warning(box.notice(len(pipeline.labels)))
         return pipeline
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
-    return Pipeline.fused([locate(each) for each in directories], device=device, precision=as_precision(precision))
+    return open_pipeline([locate(each) for each in directories], device=device, precision=as_precision(precision))
 
 
 def __getattr__(name: str) -> Any:

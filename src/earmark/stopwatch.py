@@ -17,8 +17,6 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-import torch
-
 Stage = Literal["load", "decode", "wait", "features", "model", "decide", "write"]
 ASIDE: Stage = "decode"  # in a thread of its own
 Item = TypeVar("Item")
@@ -29,18 +27,14 @@ Returned = TypeVar("Returned")
 class Stopwatch:
     """Seconds of each stage, since `began`, a time of `time.perf_counter`.
 
-    Each stage is measured by one thread only. `device`: what work is waited for at the end of a stage, as a GPU
-    returns before its work is done.
+    Each stage is measured by one thread only. An engine on a GPU waits for its work before a stage ends.
     """
 
     began: float = field(default_factory=time.perf_counter)
-    device: str = "cpu"
     seconds: dict[Stage, float] = field(default_factory=dict)
 
     def add(self, stage: Stage, since: float) -> None:
         """What has passed since a time of `time.perf_counter` belongs to this stage."""
-        if stage in ("features", "model") and self.device.startswith("cuda"):
-            torch.cuda.synchronize(self.device)
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - since
 
     def total(self) -> float:

@@ -12,6 +12,7 @@ from earmark.evaluation.tuning import tune
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 
 LABELS = Labels(["loud", "quiet"])
@@ -36,7 +37,7 @@ def weak(manifest: Manifest) -> Manifest:
 
 
 def scored(loudness: Tagger, manifest: Manifest) -> ScoredClips:
-    return score_clips(Scorer(loudness), manifest)
+    return score_clips(Scorer(engine_of(loudness)), manifest)
 
 
 def test_clips_that_cannot_be_read_are_listed_and_never_scored(
@@ -47,7 +48,7 @@ def test_clips_that_cannot_be_read_are_listed_and_never_scored(
         [*manifest.clips[:2], Clip(tmp_path / "text.wav", "text.wav", ("loud",)), *manifest.clips[2:]]
     )
     told: list[tuple[int, int]] = []
-    found = score_clips(Scorer(loudness), more, lambda done, of: told.append((done, of)))
+    found = score_clips(Scorer(engine_of(loudness)), more, lambda done, of: told.append((done, of)))
     assert [clip.name for clip in found.clips] == [f"{n}.wav" for n in range(10)]
     assert [scores.recording for scores in found.scores] == [f"{n}.wav" for n in range(10)]
     assert [(problem.kind, problem.where) for problem in found.problems] == [("unreadable", "text.wav")]

@@ -11,6 +11,7 @@ from earmark.evaluation.report import Measured, choose_clips, evaluation_report,
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import engine_of
 from earmark.report.page import render
 from earmark.report.points import point_table
 from earmark.runtime.pipeline import Pipeline
@@ -40,7 +41,7 @@ def manifest(noise: Callable[..., np.ndarray], write: Callable[..., Path]) -> Ma
 
 @pytest.fixture
 def scored(loudness: Tagger, manifest: Manifest) -> ScoredClips:
-    return score_clips(Scorer(loudness), manifest)
+    return score_clips(Scorer(engine_of(loudness)), manifest)
 
 
 def chosen(scored: ScoredClips, count: int) -> list[str]:
@@ -91,7 +92,7 @@ def test_the_operating_point_is_a_row_a_label() -> None:
 
 
 def test_the_page_says_what_was_measured_on_what(loudness: Tagger, scored: ScoredClips, tmp_path: Path) -> None:
-    pipeline = Pipeline(loudness, POINT)
+    pipeline = Pipeline(engine_of(loudness), POINT)
     evaluation, detected = evaluate_scored(scored, POINT)
     (tmp_path / "log.csv").write_text("epoch,step,seconds,learning_rate,train_loss\n1,3,0.5,0.1,0.7\n2,6,0.9,0.1,0.5\n")
     report = evaluation_report(

@@ -12,6 +12,7 @@ from earmark.evaluation.labelled import ScoredClips, score_clips
 from earmark.evaluation.score_cache import cache_file, score_clips_cached
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Job, Scored, Scorer
 
 
@@ -57,13 +58,13 @@ def same(one: ScoredClips, other: ScoredClips) -> bool:
 def test_a_second_time_nothing_is_scored_and_every_bit_is_the_same(
     network: Callable[..., Tagger], manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
-    scorer = Scorer(network())
+    scorer = Scorer(engine_of(network()))
     plain = score_clips(scorer, manifest)
     first = score_clips_cached(scorer, manifest, tmp_path / "scores")
     assert len(scored_jobs) == 10
     told: list[tuple[int, int]] = []
     second = score_clips_cached(
-        Scorer(network()), manifest, tmp_path / "scores", lambda done, of: told.append((done, of))
+        Scorer(engine_of(network())), manifest, tmp_path / "scores", lambda done, of: told.append((done, of))
     )
     assert len(scored_jobs) == 10
     assert same(plain, first)
@@ -80,7 +81,7 @@ def test_only_what_changed_is_scored_again(
     noise: Callable[..., np.ndarray],
     write: Callable[..., Path],
 ) -> None:
-    scorer = Scorer(loudness)
+    scorer = Scorer(engine_of(loudness))
     before = score_clips_cached(scorer, manifest, tmp_path)
     scored_jobs.clear()
     changed = write("2.wav", noise(1.2, (0, 0), seed=2))
@@ -101,21 +102,21 @@ def test_another_model_or_precision_shares_nothing(
     network: Callable[..., Tagger], manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
     tagger = network()
-    score_clips_cached(Scorer(tagger), manifest, tmp_path)
+    score_clips_cached(Scorer(engine_of(tagger)), manifest, tmp_path)
     with torch.no_grad():
         next(tagger.parameters()).add_(0.1)
-    moved = score_clips_cached(Scorer(tagger), manifest, tmp_path)
+    moved = score_clips_cached(Scorer(engine_of(tagger)), manifest, tmp_path)
     assert len(scored_jobs) == 10
-    assert same(moved, score_clips(Scorer(tagger), manifest))
+    assert same(moved, score_clips(Scorer(engine_of(tagger)), manifest))
     scored_jobs.clear()
-    score_clips_cached(Scorer(tagger, precision="bf16"), manifest, tmp_path)
+    score_clips_cached(Scorer(engine_of(tagger, precision="bf16")), manifest, tmp_path)
     assert len(scored_jobs) == 5
 
 
 def test_what_failed_is_tried_again(
     loudness: Tagger, manifest: Manifest, tmp_path: Path, write: Callable[..., Path], noise: Callable[..., np.ndarray]
 ) -> None:
-    scorer = Scorer(loudness)
+    scorer = Scorer(engine_of(loudness))
     broken = manifest.with_clips([*manifest.clips, Clip(tmp_path / "late.wav", "late.wav", ())])
     assert [problem.where for problem in score_clips_cached(scorer, broken, tmp_path / "scores").problems] == [
         "late.wav"
@@ -131,7 +132,7 @@ def test_what_failed_is_tried_again(
 def test_a_damaged_file_is_made_anew_and_an_unwritable_place_is_done_without(
     loudness: Tagger, manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
-    scorer = Scorer(loudness)
+    scorer = Scorer(engine_of(loudness))
     plain = score_clips_cached(scorer, manifest, tmp_path / "scores")
     file = cache_file(tmp_path / "scores", manifest)
     whole = file.read_bytes()
@@ -151,7 +152,7 @@ def test_an_interrupted_scoring_keeps_what_it_has(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        score_clips_cached(Scorer(loudness), manifest, tmp_path, impatient)
+        score_clips_cached(Scorer(engine_of(loudness)), manifest, tmp_path, impatient)
     scored_jobs.clear()
-    score_clips_cached(Scorer(loudness), manifest, tmp_path)
+    score_clips_cached(Scorer(engine_of(loudness)), manifest, tmp_path)
     assert scored_jobs == ["3.wav", "4.wav"]

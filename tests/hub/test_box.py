@@ -58,7 +58,7 @@ def test_nothing_else_lies_there(everyday: Path) -> None:
 def test_it_listens_under_its_name(everyday: Path) -> None:
     assert locate("earmark/everyday") == locate(Path("earmark") / "everyday") == everyday
     tagger = earmark.load("earmark/everyday")
-    result = tagger(box.check_clip(tagger.tagger.rate), tagger.tagger.rate)
+    result = tagger(box.check_clip(tagger.rate), tagger.rate)
     assert result.scores.frames.shape[1] == len(tagger.labels) >= 40
     stated = json.loads((everyday / "check.json").read_text())
     heard = dict(zip(tagger.labels, result.scores.clip, strict=True))
@@ -154,7 +154,7 @@ def test_sha256sum_agrees(sealed: Path) -> None:
 
 def test_the_check_is_of_what_the_model_hears(sealed: Path) -> None:
     tagger = earmark.load(sealed)
-    result = tagger(box.check_clip(tagger.tagger.rate), tagger.tagger.rate)
+    result = tagger(box.check_clip(tagger.rate), tagger.rate)
     stated = json.loads((sealed / "check.json").read_text())
     for number, label in enumerate(tagger.labels):
         assert stated[label]["clip"] == pytest.approx([result.scores.clip[number]], abs=1e-4)

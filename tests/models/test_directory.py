@@ -18,12 +18,12 @@ from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips
 from earmark.features import LogMelOptions
 from earmark.labels import Labels
 from earmark.models.directory import load_model, write_model
-from earmark.models.fused_point import DEFAULT, MEAN
-from earmark.models.fusion import Fusion, mean_scores, taggers_of
+from earmark.models.fusion import Fusion, taggers_of
 from earmark.models.joining import join
+from earmark.models.opening import open_pipeline
 from earmark.models.tagger import Tagger
-from earmark.models.torch_engine import Panel
-from earmark.runtime.pipeline import Pipeline
+from earmark.models.torch_engine import TorchEngine, engine_of
+from earmark.runtime.ensemble import DEFAULT, MEAN, mean_scores
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
 
@@ -51,7 +51,7 @@ def systems(network: Callable[..., Tagger]) -> list[Tagger]:
 
 def score(model: Tagger | Fusion, *sources: object) -> list[Scores]:
     jobs = [Job(str(number), source) for number, source in enumerate(sources)]
-    found = [scored.scores for scored in Scorer(model).score_all(jobs)]
+    found = [scored.scores for scored in Scorer(engine_of(model)).score_all(jobs)]
     assert all(found)
     return found
 
@@ -101,7 +101,7 @@ def test_a_recording_that_cannot_be_read_is_told_once_and_costs_no_other(
     good = write("good.wav", noise(3.0, (0.2, 0.5)))
     bad = write("bad.wav", np.append(noise(3.0), np.float32("nan")))  # found when most of it has been read
     jobs = [Job("first", good), Job("bad", bad), Job("gone", tmp_path / "gone.wav"), Job("last", good)]
-    found = list(Scorer(Fusion(systems)).score_all(jobs))
+    found = list(Scorer(engine_of(Fusion(systems))).score_all(jobs))
     assert [scored.job.name for scored in found] == ["first", "bad", "gone", "last"]
     assert [isinstance(scored.error, AudioError) for scored in found] == [False, True, True, False]
     first, last = found[0].scores, found[3].scores
@@ -139,20 +139,20 @@ def test_several_directories_open_as_one_model(systems: list[Tagger], noise: Noi
 
 def test_one_directory_is_that_model(systems: list[Tagger], tmp_path: Path) -> None:
     folder = save(systems[0], tmp_path / "a", 0.3)
-    pipeline = Pipeline.fused([folder])
-    assert isinstance(pipeline.model, Tagger)
+    pipeline = open_pipeline([folder])
+    assert isinstance(pipeline.model, TorchEngine)
     assert pipeline.operating_point == OperatingPoint.load(folder)
 
 
 def test_models_that_decide_in_different_ways_fall_back_to_a_half(systems: list[Tagger], tmp_path: Path) -> None:
     folders = [save(systems[0], tmp_path / "a", 0.3), save(systems[1], tmp_path / "b", 0.3, method="boxes")]
-    point = Pipeline.fused(folders).operating_point
+    point = open_pipeline(folders).operating_point
     assert (point.origin, point.of("loud").onset) == (DEFAULT, 0.5)
 
 
 def test_models_that_decide_alike_go_on_so(systems: list[Tagger], tmp_path: Path) -> None:
     folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
-    assert Pipeline.fused(folders).operating_point == OperatingPoint.load(folders[0])
+    assert open_pipeline(folders).operating_point == OperatingPoint.load(folders[0])
 
 
 def test_other_labels_are_refused_by_the_names_of_the_directories(
@@ -160,7 +160,7 @@ def test_other_labels_are_refused_by_the_names_of_the_directories(
 ) -> None:
     one, other = save(network(), tmp_path / "one"), save(network(labels=("loud", "cat")), tmp_path / "other")
     with pytest.raises(ConfigError, match=r"one knows 'quiet', .*other does not"):
-        Pipeline.fused([one, other])
+        open_pipeline([one, other])
 
 
 def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Tagger], noise: Noise) -> None:
@@ -226,22 +226,24 @@ def test_scores_of_a_fusion_are_kept_until_a_member_changes(
 ) -> None:
     clips = tuple(Clip(write(f"{n}.wav", noise(0.8, seed=n)), f"{n}.wav", ("loud",)) for n in range(3))
     manifest = Manifest(Path("here"), clips, Labels(["loud", "quiet"]))
-    fresh = score_clips_cached(Scorer(Fusion(systems[:3])), manifest, tmp_path)
+    fresh = score_clips_cached(Scorer(engine_of(Fusion(systems[:3]))), manifest, tmp_path)
     passes: list[int] = []
     really = Scorer._score
 
-    def counted(self: Scorer, panel: Panel, batch: list) -> None:
+    def counted(self: Scorer, panel: object, batch: list) -> None:
         passes.append(len(batch))
         really(self, panel, batch)
 
     monkeypatch.setattr(Scorer, "_score", counted)
-    again = score_clips_cached(Scorer(Fusion([systems[2], *systems[:2]])), manifest, tmp_path)  # in any order
+    again = score_clips_cached(
+        Scorer(engine_of(Fusion([systems[2], *systems[:2]]))), manifest, tmp_path
+    )  # in any order
     assert sum(passes) == 0
     assert list(map(exact, again.scores)) == list(map(exact, fresh.scores))
-    score_clips_cached(Scorer(Fusion([with_seed(systems[0], 9), *systems[1:3]])), manifest, tmp_path)
+    score_clips_cached(Scorer(engine_of(Fusion([with_seed(systems[0], 9), *systems[1:3]]))), manifest, tmp_path)
     assert sum(passes) == 3 * 2  # one pass a panel
     makers = {
-        CachedScorer.beside(Scorer(model), cache_file(tmp_path, manifest)).maker()
+        CachedScorer.beside(Scorer(engine_of(model)), cache_file(tmp_path, manifest)).maker()
         for model in (systems[0], Fusion(systems[:1]), Fusion(systems[:3]), Fusion([Fusion(systems[:2]), systems[2]]))
     }
     assert len(makers) == 4

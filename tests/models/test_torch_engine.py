@@ -1,37 +1,61 @@
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from earmark.features import LogMelOptions
+from earmark.models.fusion import Fusion
 from earmark.models.tagger import Tagger
-from earmark.models.torch_engine import seat
+from earmark.models.torch_engine import TorchEngine, engine_of
+from earmark.runtime.ensemble import Ensemble
+from earmark.runtime.scorer import Scorer
 
 
-def test_epochs_of_one_training_hear_one_set_of_features(network: Callable[..., Tagger]):
+def groups(*taggers: Tagger) -> list[list[int]]:
+    """Places of the networks that share their features."""
+    fused = engine_of(Fusion(taggers))
+    assert isinstance(fused, Ensemble)
+    found: dict[int, list[int]] = {}
+    for place, engine in enumerate(fused.members):
+        found.setdefault(id(engine.features), []).append(place)
+    return list(found.values())
+
+
+def test_epochs_of_one_training_share_one_set_of_features(network: Callable[..., Tagger]):
     epochs = [network() for _ in range(3)]
     for epoch in epochs[1:]:
         torch.nn.init.normal_(next(iter(epoch.encoder.parameters())))
-    (panel,) = seat(epochs)
-    assert panel.alike == ((0, 1, 2),)
+    assert groups(*epochs) == [[0, 1, 2]]
 
 
-def test_another_scaling_or_front_end_is_heard_apart(network: Callable[..., Tagger]):
+def test_shared_features_are_computed_once_a_batch(network: Callable[..., Tagger]):
+    engine = engine_of(Fusion([network(), network()]))
+    asked = []
+    shared = engine.members[0].features.tagger
+    really = shared.features
+    shared.features = lambda *given: (asked.append(1), really(*given))[1]
+    lengths = np.array([8_000], np.int64)
+    for _ in range(2):
+        waveform = np.zeros((1, 8_000), np.float32)
+        one, other = (member.listen(waveform, lengths) for member in engine.members)
+        np.testing.assert_array_equal(one[0], other[0])
+    assert len(asked) == 2
+
+
+def test_another_scaling_or_front_end_has_features_of_its_own(network: Callable[..., Tagger]):
     other = network()
     other.scaling.fit(other.front_end(torch.randn(4, 8_000)))
     bands = network(features=LogMelOptions(rate=8_000, window=512, hop=320, bands=16))
-    (panel,) = seat([network(), other, bands, network()])
-    assert panel.alike == ((0, 3), (1,), (2,))
+    assert groups(network(), other, bands, network()) == [[0, 3], [1], [2]]
 
 
 def test_another_rate_or_window_is_read_apart(network: Callable[..., Tagger]):
     fast = network(features=LogMelOptions(rate=16_000, window=1024, hop=640, bands=24))
-    panels = seat([network(), fast, network(window_seconds=2.0), network()])
-    assert [sorted(panel.taggers) for panel in panels] == [[0, 3], [1], [2]]
-    assert [panel.rate for panel in panels] == [8_000, 16_000, 8_000]
+    scorer = Scorer(engine_of(Fusion([network(), fast, network(window_seconds=2.0), network()])))
+    assert [sorted(panel.engines) for panel in scorer.panels] == [[0, 3], [1], [2]]
+    assert [panel.rate for panel in scorer.panels] == [8_000, 16_000, 8_000]
 
 
 def test_a_batch_is_as_large_as_its_windows_are_small(network: Callable[..., Tagger]):
-    (second,) = seat([network()])  # 25 frames of 24 bands
-    assert second.batch() == 4
-    (minutes,) = seat([network(window_seconds=1200.0)])
-    assert minutes.batch() == 1
+    assert TorchEngine(network()).batch == 4  # 25 frames of 24 bands
+    assert TorchEngine(network(window_seconds=1200.0)).batch == 1

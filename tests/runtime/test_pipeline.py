@@ -11,7 +11,9 @@ from earmark.errors import AudioError, EarmarkError, ModelError
 from earmark.evaluation.score_cache import CachedScorer
 from earmark.masking import MaskedBatchNorm2d
 from earmark.models.folding import Folded
+from earmark.models.opening import open_pipeline
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import engine_of, network_of
 from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job, Waveform
 
@@ -21,7 +23,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def pipeline(loudness: Tagger) -> Pipeline:
-    return Pipeline(loudness, OperatingPoint.default(loudness.labels))
+    return Pipeline(engine_of(loudness), OperatingPoint.default(loudness.labels))
 
 
 def check(result: Result) -> None:
@@ -121,8 +123,8 @@ def test_a_model_directory_is_read_with_its_operating_point(
     tagger = network()
     tagger.save_pretrained(tmp_path)
     OperatingPoint.default(tagger.labels).with_threshold(0.001).save(tmp_path)
-    again = Pipeline.from_pretrained(tmp_path)
-    result, before = again(noise(5.0), 8_000), Pipeline(tagger, again.operating_point)(noise(5.0), 8_000)
+    again = open_pipeline([tmp_path])
+    result, before = again(noise(5.0), 8_000), Pipeline(engine_of(tagger), again.operating_point)(noise(5.0), 8_000)
     assert again.operating_point.of("loud").onset == 0.001
     assert {label for label, _ in result.tags} == {"loud", "quiet"}
     np.testing.assert_allclose(result.scores.frames, before.scores.frames, atol=1e-5)
@@ -138,13 +140,13 @@ def test_what_it_reads_itself_is_folded_and_what_it_is_given_stays_as_it_is(
     tagger = network()
     tagger.save_pretrained(tmp_path)
     OperatingPoint.default(tagger.labels).save(tmp_path)
-    given = Pipeline(tagger, OperatingPoint.default(tagger.labels))
-    read = Pipeline.from_pretrained(tmp_path)
-    assert norms(given.tagger) == {False}
-    assert norms(read.tagger) == {True}
-    assert read.model.parameter_count() == tagger.parameter_count()
-    again = Pipeline.fused([tmp_path, tmp_path])
-    assert norms(again.tagger) == {True}
+    given = Pipeline(engine_of(tagger), OperatingPoint.default(tagger.labels))
+    read = open_pipeline([tmp_path])
+    assert norms(network_of(given.model)) == {False}
+    assert norms(network_of(read.model)) == {True}
+    assert read.model.parameters == tagger.parameter_count()
+    again = open_pipeline([tmp_path, tmp_path])
+    assert norms(network_of(again.model)) == {True}
     makers = [CachedScorer.beside(each.scorer, tmp_path / "scores.npz").maker() for each in (read, read, given)]
     assert makers[0] == makers[1] != makers[2]  # to the last bit they do not say the same
 
@@ -153,4 +155,4 @@ def test_an_operating_point_of_other_labels_is_refused(network: Callable[..., Ta
     network().save_pretrained(tmp_path)
     OperatingPoint.default(["cat", "dog"]).save(tmp_path)
     with pytest.raises(ModelError, match=f"{FILE_NAME}: its labels are not those of the model"):
-        Pipeline.from_pretrained(tmp_path)
+        open_pipeline([tmp_path])

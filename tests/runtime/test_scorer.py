@@ -11,7 +11,8 @@ import torch
 
 from earmark.errors import AudioError
 from earmark.models.tagger import Tagger
-from earmark.runtime.scorer import Job, Scored, Scorer, Waveform, probabilities
+from earmark.models.torch_engine import engine_of, probabilities
+from earmark.runtime.scorer import Job, Scored, Scorer, Waveform
 from earmark.scores import Scores
 
 RATE = 8_000
@@ -23,7 +24,7 @@ def job(samples: np.ndarray, name: str = "a", rate: int = RATE) -> Job:
 
 
 def score(tagger: Tagger, *jobs: Job, **options: int) -> list[Scored]:
-    return list(Scorer(tagger, **options).score_all(jobs))
+    return list(Scorer(engine_of(tagger), **options).score_all(jobs))
 
 
 def same(one: Scores | None, other: Scores | None) -> None:
@@ -157,7 +158,7 @@ def test_half_an_hour_takes_little_memory(loudness: Tagger, noise: Callable[...,
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
         for _ in range(30):
             file.write(minute)
-    scorer = Scorer(loudness)
+    scorer = Scorer(engine_of(loudness))
     tracemalloc.start()
     try:
         found = next(iter(scorer.score_all([Job("long.wav", path)])))
@@ -178,7 +179,7 @@ def test_recordings_are_read_only_as_they_are_needed(loudness: Tagger, noise: Ca
             asked.append(number)
             yield job(noise(0.5), str(number))
 
-    results = Scorer(loudness, batch_size=2).score_all(jobs())
+    results = Scorer(engine_of(loudness), batch_size=2).score_all(jobs())
     assert [next(results).job.name for _ in range(4)] == ["0", "1", "2", "3"]
     time.sleep(0.05)
     assert len(asked) < 20
@@ -188,7 +189,7 @@ def test_recordings_are_read_only_as_they_are_needed(loudness: Tagger, noise: Ca
 def test_a_listener_who_leaves_stops_the_reader(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
     before = threading.active_count()
     for taken in (1, 5):
-        results = Scorer(loudness, batch_size=2).score_all(job(noise(5.0), str(n)) for n in range(1_000_000))
+        results = Scorer(engine_of(loudness), batch_size=2).score_all(job(noise(5.0), str(n)) for n in range(1_000_000))
         for _ in range(taken):
             next(results)
         begin = time.monotonic()
@@ -203,7 +204,7 @@ def test_a_fault_of_the_callers_own_reaches_the_caller(loudness: Tagger, noise: 
         raise ZeroDivisionError("in the caller's generator")
 
     with pytest.raises(ZeroDivisionError, match="in the caller's generator"):
-        list(Scorer(loudness).score_all(jobs()))
+        list(Scorer(engine_of(loudness)).score_all(jobs()))
 
 
 def test_no_recordings_give_no_scores(loudness: Tagger) -> None:
@@ -214,7 +215,7 @@ def test_bfloat16_stays_near(network: Callable[..., Tagger]) -> None:
     tagger = network()
     samples = 0.1 * np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
     exact = score(tagger, job(samples))[0].scores
-    near = next(iter(Scorer(tagger, precision="bf16").score_all([job(samples)]))).scores
+    near = next(iter(Scorer(engine_of(tagger, precision="bf16")).score_all([job(samples)]))).scores
     np.testing.assert_allclose(near.frames, exact.frames, atol=0.03)
     assert not np.array_equal(near.frames, exact.frames)
 

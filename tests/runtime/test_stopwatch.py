@@ -9,6 +9,7 @@ from earmark import stopwatch
 from earmark.decisions import OperatingPoint
 from earmark.models.fusion import Fusion
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.pipeline import Pipeline
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.stopwatch import Stopwatch, each, stage
@@ -56,7 +57,7 @@ def test_time_is_found_where_it_is_spent(
     jobs = [Job(str(number), Waveform(noise(1.0), 8_000)) for number in range(6)]
 
     def run(slow: str) -> dict[str, float]:
-        scorer = Scorer(loudness, batch_size=1, stopwatch=Stopwatch())
+        scorer = Scorer(engine_of(loudness), batch_size=1, stopwatch=Stopwatch())
         with monkeypatch.context() as patched:
             where, name = {"model": (loudness, "classify"), "features": (loudness, "features")}.get(
                 slow, (scorer, "_cut")
@@ -82,7 +83,7 @@ def test_the_stages_of_the_callers_thread_fit_into_the_time_there_was(
     network: Callable[..., Tagger], noise: Callable[..., np.ndarray]
 ) -> None:
     tagger = network()
-    pipeline = Pipeline(Fusion([tagger, network()]), OperatingPoint.default(tagger.labels))
+    pipeline = Pipeline(engine_of(Fusion([tagger, network()])), OperatingPoint.default(tagger.labels))
     watch = pipeline.scorer.stopwatch = Stopwatch()
     jobs = [Job(str(number), Waveform(noise(3.0), 8_000)) for number in range(5)]
     assert len(list(pipeline.stream(jobs))) == 5
@@ -99,6 +100,6 @@ def test_without_a_stopwatch_nobody_looks_at_a_clock(
         raise AssertionError("measured")
 
     monkeypatch.setattr(stopwatch, "_timed", forbidden)
-    scorer = Scorer(loudness)
+    scorer = Scorer(engine_of(loudness))
     assert [scored.error for scored in scorer.score_all([Job("a", Waveform(noise(1.0), 8_000))])] == [None]
     assert replace(scorer, stopwatch=Stopwatch()) == scorer  # a scorer is what it scores by

@@ -7,15 +7,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earmark.engine import WindowPlan
 from earmark.models.tagger import Tagger
-from earmark.runtime.windows import Assembly, Window, WindowPlan, cross_fade
+from earmark.models.torch_engine import TorchEngine
+from earmark.runtime.windows import Assembly, Window, cross_fade
+from earmark.runtime.windows import cut as cut_blocks
 
 PLAN = WindowPlan(size=100, stride=80, stride_steps=8, overlap_steps=2)  # a step is 10 samples
 SOUND = np.arange(1_000, dtype=np.float32)
 
 
 def cut(samples: int) -> list[Window]:
-    return list(PLAN.cut([SOUND[:samples]]))
+    return list(cut_blocks(PLAN, [SOUND[:samples]]))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,7 @@ def test_windows_begin_a_stride_apart_and_end_with_the_recording(samples: int, s
 def test_it_makes_no_difference_in_which_blocks_a_recording_comes(samples: int, edges: list[int]) -> None:
     edges = sorted(min(edge, samples) for edge in edges)
     blocks = np.split(SOUND[:samples], edges)
-    for ours, whole in zip(PLAN.cut(blocks), cut(samples), strict=True):
+    for ours, whole in zip(cut_blocks(PLAN, blocks), cut(samples), strict=True):
         assert (ours.number, ours.last) == (whole.number, whole.last)
         np.testing.assert_array_equal(ours.samples, whole.samples)
 
@@ -84,9 +87,9 @@ def test_a_short_end_takes_what_there_is_of_a_fade() -> None:
 
 
 def test_the_plan_lies_on_the_grid_of_the_frames(network: Callable[..., Tagger]) -> None:
-    plan = WindowPlan.of(network(window_seconds=1.01, overlap_seconds=0.19))
+    plan = TorchEngine(network(window_seconds=1.01, overlap_seconds=0.19)).plan
     assert plan == WindowPlan(size=25 * 320, stride=20 * 320, stride_steps=20, overlap_steps=5, longest=8080)
-    assert WindowPlan.of(network(window_seconds=0.001, overlap_seconds=0)).size == 320  # at least one frame
+    assert TorchEngine(network(window_seconds=0.001, overlap_seconds=0)).plan.size == 320  # at least one frame
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,14 +103,14 @@ def test_frames_are_as_many_as_in_one_piece_whatever_the_length(samples: int) ->
             return max(1, -(-length // 320) if not late else (length - 512) // 320 + 1)
 
         assembly = Assembly(plan, 1)
-        for window in plan.cut([np.zeros(samples, np.float32)]):
+        for window in cut_blocks(plan, [np.zeros(samples, np.float32)]):
             assembly.add(window, np.zeros(1, np.float32), np.zeros((count(len(window.samples)), 1), np.float32))
         assert len(assembly.frames()) == count(samples)
 
 
 def test_a_front_end_that_does_not_pad_has_longer_windows(network: Callable[..., Tagger]) -> None:
     tagger = network(features={"rate": 8_000, "window": 512, "hop": 320, "bands": 24, "centre": False})
-    plan = WindowPlan.of(tagger)
+    plan = TorchEngine(tagger).plan
     assert plan.size == 8_000 + 192
     assert tagger.steps_in(torch.tensor(plan.size)).item() == 25
     assert tagger.clock.start == Fraction(96, 8_000)
@@ -115,9 +118,9 @@ def test_a_front_end_that_does_not_pad_has_longer_windows(network: Callable[...,
 
 def test_a_recording_of_the_windows_length_is_scored_in_one_piece(network: Callable[..., Tagger]) -> None:
     """Though a whole number of steps is shorter; a longer one is cut on the grid."""
-    plan = WindowPlan.of(network(window_seconds=1.01, overlap_seconds=0.19))
+    plan = TorchEngine(network(window_seconds=1.01, overlap_seconds=0.19)).plan
     spans = [
-        [(w.number * plan.stride, len(w.samples), w.last) for w in plan.cut([np.zeros(samples, np.float32)])]
+        [(w.number * plan.stride, len(w.samples), w.last) for w in cut_blocks(plan, [np.zeros(samples, np.float32)])]
         for samples in (8_080, 8_081, 6_400 + 8_080)
     ]
     assert spans == [
@@ -137,11 +140,11 @@ def test_frames_centred_on_their_start_keep_their_place_in_a_long_recording(
 ) -> None:
     """Windows give the features of one whole transform, but for those that see a window's edge."""
     tagger = network(features={**CENTRED_ON_START, "drop_last": drop_last})
-    plan = WindowPlan.of(tagger)
+    plan = TorchEngine(tagger).plan
     assert (plan.size, tagger.clock.start) == (8_000, Fraction(-160, 8_000))
     sound = noise(3.1, loud=(0.5, 2.5))[:samples]
     assembly = Assembly(plan, 24)
-    for window in plan.cut([sound]):
+    for window in cut_blocks(plan, [sound]):
         features = tagger.front_end(torch.from_numpy(window.samples)[None])[0].numpy()
         assembly.add(window, np.zeros(24, np.float32), features)
     whole = tagger.front_end(torch.from_numpy(sound)[None])[0].numpy()
@@ -157,9 +160,9 @@ def test_events_in_a_long_recording_lie_where_they_sound(
 ) -> None:
     tagger = network(features=CENTRED_ON_START)
     sound = noise(5.0, loud=(2.0, 3.0))
-    plan = WindowPlan.of(tagger)
+    plan = TorchEngine(tagger).plan
     assembly = Assembly(plan, 1)
-    for window in plan.cut([sound]):
+    for window in cut_blocks(plan, [sound]):
         level = tagger.front_end(torch.from_numpy(window.samples)[None])[0].mean(dim=1, keepdim=True).numpy()
         assembly.add(window, np.zeros(1, np.float32), level)
     level = assembly.frames()[:, 0]
@@ -173,7 +176,7 @@ def test_events_in_a_long_recording_lie_where_they_sound(
 def test_what_a_recording_promises_of_its_length_changes_nothing_but_memory(promised: int) -> None:
     rng = np.random.default_rng(0)
     sound = rng.random(77_777, dtype=np.float32)
-    windows = list(PLAN.cut([sound]))
+    windows = list(cut_blocks(PLAN, [sound]))
     scores = [rng.random((PLAN.steps(len(window.samples)), 3), dtype=np.float32) for window in windows]
     found = []
     for samples in (len(sound), promised):

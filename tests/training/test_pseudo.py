@@ -11,6 +11,7 @@ from earmark.data.targets import Targets
 from earmark.decisions import OperatingPoint
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 from earmark.scores import Scores
 from earmark.training.options import SelfTrainingOptions
@@ -42,7 +43,7 @@ def test_planted_sounds_are_labelled_where_they_are(trained: Path, collection: P
     tagger = Tagger.from_pretrained(trained)
     dev = read_manifest(collection / "dev", labels=tagger.labels)
     store = open_store(dev.clips, tagger.rate)
-    weak, scorer = Targets.of_clips(store.clips, tagger.labels), Scorer(tagger)
+    weak, scorer = Targets.of_clips(store.clips, tagger.labels), Scorer(engine_of(tagger))
     options, done = SelfTrainingOptions(median_seconds=0.1, threshold=0.3), []  # a model of 48 updates is unsure
     found = pseudo_labels(scorer, store, weak, options, progress=lambda *told: done.append(told))
     assert done[-1] == (16, 16)

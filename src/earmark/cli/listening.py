@@ -16,6 +16,7 @@ from earmark.errors import ConfigError
 from earmark.evaluation.labelled import too_short
 from earmark.hub import box, locate
 from earmark.labels import Labels
+from earmark.models import opening
 from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job
 from earmark.stopwatch import Stopwatch
@@ -36,7 +37,7 @@ class Listening:
     def profile(self, began: float) -> None:
         """Measure where the time goes; what passed since `began` (`time.perf_counter`) was loading."""
         scorer = self.pipeline.scorer
-        self.watch = scorer.stopwatch = Stopwatch(began, scorer.device)
+        self.watch = scorer.stopwatch = Stopwatch(began)
         self.watch.add("load", began)
 
     def results(self, recordings: Sequence[Recording], min_score: float) -> Iterator[Result]:
@@ -104,7 +105,7 @@ def open_pipeline(
     if threshold is not None and operating_point is not None:
         raise ConfigError("--threshold and --operating-point exclude each other: give one of them")
     directories = [locate(model) for model in ([models] if isinstance(models, Path) else models)]
-    pipeline = Pipeline.fused(directories or [box.directory()], device=device, precision=precision)
+    pipeline = opening.open_pipeline(directories or [box.directory()], device=device, precision=precision)
     tune_allocator()  # now: what loading took for a while is given back, not kept
     if terminal is not None and not directories:
         terminal.say(box.notice(len(pipeline.labels)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+import sys
 
 from earmark.cli.console import count
 from earmark.runtime.scorer import Scorer
@@ -27,7 +27,8 @@ def profile_lines(watch: Stopwatch, scorer: Scorer, recordings: int, audio: floa
     total = watch.total()
     spent = {stage: watch.seconds.get(stage, 0.0) for stage in MEANINGS}
     rest = total - sum(seconds for stage, seconds in spent.items() if stage != ASIDE)
-    threads = f", {count(torch.get_num_threads(), 'thread')}" if scorer.device == "cpu" else ""
+    torch = sys.modules.get("torch")
+    threads = f", {count(torch.get_num_threads(), 'thread')}" if torch and scorer.arithmetic.startswith("cpu") else ""
     listening = total - spent["load"]
     return [
         f"where the {total:.2f} s went ({scorer.arithmetic}{threads}):",

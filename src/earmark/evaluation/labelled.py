@@ -51,8 +51,8 @@ class ScoredClips:
 
 def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = None) -> ScoredClips:
     """Score every clip of a manifest. `DataError` when none could be read."""
-    for tagger in scorer.taggers:
-        check_kind(manifest, tagger.options.features)
+    for engine in scorer.engines:
+        check_kind(manifest, engine.takes, engine.rate)
     jobs = (Job(clip.name, source(clip)) for clip in manifest.clips)
     clips, scores, problems = [], [], []
     for number, (clip, scored) in enumerate(zip(manifest.clips, scorer.score_all(jobs), strict=True), 1):

@@ -22,6 +22,7 @@ from earmark.events import Event
 from earmark.features import LogMelOptions, log_mel_in
 from earmark.features.mel import hz_to_mel, mel_to_hz
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import network_of
 from earmark.report.charts import charts
 from earmark.report.comparison import Comparison
 from earmark.report.page import RecordingView, Report
@@ -111,7 +112,8 @@ def evaluation_report(
     problems: Sequence[str] = (),
 ) -> Report:
     """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
-    tagger, point, scored = measured.pipeline.tagger, measured.pipeline.operating_point, measured.scored
+    tagger = network_of(measured.pipeline.model)
+    point, scored = measured.pipeline.operating_point, measured.scored
     if any(clip.record is not None for clip in scored.clips):
         shown = 0  # embeddings alone: nothing to be seen or heard
     hard = hardest(scored, measured.detected, shown, LONGEST)
@@ -125,7 +127,7 @@ def evaluation_report(
         facts={
             "model": str(measured.name),
             "data": str(data),
-            "parameters": f"{measured.pipeline.model.parameter_count():,}",
+            "parameters": f"{measured.pipeline.model.parameters:,}",
             "operating point": point.origin,
             "computed in": measured.pipeline.scorer.arithmetic,
         },

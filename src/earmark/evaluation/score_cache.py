@@ -25,16 +25,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from earmark import __version__
+from earmark.arrays import FloatArray
 from earmark.data.records import Manifest
 from earmark.errors import OutputError
 from earmark.evaluation.labelled import Progress, ScoredClips, score_clips
 from earmark.files import write_aside
-from earmark.models.fusion import Fusion, Model
 from earmark.runtime.scorer import Job, Scored, Scorer
-from earmark.runtime.windows import FloatArray
 from earmark.scores import Scores
 
 FOLDER = "scores"  # in a model directory
@@ -63,7 +61,7 @@ class CachedScorer(Scorer):
     @classmethod
     def beside(cls, scorer: Scorer, file: Path) -> CachedScorer:
         """The same scorer with a memory."""
-        return cls(scorer.model, scorer.device, scorer.precision, scorer.batch_size, file=file)
+        return cls(scorer.model, scorer.batch_size, file=file)
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
         """Outcome of every job, in their order; the file is written when the last one is taken, or the caller stops."""
@@ -92,8 +90,9 @@ class CachedScorer(Scorer):
 
     def maker(self) -> str:
         """Digest of all that scores depend on besides the recording."""
-        digest = hashlib.sha256(f"{__version__}\n{self.bf16}\n{self.device.partition(':')[0]}\n".encode())
-        digest.update(_fingerprint(self.model).encode())
+        device, _, precision = self.arithmetic.partition(", ")
+        digest = hashlib.sha256(f"{__version__}\n{precision == 'bf16'}\n{device.partition(':')[0]}\n".encode())
+        digest.update(self.model.fingerprint().encode())
         return digest.hexdigest()
 
     def _restored(self, job: Job, entry: _Entry) -> Scores:
@@ -105,17 +104,6 @@ class _Entry:
     clip: FloatArray
     frames: FloatArray
     duration: float
-
-
-def _fingerprint(model: Model) -> str:
-    """Digest of a tagger's options and weights, or of a fusion's members in whatever order."""
-    if isinstance(model, Fusion):
-        return _digest(f"fusion {sorted(_fingerprint(member) for member in model.members)}")
-    digest = hashlib.sha256(model.options.model_dump_json().encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def clip_key(job: Job) -> str:

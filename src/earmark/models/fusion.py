@@ -1,47 +1,26 @@
-r"""Fusion by averaging posteriors, Xu et al. 2018, section 2.4: epochs of one training, or several systems.
+"""Several networks whose scores are averaged, as one torch module: what a fused model directory holds.
 
-    p(clip, k) = (1 / M) sum_m p_m(clip, k)            p(t, k) = (1 / M) sum_m p_m(t, k)
-
-with equal weights. A member may be a fusion itself: systems weigh the same, however many epochs each is made of.
-
-Systems may keep different time. Frame scores are brought onto the finest of the members' clocks; a frame of it takes
-of each member the mean of the frames it overlaps, weighted by the overlap. No member's frame is shorter, so there are
-two at most:
-
-    member   |      x_i      |    x_i+1      |
-    fused       |    y   |              y = w x_i + (1 - w) x_i+1,  w = the share of the fused frame that lies in i
-
-all in whole numbers of a common unit of time. Before a member's first frame and after its last, that frame holds.
-
-Neither the order of the members nor that of their labels plays a part, to the last bit: the values of a cell are
-added smallest first, and labels that come in different orders come out sorted.
-
-Differs from the paper in: nothing for one clock; the paper does not fuse systems of several clocks.
+Xu et al. 2018, section 2.4. The mean itself, of scores in plain numpy, is `earmark.runtime.ensemble`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
 from torch import nn
 
 from earmark.clock import Clock
-from earmark.errors import ConfigError
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger
-from earmark.scores import FloatArray, Scores
-
-_PIECE = 8192  # frames fused at a time: a long recording is never held in float64
+from earmark.runtime.ensemble import common_clock, common_labels
 
 
 class Fusion(nn.Module):
     """Models that speak as one: taggers, or fusions of them. `ConfigError` where they know different labels.
 
-    It scores recordings, not batches: members may cut time differently, so there is no `forward`; a `Scorer` asks
-    each tagger (`taggers_of`) and puts the answers together with `fuse`.
+    It scores recordings, not batches: members may cut time differently, so there is no `forward`; `earmark.runtime`
+    runs each tagger (`taggers_of`) and averages their scores.
     """
 
     def __init__(self, members: Sequence[Tagger | Fusion], names: Sequence[str] = ()) -> None:
@@ -78,86 +57,3 @@ def taggers_of(model: Model) -> tuple[Tagger, ...]:
     if isinstance(model, Fusion):
         return tuple(tagger for member in model.members for tagger in taggers_of(member))
     return (model,)
-
-
-def fuse(model: Model, scores: Iterable[Scores]) -> Scores:
-    """What a model says of a recording, given what each of its taggers does (`taggers_of`)."""
-    return _fuse(model, iter(scores))
-
-
-def _fuse(model: Model, scores: Iterator[Scores]) -> Scores:
-    if isinstance(model, Fusion):
-        return mean_scores([_fuse(member, scores) for member in model.members])
-    return next(scores)
-
-
-def mean_scores(members: Sequence[Scores]) -> Scores:
-    """The mean of several models' scores of one recording, equal weights, on the finest of their clocks.
-
-    `ConfigError` where labels differ, `ValueError` without members.
-    """
-    names = [f"model {number}" for number in range(1, len(members) + 1)]
-    labels = common_labels([member.labels for member in members], names)
-    clock = common_clock(member.clock for member in members)
-    count = max(len(member.frames) for member in members if member.clock == clock)
-    columns = [[member.labels.index(label) for label in labels] for member in members]
-    frames = np.empty((count, len(labels)), np.float32)
-    for first in range(0, count, _PIECE):
-        last = min(first + _PIECE, count)
-        frames[first:last] = _mean(
-            frames_on(clock, member, first, last)[:, order] for member, order in zip(members, columns, strict=True)
-        )
-    clip = _mean(member.clip[order] for member, order in zip(members, columns, strict=True))
-    duration = max(member.duration for member in members)  # equal but for the rounding of a resampler
-    return Scores(members[0].recording, labels, clip, frames, clock, duration)
-
-
-def frames_on(clock: Clock, scores: Scores, first: int, last: int) -> FloatArray:
-    """Frame scores `first .. last` (last - first, classes) on a clock whose frames are no longer than the scores' own.
-
-    >>> from fractions import Fraction
-    >>> half = Scores("a", Labels(["dog"]), np.float32([1]), np.float32([[0], [1]]), Clock(Fraction(1, 2)), 1.0)
-    >>> frames_on(Clock(Fraction(1, 3)), half, 0, 3).ravel().tolist()
-    [0.0, 0.5, 1.0]
-    """
-    held = len(scores.frames) - 1
-    if scores.clock == clock:
-        return scores.frames[np.minimum(np.arange(first, last), held)]
-    unit = math.lcm(*(part.denominator for each in (clock, scores.clock) for part in (each.step, each.start)))
-    step, own = int(clock.step * unit), int(scores.clock.step * unit)
-    begin = np.arange(first, last, dtype=np.int64) * step + int((clock.start - scores.clock.start) * unit)
-    index = begin // own
-    inside = np.minimum((index + 1) * own - begin, step)  # what of each frame lies in the member's frame `index`
-    share = inside[:, None] / step
-    before, after = (scores.frames[np.clip(at, 0, held)] for at in (index, index + 1))
-    mean: FloatArray = (share * before + (1 - share) * after).astype(np.float32)  # float64 until here: never above 1
-    return mean
-
-
-def _mean(values: Iterable[FloatArray]) -> FloatArray:
-    """Mean of arrays of one shape, the same in whatever order they come."""
-    stack = np.sort(np.stack([each.astype(np.float64) for each in values]), axis=0)
-    mean: FloatArray = (stack.sum(axis=0) / len(stack)).astype(np.float32)
-    return mean
-
-
-def common_clock(clocks: Iterable[Clock]) -> Clock:
-    """The finest clock; of several as fine, the one that starts first."""
-    return min(clocks, key=lambda clock: (clock.step, clock.start))
-
-
-def common_labels(members: Sequence[Labels], names: Sequence[str]) -> Labels:
-    """The labels all members know: in their order where they agree on it, else sorted.
-
-    `ConfigError` telling the first difference, with the members' names; `ValueError` without members.
-    """
-    if not members:
-        raise ValueError("nothing to fuse")
-    first = members[0]
-    for name, other in zip(names, members, strict=True):
-        for knows, lacks, label in (
-            *((names[0], name, label) for label in first if label not in other),
-            *((name, names[0], label) for label in other if label not in first),
-        ):
-            raise ConfigError(f"models of different labels cannot be fused: {knows} knows {label!r}, {lacks} does not")
-    return first if all(other == first for other in members) else Labels(sorted(first))

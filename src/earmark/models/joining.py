@@ -11,8 +11,8 @@ from earmark.decisions import OperatingPoint
 from earmark.errors import OutputError
 from earmark.files import write_text
 from earmark.models.directory import MEMBERS, copy_model, load_model, load_point, member_names, write_fusion
-from earmark.models.fused_point import fused_point
 from earmark.models.fusion import Fusion
+from earmark.runtime.ensemble import fused_point
 
 
 def join(

@@ -1,73 +1,153 @@
-"""Who listens together: taggers that take a recording in the same windows, and those that hear the same features.
+"""A network as the runtime sees it: an `earmark.engine.Engine` over PyTorch.
 
-A fused model reads a recording once for each panel; within a panel, features are computed once for all taggers whose
-front-ends and scaling are equal. Epochs of one training share both, so a further epoch costs its network alone.
+Networks whose front-ends and scaling are equal share their features: epochs of one training do, so a further epoch of
+a fusion costs its encoder and pooling alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from earmark.arrays import FloatArray, IntArray
+from earmark.clock import Clock
+from earmark.devices import Precision, resolve_precision
+from earmark.engine import WindowPlan
+from earmark.features import EmbeddingOptions
+from earmark.labels import Labels
+from earmark.models.fusion import Fusion, Model
 from earmark.models.tagger import Tagger
-from earmark.pooling import Pooled
-from earmark.runtime.windows import WindowPlan
+from earmark.runtime.ensemble import Ensemble
 from earmark.stopwatch import Stopwatch, stage
 
 _WINDOWS = 4  # twice as many: a twentieth less time with the default recipe's network, and half as much memory again
 _VALUES = 2**18  # of features, in a batch: with 64 filters in float32, 64 MB of activations a layer
+_WINDOWS_GPU = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """Taggers, by their place in the model, that listen at one rate in windows of one plan."""
+class TorchEngine:
+    """Runs a tagger, which is moved to `device` and put into evaluation mode."""
 
-    rate: int
-    plan: WindowPlan
-    taggers: Mapping[int, Tagger]
-    alike: tuple[tuple[int, ...], ...]  # places of those that hear the same features
+    def __init__(
+        self, tagger: Tagger, device: str = "cpu", precision: Precision = "float32", features: Features | None = None
+    ) -> None:
+        self.tagger = tagger.to(device).eval()
+        self.device, self.precision = device, resolve_precision(precision, device)
+        self.features = features or Features(tagger)
+        options = tagger.options
+        self.plan = WindowPlan.of(options.window_seconds, options.overlap_seconds, tagger.rate, tagger.clock)
 
+    @property
+    def labels(self) -> Labels:
+        """Labels, in the order of the scores."""
+        return self.tagger.labels
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of the waveforms it takes."""
+        return self.tagger.rate
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of its frame scores."""
+        return self.tagger.clock
+
+    @property
+    def takes(self) -> Literal["sound", "embeddings"]:
+        """What its waveforms hold."""
+        return "embeddings" if isinstance(self.tagger.options.features, EmbeddingOptions) else "sound"
+
+    @property
     def batch(self) -> int:
-        """Windows that are enough to keep a processor busy; more would take memory and no less time."""
-        samples = torch.tensor(self.plan.size)
-        values = [int(tagger.front_end.frames_in(samples)) * tagger.front_end.bands for tagger in self.taggers.values()]
-        return max(1, min(_WINDOWS, _VALUES // max(values)))
+        """Windows that keep the device busy at once."""
+        if self.device != "cpu":
+            return _WINDOWS_GPU
+        front = self.tagger.front_end
+        values = int(front.frames_in(torch.tensor(self.plan.size))) * front.bands
+        return max(1, min(_WINDOWS, _VALUES // values))
 
-    def listen(self, waveform: Tensor, lengths: Tensor, watch: Stopwatch | None = None) -> Iterator[tuple[int, Pooled]]:
-        """What each tagger, by its place, says of a batch (batch, samples) of which `lengths` (batch,) are valid."""
-        for places in self.alike:
+    @property
+    def arithmetic(self) -> str:
+        """Where and in which precision it computes: "cpu, bf16"."""
+        return f"{self.device}, {self.precision}"
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return self.tagger.parameter_count()
+
+    def fingerprint(self) -> str:
+        """Digest of the network's options and weights."""
+        digest = hashlib.sha256(self.tagger.options.model_dump_json().encode())
+        for name, tensor in sorted(self.tagger.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def steps_in(self, samples: int) -> int:
+        """Frames of the scores of a waveform of this many samples."""
+        return int(self.tagger.steps_in(torch.tensor(samples)))
+
+    @torch.inference_mode()
+    def listen(
+        self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
+        kind = self.device.partition(":")[0]
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             with stage(watch, "features"):
-                features, frames = self.taggers[places[0]].features(waveform, lengths)
-            for place in places:
-                with stage(watch, "model"):
-                    pooled = self.taggers[place].classify(features, frames)
-                yield place, pooled
+                features, frames = self.features.of(waveform, lengths, self.device)
+                self._wait(watch)
+            with stage(watch, "model"):
+                pooled = self.tagger.classify(features, frames)
+                self._wait(watch)
+        return probabilities(pooled.clip), probabilities(pooled.frames)
+
+    def _wait(self, watch: Stopwatch | None) -> None:
+        """A GPU returns before its work is done; a measured stage ends when it is."""
+        if watch is not None and self.device.startswith("cuda"):
+            torch.cuda.synchronize(self.device)
 
 
-def seat(taggers: Sequence[Tagger]) -> list[Panel]:
-    """The panels of a model's taggers, in the order of their first."""
-    seats: dict[tuple[int, WindowPlan], dict[int, Tagger]] = {}
-    for place, tagger in enumerate(taggers):
-        seats.setdefault((tagger.rate, WindowPlan.of(tagger)), {})[place] = tagger
-    return [Panel(rate, plan, members, _alike(members)) for (rate, plan), members in seats.items()]
+class Features:
+    """Features of the batch at hand, computed once for all networks that share them."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self.tagger = tagger
+        self._waveform: FloatArray | None = None
+        self._made: tuple[Tensor, Tensor | None] | None = None
+
+    def of(self, waveform: FloatArray, lengths: IntArray, device: str) -> tuple[Tensor, Tensor | None]:
+        """Features (batch, frames, bands) of waveforms (batch, samples), and the valid frames of each (None: all)."""
+        if self._made is None or self._waveform is not waveform:
+            self._made = None  # the features of the last batch need not stay while these are computed
+            self._made = self.tagger.features(
+                torch.from_numpy(waveform).to(device), torch.from_numpy(lengths).to(device)
+            )
+            self._waveform = waveform
+        return self._made
 
 
-def _alike(taggers: Mapping[int, Tagger]) -> tuple[tuple[int, ...], ...]:
-    groups: list[list[int]] = []
-    for place, tagger in taggers.items():
-        for group in groups:
-            if _hear_the_same(taggers[group[0]], tagger):
-                group.append(place)
-                break
-        else:
-            groups.append([place])
-    return tuple(map(tuple, groups))
+def engine_of(model: Model, device: str = "cpu", precision: Precision = "float32") -> TorchEngine | Ensemble:
+    """The engine of a network, or of several fused. `ConfigError` on an unknown device or precision."""
+    return _engine(model, device, resolve_precision(precision, device), [])
 
 
-def _hear_the_same(one: Tagger, other: Tagger) -> bool:
+def _engine(model: Model, device: str, precision: Precision, known: list[Features]) -> TorchEngine | Ensemble:
+    if isinstance(model, Fusion):
+        return Ensemble([_engine(member, device, precision, known) for member in model.members], model.names)
+    features = next((each for each in known if share_features(each.tagger, model)), None)
+    if features is None:
+        features = Features(model)
+        known.append(features)
+    return TorchEngine(model, device, precision, features)
+
+
+def share_features(one: Tagger, other: Tagger) -> bool:
     """Whether front-ends and per-band scaling are equal, anything learned in them included."""
     if one.options.features != other.options.features:
         return False
@@ -76,3 +156,18 @@ def _hear_the_same(one: Tagger, other: Tagger) -> bool:
         if first.keys() != second.keys() or not all(torch.equal(first[name], second[name]) for name in first):
             return False
     return True
+
+
+def network_of(model: TorchEngine | Ensemble | object) -> Tagger:
+    """The network behind an engine; of an ensemble its first. `TypeError` where it is not in PyTorch."""
+    if isinstance(model, Ensemble):
+        return network_of(model.members[0])
+    if isinstance(model, TorchEngine):
+        return model.tagger
+    raise TypeError(f"{type(model).__name__} has no network in PyTorch")
+
+
+def probabilities(tensor: Tensor) -> FloatArray:
+    """Probabilities as numpy; a weighted mean may pass 1 by a rounding, nothing else is let through."""
+    array: FloatArray = tensor.float().cpu().numpy()
+    return np.where((array > 1) & (array < 1 + 1e-5), np.float32(1), array)

@@ -12,23 +12,17 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast, overload
+from typing import Any, BinaryIO, cast, overload
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from earmark.decisions import Decision, OperatingPoint, decide
-from earmark.devices import Precision, resolve_device, resolve_precision
+from earmark.engine import Engine
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.models.directory import load_model, load_point
-from earmark.models.folding import fold
-from earmark.models.fused_point import fused_point
-from earmark.models.fusion import Fusion, Model, taggers_of
-from earmark.models.packing import LARGE, pack
-from earmark.models.tagger import Tagger
+from earmark.runtime.ensemble import Ensemble
 from earmark.runtime.scorer import Job, Scored, Scorer, Waveform
 from earmark.scores import Scores
 from earmark.stopwatch import stage
@@ -47,53 +41,16 @@ class Result:
 
 
 class Pipeline:
-    """Recordings to tags and events. What `earmark.load` returns.
+    """Recordings to tags and events. What `earmark.load` returns."""
 
-    A model that it reads itself is folded for speed (`models/folding.py`), and on a processor packed
-    (`models/packing.py`); one that it is given stays as it is.
-    """
-
-    def __init__(
-        self, model: Model, operating_point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
-    ) -> None:
-        self.device = resolve_device(device)
-        self.model: Model = model.to(self.device).eval()
-        self.operating_point = operating_point
-        self.scorer = Scorer(self.model, self.device, precision)
-
-    @classmethod
-    def from_pretrained(
-        cls, directory: str | os.PathLike[str], *, device: str = "cpu", precision: Precision = "float32"
-    ) -> Self:
-        """Read a model directory with its operating point. `ModelError` when it is missing or damaged."""
-        precision = resolve_precision(precision, device := resolve_device(device))
-        model = _open(directory, device, precision)
-        return cls(model, load_point(directory, model.labels), device=device, precision=precision)
-
-    @classmethod
-    def fused(
-        cls,
-        directories: Sequence[str | os.PathLike[str]],
-        *,
-        device: str = "cpu",
-        precision: Precision = "float32",
-    ) -> Self:
-        """Several model directories as one model, their scores averaged; decided as in `fused_point.py`.
-
-        One directory is that model. `ModelError` as above, `ConfigError` where models know different labels.
-        """
-        if len(directories) == 1:
-            return cls.from_pretrained(directories[0], device=device, precision=precision)
-        precision = resolve_precision(precision, device := resolve_device(device))
-        models = [_open(directory, device, precision) for directory in directories]
-        fusion = Fusion(models, [os.fspath(directory) for directory in directories])
-        points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
-        return cls(fusion, fused_point(points, fusion.labels), device=device, precision=precision)
+    def __init__(self, model: Engine | Ensemble, operating_point: OperatingPoint) -> None:
+        self.model, self.operating_point = model, operating_point
+        self.scorer = Scorer(model)
 
     @property
-    def tagger(self) -> Tagger:
-        """The tagger; of a fusion the first, whose front-end recordings are shown through."""
-        return taggers_of(self.model)[0]
+    def rate(self) -> int:
+        """Samples a second that the model listens at; of an ensemble the highest."""
+        return self.model.rate
 
     @property
     def labels(self) -> Labels:
@@ -144,13 +101,6 @@ class Pipeline:
         with stage(self.scorer.stopwatch, "decide"):
             decision: Decision = decide(scored.scores, self.operating_point, min_score=min_score)
         return Result(decision.recording, decision.tags, decision.events, scored.scores, scored.actions, scored.problem)
-
-
-def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:
-    model = fold(load_model(directory))  # nobody else's, so it can be
-    if device != "cpu":
-        return model
-    return pack(model, torch.bfloat16) if precision == "bf16" else pack(model, torch.float32, LARGE)
 
 
 def _job(source: Any) -> Job:

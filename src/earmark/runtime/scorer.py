@@ -5,8 +5,8 @@
 A recording that cannot be read gives its error in its place; the others are not touched by it. Memory is a few
 windows, whatever the length of a recording, plus its frame scores (4 bytes a frame and class).
 
-A fused model reads a recording once for each of its panels (`panels.py`), one after the other, and has an assembly for
-each tagger; their scores are put together (`fusion.py`) when the last of them is done.
+An ensemble reads a recording once for each of its panels, engines that listen at one rate in the same windows, one
+panel after the other. Each engine has an assembly; their scores are averaged (`ensemble.py`) when the last is done.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
+from earmark.arrays import FloatArray
 from earmark.audio import Source, from_array, read_blocks
-from earmark.devices import Precision, resolve_precision
+from earmark.engine import Engine, WindowPlan
 from earmark.errors import AudioError, EarmarkError
-from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
-from earmark.models.fusion import Model, fuse, taggers_of
-from earmark.models.torch_engine import Panel, seat
-from earmark.runtime.windows import Assembly, FloatArray, Window
+from earmark.runtime.ensemble import Ensemble, engines_of, fuse
+from earmark.runtime.windows import Assembly, Window, cut
 from earmark.scores import Scores
 from earmark.stopwatch import Stopwatch, each, stage
 
@@ -59,26 +57,16 @@ class Scored:
     problem: str | None = None  # a part of the recording is missing: the scores are of what could be read
 
 
-@dataclass
-class _Pending:
-    """A recording on its way through the model."""
+@dataclass(frozen=True)
+class _Begin:
+    """The reader begins a recording that says it lasts so long (seconds; 0: it does not say)."""
 
     job: Job
-    assemblies: Sequence[Assembly] = ()  # one a tagger, once the recording says how long it is
-    windows: int = 0  # given to the model
-    done: int = 0  # scored
-    end: _End | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class _Promise:
-    """How long a recording says that it is; it comes before its windows."""
-
-    seconds: float  # 0: it does not say
-
-
-@dataclass(frozen=True)
-class _Heard:
+class _Cut:
     """A window, and the number of the panel that it was cut for."""
 
     panel: int
@@ -87,7 +75,7 @@ class _Heard:
 
 @dataclass(frozen=True)
 class _End:
-    """The reader's last word on a recording."""
+    """The reader is done with a recording."""
 
     error: EarmarkError | None = None
     actions: tuple[str, ...] = ()
@@ -95,33 +83,53 @@ class _End:
 
 
 @dataclass(frozen=True)
-class _Crash:
-    """A fault of ours in the reader, to be raised where the caller sees it."""
+class _Stop:
+    """The reader is done with everything, or met a fault of ours, to be raised where the caller sees it."""
 
-    error: BaseException
+    fault: BaseException | None = None
+
+
+# What the reader's thread says, in this order: for each recording _Begin, its _Cut windows, _End; at last _Stop.
+_Message = _Begin | _Cut | _End | _Stop
+
+
+@dataclass
+class _Pending:
+    """A recording on its way through the model."""
+
+    job: Job
+    assemblies: Sequence[Assembly]  # one an engine
+    windows: int = 0  # given to the model
+    done: int = 0  # scored
+    end: _End | None = None
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Engines, by their place in the model, that listen at one rate in the same windows."""
+
+    rate: int
+    plan: WindowPlan
+    engines: dict[int, Engine]
+    batch: int  # windows at once
 
 
 @dataclass
 class Scorer:
-    """Scores recordings with one model, fused or not, a batch of windows at a time."""
+    """Scores recordings with one model, an engine or an ensemble, a batch of windows at a time."""
 
-    model: Model
-    device: str = "cpu"
-    precision: Precision = "float32"
-    batch_size: int = 8  # windows at most; on a processor fewer, where they are large
-    stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # told where the time goes
+    model: Engine | Ensemble
+    batch_size: int = 8  # windows at most; an engine may ask for fewer
+    stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # measures where the time goes
 
     def __post_init__(self) -> None:
-        self.taggers = taggers_of(self.model)
-        self.panels = seat(self.taggers)
-        at_once = [panel.batch() if self.device == "cpu" else self.batch_size for panel in self.panels]
-        self.batches = [min(size, self.batch_size) for size in at_once]
-        self.bf16 = resolve_precision(self.precision, self.device) == "bf16"
+        self.engines = engines_of(self.model)
+        self.panels = _panels(self.engines, self.batch_size)
 
     @property
     def arithmetic(self) -> str:
-        """What computes, in which numbers: "cpu, bf16"."""
-        return f"{self.device}, {'bf16' if self.bf16 else 'float32'}"
+        """Where and in which precision the model computes: "cpu, bf16"."""
+        return self.model.arithmetic
 
     @property
     def labels(self) -> Labels:
@@ -130,97 +138,101 @@ class Scorer:
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
         """Outcome of every job, in their order."""
-        items: queue.Queue[object] = queue.Queue(maxsize=2 * self.batch_size)
+        messages: queue.Queue[_Message] = queue.Queue(maxsize=2 * self.batch_size)
         stop = threading.Event()
-        reader = threading.Thread(target=self._read_all, args=(jobs, items, stop), daemon=True)
+        reader = threading.Thread(target=self._read_all, args=(jobs, messages, stop), daemon=True)
         reader.start()
         try:
-            yield from self._consume(items)
+            yield from self._consume(messages)
         finally:
             stop.set()
             while reader.is_alive():  # unblock a reader that waits for room
                 with contextlib.suppress(queue.Empty):
-                    items.get_nowait()
+                    messages.get_nowait()
                 reader.join(0.01)
 
-    def _read_all(self, jobs: Iterable[Job], items: queue.Queue[object], stop: threading.Event) -> None:
-        """In the reader's thread: for each job itself, its windows, its end; then None."""
+    def _read_all(self, jobs: Iterable[Job], messages: queue.Queue[_Message], stop: threading.Event) -> None:
+        """In the reader's thread."""
         try:
             for job in jobs:
-                items.put(job)
-                for item in each(self.stopwatch, "decode", self._read(job)):
-                    items.put(item)
+                for message in each(self.stopwatch, "decode", self._read(job)):
+                    messages.put(message)
                     if stop.is_set():
                         return
-            items.put(None)
+            messages.put(_Stop())
         except BaseException as error:  # noqa: BLE001 - handed over, raised in the caller's thread
-            items.put(_Crash(error))
+            messages.put(_Stop(error))
 
-    def _read(self, job: Job) -> Generator[_Heard | _Promise | _End, None, None]:
+    def _read(self, job: Job) -> Generator[_Message, None, None]:
+        begun = False
         ends: list[_End] = []
         try:
             for number, panel in enumerate(self.panels):
-                ends.append((yield from self._cut(job, panel, number)))
-        except EarmarkError as error:
+                reading = self._cut(job, panel, number)
+                for message in reading:
+                    if isinstance(message, _End):
+                        ends.append(message)
+                        continue
+                    begun = True
+                    yield message
+        except (EarmarkError, OSError) as error:
+            if not begun:
+                yield _Begin(job)
+            if isinstance(error, OSError):
+                error = AudioError(f"{job.name}: cannot be read: {error.strerror or error}")
             yield _End(error=error)
-        except OSError as error:
-            yield _End(error=AudioError(f"{job.name}: cannot be read: {error.strerror or error}"))
         else:
             actions = dict.fromkeys(action for end in ends for action in end.actions)
             yield _End(actions=tuple(actions), problem=ends[0].problem)
 
     @staticmethod
-    def _cut(job: Job, panel: Panel, number: int) -> Generator[_Heard | _Promise, None, _End]:
-        """The windows of a recording for one panel; returns what was done to it."""
-        features = next(iter(panel.taggers.values())).options.features  # a rate is one of embeddings, or of sound
-        if isinstance(features, EmbeddingOptions) and getattr(job.source, "rate", None) != panel.rate:
+    def _cut(job: Job, panel: _Panel, number: int) -> Iterator[_Message]:
+        """The recording's beginning, its windows for one panel, and what was done to it."""
+        takes = next(iter(panel.engines.values())).takes  # a rate is one of embeddings, or of sound
+        if takes == "embeddings" and getattr(job.source, "rate", None) != panel.rate:
             raise AudioError(f"{job.name}: is sound, but the model takes embeddings that were computed elsewhere")
         if isinstance(job.source, Waveform):
             audio = from_array(job.source.samples, job.source.rate, panel.rate, job.name)
             if number == 0:
-                yield _Promise(len(audio.samples) / panel.rate)
-            yield from (_Heard(number, window) for window in panel.plan.cut([audio.samples]))
-            return _End(actions=audio.actions)
+                yield _Begin(job, len(audio.samples) / panel.rate)
+            yield from (_Cut(number, window) for window in cut(panel.plan, [audio.samples]))
+            yield _End(actions=audio.actions)
+            return
         with read_blocks(job.source, panel.rate) as blocks:
             if number == 0:
-                yield _Promise(blocks.info.duration or 0.0)
-            yield from (_Heard(number, window) for window in panel.plan.cut(blocks))
-            return _End(actions=blocks.actions, problem=blocks.problem)
+                yield _Begin(job, blocks.info.duration or 0.0)
+            yield from (_Cut(number, window) for window in cut(panel.plan, blocks))
+            yield _End(actions=blocks.actions, problem=blocks.problem)
 
-    def _consume(self, items: queue.Queue[object]) -> Iterator[Scored]:
+    def _consume(self, messages: queue.Queue[_Message]) -> Iterator[Scored]:
         pending: list[_Pending] = []
         batches: list[list[tuple[_Pending, Window]]] = [[] for _ in self.panels]
-        while (item := self._next(items)) is not None:
-            if isinstance(item, _Crash):
-                raise item.error
-            if isinstance(item, Job):
-                pending.append(_Pending(item))
-            elif isinstance(item, _Promise):
-                pending[-1].assemblies = self._assemblies(item.seconds)
-            elif isinstance(item, _End):
-                pending[-1].end = item
-            elif isinstance(item, _Heard):
-                pending[-1].windows += 1
-                batch = batches[item.panel]
-                batch.append((pending[-1], item.window))
-                if len(batch) == self.batches[item.panel]:
-                    self._score(self.panels[item.panel], batch)
-                    batch.clear()
+        while not isinstance(message := self._next(messages), _Stop):
+            match message:
+                case _Begin(job, seconds):
+                    pending.append(_Pending(job, self._assemblies(seconds)))
+                case _Cut(number, window):
+                    pending[-1].windows += 1
+                    batch = batches[number]
+                    batch.append((pending[-1], window))
+                    if len(batch) == self.panels[number].batch:
+                        self._score(self.panels[number], batch)
+                        batch.clear()
+                case _End():
+                    pending[-1].end = message
             yield from self._finished(pending)
+        if message.fault is not None:
+            raise message.fault
         for panel, batch in zip(self.panels, batches, strict=True):
             self._score(panel, batch)
         yield from self._finished(pending)
 
-    def _next(self, items: queue.Queue[object]) -> object:
+    def _next(self, messages: queue.Queue[_Message]) -> _Message:
         with stage(self.stopwatch, "wait"):
-            return items.get()
+            return messages.get()
 
     def _assemblies(self, seconds: float) -> list[Assembly]:
-        plans = {place: panel.plan for panel in self.panels for place in panel.taggers}
-        return [
-            Assembly(plans[place], len(tagger.labels), round(seconds * tagger.rate))
-            for place, tagger in enumerate(self.taggers)
-        ]
+        return [Assembly(each.plan, len(each.labels), round(seconds * each.rate)) for each in self.engines]
 
     def _finished(self, pending: list[_Pending]) -> Iterator[Scored]:
         """Recordings at the head of the line whose windows are all scored."""
@@ -230,37 +242,38 @@ class Scorer:
             yield Scored(first.job, scores, end.error, end.actions, end.problem)
 
     def _scores(self, pending: _Pending) -> Scores:
-        name, each = pending.job.name, zip(self.taggers, pending.assemblies, strict=True)
+        name, both = pending.job.name, zip(self.engines, pending.assemblies, strict=True)
         return fuse(
             self.model,
             [
-                Scores(name, tagger.labels, made.clip, made.frames(), tagger.clock, made.samples / tagger.rate)
-                for tagger, made in each
+                Scores(name, engine.labels, made.clip, made.frames(), engine.clock, made.samples / engine.rate)
+                for engine, made in both
             ],
         )
 
-    @torch.inference_mode()
-    def _score(self, panel: Panel, batch: list[tuple[_Pending, Window]]) -> None:
+    def _score(self, panel: _Panel, batch: list[tuple[_Pending, Window]]) -> None:
         """Run a panel on windows of any recordings; each keeps its own length."""
         if not batch:
             return
-        lengths = torch.tensor([len(window.samples) for _, window in batch])
-        waveform = torch.zeros(len(batch), int(lengths.max()))
-        for row, (_, window) in zip(waveform.numpy(), batch, strict=True):
+        lengths = np.array([len(window.samples) for _, window in batch], np.int64)
+        waveform = np.zeros((len(batch), lengths.max()), np.float32)
+        for row, (_, window) in zip(waveform, batch, strict=True):
             row[: len(window.samples)] = window.samples
-        kind = self.device.partition(":")[0]
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.bf16):
-            heard = list(panel.listen(waveform.to(self.device), lengths.to(self.device), self.stopwatch))
-        for place, pooled in heard:
-            steps = self.taggers[place].steps_in(lengths).tolist()
-            clip, frames = (probabilities(tensor) for tensor in (pooled.clip, pooled.frames))
+        for place, engine in panel.engines.items():
+            clip, frames = engine.listen(waveform, lengths, self.stopwatch)
             for row, (pending, window) in enumerate(batch):
-                pending.assemblies[place].add(window, clip[row], frames[row, : steps[row]])
+                steps = engine.steps_in(len(window.samples))
+                pending.assemblies[place].add(window, clip[row], frames[row, :steps])
         for pending, _ in batch:
             pending.done += 1
 
 
-def probabilities(tensor: torch.Tensor) -> FloatArray:
-    """Probabilities as numpy; a weighted mean may pass 1 by a rounding, nothing else is let through."""
-    array: FloatArray = tensor.float().cpu().numpy()
-    return np.where((array > 1) & (array < 1 + 1e-5), np.float32(1), array)
+def _panels(engines: Sequence[Engine], most: int) -> list[_Panel]:
+    """The panels of a model's engines, in the order of their first."""
+    seats: dict[tuple[int, WindowPlan], dict[int, Engine]] = {}
+    for place, engine in enumerate(engines):
+        seats.setdefault((engine.rate, engine.plan), {})[place] = engine
+    return [
+        _Panel(rate, plan, members, min(most, *(engine.batch for engine in members.values())))
+        for (rate, plan), members in seats.items()
+    ]

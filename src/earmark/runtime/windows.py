@@ -20,14 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
-from earmark.models.tagger import Tagger
-
-FloatArray = npt.NDArray[np.float32]
+from earmark.arrays import FloatArray
+from earmark.engine import WindowPlan
 
 _SMALL = 2**20  # scores, of which a copy costs nothing
 _MOST_ROOM = 2**26  # scores (256 MB) that a recording's promise is believed
@@ -42,51 +39,17 @@ class Window:
     last: bool
 
 
-@dataclass(frozen=True)
-class WindowPlan:
-    """Sizes of windows: `size` and `stride` in samples, `stride` and `overlap` in steps of the scores.
-
-    What is no longer than `longest` samples is not cut.
-    """
-
-    size: int
-    stride: int
-    stride_steps: int
-    overlap_steps: int
-    longest: int = 0
-
-    @classmethod
-    def of(cls, tagger: Tagger) -> WindowPlan:
-        """The plan of a model: its window and overlap, on the grid of its scores."""
-        options = tagger.options
-        step = tagger.clock.step * tagger.rate  # samples a step
-        if step.denominator != 1:
-            raise ValueError(f"a step of {step} samples is no whole number of samples")
-        samples = int(step)
-        whole = max(1, round(Fraction(options.window_seconds) * tagger.rate / samples))
-        overlap = min(round(Fraction(options.overlap_seconds) * tagger.rate / samples), whole // 2)
-        stride = whole - overlap
-        # A front-end without padding needs more than its hops: twice what its clock is late. One whose clock is early,
-        # frame 0 being centred on 0, gives a frame more than hops; that one lengthens the cross-fade.
-        late = max(0, int(2 * tagger.clock.start * tagger.rate))
-        longest = round(Fraction(options.window_seconds) * tagger.rate)
-        return cls(whole * samples + late, stride * samples, stride, overlap, longest)
-
-    def steps(self, samples: int) -> int:
-        """Steps that so many samples come to, or one or two more; none of none."""
-        return samples * self.stride_steps // self.stride + 2 if samples else 0
-
-    def cut(self, blocks: Iterable[FloatArray]) -> Iterator[Window]:
-        """Windows of a recording that comes in blocks of any size; holds little more than a window."""
-        held = np.zeros(0, np.float32)
-        number = 0
-        for block in blocks:
-            held = np.concatenate([held, block])
-            while len(held) > max(self.size, self.longest):  # one sample more than the window: it is not the last
-                yield Window(number, held[: self.size].copy(), last=False)
-                held = held[self.stride :]
-                number += 1
-        yield Window(number, held, last=True)
+def cut(plan: WindowPlan, blocks: Iterable[FloatArray]) -> Iterator[Window]:
+    """Windows of a recording that comes in blocks of any size; holds little more than a window."""
+    held = np.zeros(0, np.float32)
+    number = 0
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while len(held) > max(plan.size, plan.longest):  # one sample more than the window: it is not the last
+            yield Window(number, held[: plan.size].copy(), last=False)
+            held = held[plan.stride :]
+            number += 1
+    yield Window(number, held, last=True)
 
 
 class Assembly:

@@ -21,6 +21,8 @@ from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clip
 from earmark.evaluation.report import read_log, recording_views
 from earmark.events import Event
 from earmark.files import write_text
+from earmark.models.opening import open_pipeline
+from earmark.models.torch_engine import network_of
 from earmark.recipes.recipe import load_recipe
 from earmark.report.page import Report, write_report
 from earmark.report.points import point_table
@@ -73,7 +75,7 @@ def run_demo(folder: Path, demo: Demo, machine: Machine, reporter: Reporter) -> 
         trained = train_model(request, machine, reporter)
         card = write_card(request, trained, name="earmark demo", recipe="demo", command=demo.command(folder))
         save_model(request, trained, card)
-    pipeline = Pipeline.from_pretrained(model, device=machine.device)
+    pipeline = open_pipeline([model], device=machine.device)
     test = read_manifest(folder / "data" / "test", labels=pipeline.labels)
     scored = score_clips(pipeline.scorer, test, reporter.stage("scoring test recordings"))
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point)
@@ -100,7 +102,7 @@ def _page(
     metrics: Mapping[str, Any],
     detected: Mapping[str, list[Event]],
 ) -> Report:
-    tagger, point = pipeline.tagger, pipeline.operating_point
+    tagger, point = network_of(pipeline.model), pipeline.operating_point
     history = read_log(folder / "model" / "log.csv")
     return Report(
         title="earmark demo",

@@ -18,6 +18,7 @@ from earmark.evaluation.labelled import evaluate_scored, score_clips
 from earmark.evaluation.report import logmel_of, recording_views
 from earmark.files import write_aside
 from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import network_of
 from earmark.report.canvas import png
 from earmark.report.page import view_figure
 from earmark.report.trajectories import trajectories_figure
@@ -61,12 +62,12 @@ def _localisation(reproduction: Reproduction, recipe: str, seed: int, clips: Seq
     manifest = next(iter(reproduction.material.tests.values())).with_clips(clips).with_labels(pipeline.labels)
     scored = score_clips(pipeline.scorer, manifest)
     _, detected = evaluate_scored(scored, pipeline.operating_point)
-    for view in recording_views(pipeline.tagger, scored, detected, pipeline.operating_point, len(clips)):
+    for view in recording_views(network_of(pipeline.model), scored, detected, pipeline.operating_point, len(clips)):
         yield _write(reproduction.folder / f"figure-2-{Path(view.scores.recording).stem}.png", png(view_figure(view)))
 
 
 def _weights(reproduction: Reproduction, recipes: Sequence[str], seed: int, clips: Sequence[Clip]) -> Iterator[Path]:
-    taggers = {name: reproduction.pipeline(name, seed).tagger for name in recipes}
+    taggers = {name: network_of(reproduction.pipeline(name, seed).model) for name in recipes}
     shown = taggers[recipes[0]]
     for clip in clips:
         title = f"{clip.name}: {', '.join(dict.fromkeys(clip.labels)) or 'nothing'}"

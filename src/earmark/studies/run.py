@@ -27,6 +27,7 @@ from earmark.evaluation.report import read_log
 from earmark.events import Event
 from earmark.files import write_text
 from earmark.metrics.segment import segment_metrics
+from earmark.models.opening import open_pipeline
 from earmark.recipes import Recipe, load_recipe
 from earmark.runtime.pipeline import Pipeline
 from earmark.studies.study import Budget, Study
@@ -161,8 +162,8 @@ class Reproduction:
         members = self.recipe(name).members
         device = self.machine.device
         if members:
-            return Pipeline.fused([self.model(member, seed) for member in members], device=device)
-        return Pipeline.from_pretrained(self.model(name, seed), device=device)
+            return open_pipeline([self.model(member, seed) for member in members], device=device)
+        return open_pipeline([self.model(name, seed)], device=device)
 
     def _train(self, name: str, seed: int, reporter: Reporter) -> None:
         folder = self.model(name, seed)

@@ -13,6 +13,7 @@ from earmark.evaluation.labelled import Progress, evaluate_scored, score_clips
 from earmark.evaluation.tuning import tune
 from earmark.metrics.evaluation import Evaluation
 from earmark.models.fusion import Model
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 
 
@@ -39,7 +40,7 @@ def decide(
     model.eval()
     if valid is None:
         return Decided(named_point("default" if named == "tuned" else named, model.labels))
-    scorer = Scorer(model.to(device), device)
+    scorer = Scorer(engine_of(model, device))
     scored = score_clips(scorer, valid.with_labels(model.labels), stage("scoring validation clips"))
     if named != "tuned":
         point = named_point(named, model.labels)

@@ -20,6 +20,7 @@ from earmark.data.store import ClipStore, Progress, open_store
 from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError
 from earmark.evaluation.labelled import too_short
+from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
 from earmark.training.request import Request
 
@@ -70,7 +71,11 @@ def _open(
     request: Request, manifest: Manifest, name: str, stage: Callable[[str], Progress | None]
 ) -> tuple[ClipStore, list[Problem]]:
     rate = request.network.features.rate
-    check_kind(manifest, request.network.features)
+    features = request.network.features
+    if isinstance(features, EmbeddingOptions):
+        check_kind(manifest, "embeddings", features.rate, features.bands)
+    else:
+        check_kind(manifest, "sound")
     seconds = sum(clip.duration or request.training.clip_seconds for clip in manifest.clips)
     packed = request.cache == "on" or (request.cache == "auto" and seconds * rate * 2 < CACHE_LIMIT)
     cache = request.output / "cache" / name if packed else None

@@ -43,7 +43,7 @@ def pseudo_labels(
 
     Columns are those of the scorer's labels. `ValueError` where there are unlabelled clips and no point.
     """
-    tagger = scorer.taggers[0]
+    engine = scorer.engines[0]
     total = len(clips) + len(unlabelled or ())
 
     def found() -> Iterator[Found]:
@@ -62,7 +62,7 @@ def pseudo_labels(
             if progress is not None:
                 progress(done, total)
 
-    return FrameTargets.of(told(), len(scorer.labels), tagger.clock.step * tagger.rate)
+    return FrameTargets.of(told(), len(scorer.labels), engine.clock.step * engine.rate)
 
 
 def heard(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:

@@ -36,6 +36,7 @@ from earmark.data.frame_targets import FrameTargets
 from earmark.errors import ConfigError
 from earmark.files import write_aside, write_text
 from earmark.models.tagger import Tagger, fill_weights
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 from earmark.training.callbacks import Row, Stage
 from earmark.training.initialisation import fit_scaling, new_tagger
@@ -141,7 +142,7 @@ class Stages:
             if extra is not None:
                 named = request.training.operating_point
                 point = decide(teacher, request.valid, named, seed=request.seed, device=device, stage=stage).point
-            scorer = Scorer(teacher.to(device), device, self.machine.precision)
+            scorer = Scorer(engine_of(teacher, device, self.machine.precision))
             weak = targets(self.clips.train, self.clips.labels)
             told = stage("listening as the teacher")
             found = pseudo_labels(scorer, self.clips.train, weak, options, unlabelled=extra, point=point, progress=told)

@@ -11,7 +11,6 @@ from earmark.data.manifest import read_manifest
 from earmark.data.reading import Wanted, read_parts
 from earmark.data.store import open_store
 from earmark.errors import DataError
-from earmark.features import EmbeddingOptions, LogMelOptions
 
 CLASSES = ("index,mid,display_name", '0,/m/09x0r,"Speech"', '1,/t/dd00088,"Owl, eagle"', '2,/m/03l9g,"Hammer"')
 SECONDS = {"video-00001": 10, "video-00002": 3, "video-00003": 10, "_ideo-00004": 7}
@@ -162,14 +161,14 @@ def test_a_file_that_changes_under_us_is_refused(release, tfrecords):
 
 def test_sound_and_embeddings_are_not_taken_for_each_other(release, recordings):
     embedded, sound = read_manifest(release), read_manifest(recordings("sounds/dog/a.wav").joinpath("sounds"))
-    check_kind(embedded, EmbeddingOptions())
-    check_kind(sound, LogMelOptions())
+    check_kind(embedded, "embeddings")
+    check_kind(sound, "sound", 32_000, 64)
     with pytest.raises(DataError, match="holds embeddings, but the model hears sound"):
-        check_kind(embedded, LogMelOptions())
+        check_kind(embedded, "sound", 32_000, 64)
     with pytest.raises(DataError, match="holds sound, but the model takes embeddings"):
-        check_kind(sound, EmbeddingOptions())
-    with pytest.raises(DataError, match="holds vectors of 128 a second; the model takes others"):
-        check_kind(embedded, EmbeddingOptions(bands=64))
+        check_kind(sound, "embeddings")
+    with pytest.raises(DataError, match=r"holds vectors of 128 values.* takes vectors of 64, 1 a second"):
+        check_kind(embedded, "embeddings", 64, 64)
 
 
 def test_doctor_looks_at_embeddings_too(release, tfrecords):

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +33,6 @@ from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.errors import DataError
 from earmark.files import write_aside
 from earmark.labels import Labels
-
-if TYPE_CHECKING:
-    from earmark.features import FeatureOptions
 
 WIDTH = 128  # values of a vector; with a vector a second also the rate
 VERSION = 1  # of the pack's layout; part of its name
@@ -147,23 +144,29 @@ def inspect_vectors(clip: Clip) -> Inspection:
     return Inspection(info, len(wave), float(np.abs(wave).max()), float(level), 0.0, digest, None)
 
 
-def check_kind(manifest: Manifest, features: FeatureOptions) -> None:
-    """Refuse embeddings for a model of sound, and sound for a model of embeddings. `DataError`."""
-    from earmark.features import EmbeddingOptions  # loads torch, which reading a manifest needs not
+def check_kind(
+    manifest: Manifest, takes: Literal["sound", "embeddings"], rate: int = WIDTH, bands: int = WIDTH
+) -> None:
+    """Refuse embeddings for a model of sound, and sound for a model of embeddings. `DataError`.
 
+    `rate` and `bands` are those of the model's front-end, values a second and values of a vector.
+    """
     held = any(clip.record is not None for clip in manifest.clips)
-    if held and not isinstance(features, EmbeddingOptions):
+    if held and takes != "embeddings":
         raise DataError(
             f"{manifest.source}: holds embeddings, but the model hears sound; for embeddings there are recipes such as"
             " kong2019/feature-attention"
         )
-    if not held and isinstance(features, EmbeddingOptions):
+    if not held and takes == "embeddings":
         raise DataError(
             f"{manifest.source}: holds sound, but the model takes embeddings that were computed elsewhere; expected"
             " TFRecords such as AudioSet's"
         )
-    if isinstance(features, EmbeddingOptions) and (features.rate, features.bands) != (WIDTH, WIDTH):
-        raise DataError(f"{manifest.source}: holds vectors of {WIDTH} a second; the model takes others ({features!r})")
+    if takes == "embeddings" and (rate, bands) != (WIDTH, WIDTH):
+        raise DataError(
+            f"{manifest.source}: holds vectors of {WIDTH} values, one a second; the model takes vectors of {bands}, "
+            f"{rate / bands:g} a second"
+        )
 
 
 class EmbeddingStore:

@@ -5,7 +5,7 @@ import pytest
 from earmark.decisions import OperatingPoint
 from earmark.decisions.operating_point import ClassPoint
 from earmark.labels import Labels
-from earmark.models.fused_point import DEFAULT, MEAN, fused_point
+from earmark.runtime.ensemble import DEFAULT, MEAN, fused_point
 
 LABELS = Labels(["dog", "cat"])
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from earmark.clock import Clock
 from earmark.errors import ConfigError
 from earmark.labels import Labels
-from earmark.models.fusion import frames_on, mean_scores
+from earmark.runtime.ensemble import frames_on, mean_scores
 from earmark.scores import Scores
 
 FINE, COARSE = Clock(Fraction(83, 2000)), Clock(Fraction(8, 25))  # 41.5 ms, 320 ms
@@ -134,5 +134,5 @@ def test_a_steady_score_stays_as_it_is(step: Fraction, other: Fraction, frames: 
 def test_a_long_recording_is_fused_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch):
     members = [scores(0, FINE, 500), scores(1, COARSE, 60)]
     whole = mean_scores(members)
-    monkeypatch.setattr("earmark.models.fusion._PIECE", 7)
+    monkeypatch.setattr("earmark.runtime.ensemble._PIECE", 7)
     assert same(mean_scores(members), whole)

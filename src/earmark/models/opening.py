@@ -1,0 +1,50 @@
+"""Model directories opened to run: read, folded and packed for speed, with their operating points."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+
+from earmark.decisions import OperatingPoint
+from earmark.devices import Precision, resolve_device, resolve_precision
+from earmark.models.directory import load_model, load_point
+from earmark.models.folding import fold
+from earmark.models.fusion import Fusion, Model
+from earmark.models.packing import LARGE, pack
+from earmark.models.torch_engine import engine_of
+from earmark.runtime.ensemble import fused_point
+from earmark.runtime.pipeline import Pipeline
+
+
+def open_pipeline(
+    directories: Sequence[str | os.PathLike[str]], *, device: str = "cpu", precision: Precision = "float32"
+) -> Pipeline:
+    """A model directory with its operating point; several are one model, their scores averaged.
+
+    Batch normalisation is folded, and on a CPU convolutions are packed: nobody else holds these weights. `ModelError`
+    where a directory is missing or damaged, `ConfigError` where models know different labels.
+    """
+    precision = resolve_precision(precision, device := resolve_device(device))
+    models = [_open(directory, device, precision) for directory in directories]
+    points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
+    model, point = models[0], points[0]
+    if len(models) > 1:
+        model = Fusion(models, [os.fspath(directory) for directory in directories])
+        point = fused_point(points, model.labels)
+    return Pipeline(engine_of(model, device, precision), point)
+
+
+def pipeline_of(
+    model: Model, point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
+) -> Pipeline:
+    """A model in memory, as it is, with an operating point."""
+    return Pipeline(engine_of(model, resolve_device(device), precision), point)
+
+
+def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:
+    model = fold(load_model(directory))
+    if device != "cpu":
+        return model
+    return pack(model, torch.bfloat16) if precision == "bf16" else pack(model, torch.float32, LARGE)
