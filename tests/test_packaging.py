@@ -18,7 +18,7 @@ from earmark.cli.app import app
 from earmark.recipes import load_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/**/*.md"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -109,7 +109,7 @@ def test_every_recipe_loads_under_its_own_name_and_says_what_it_is(name: str) ->
 
 
 def test_recipe_keys_in_papers_exist() -> None:
-    text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "papers" / "README.md").read_text(encoding="utf-8")
     content = load_recipe().model_dump()
     for key in re.findall(r"`(training\.[\w.]+)`", text):
         place = content
