@@ -18,7 +18,9 @@ from earmark.cli.app import app
 from earmark.recipes import load_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/**/*.md"))
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    ROOT.glob("docs/**/*.md")
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -84,13 +86,6 @@ def test_make_targets_in_the_documents_exist() -> None:
         for line in fenced(document.read_text(encoding="utf-8")):
             if match := re.match(r"make ([a-z]+)", line):
                 assert match[1] in targets, f"{document.name}: {line}"
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_files(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
-        if not link.startswith(("http:", "https:")):
-            assert (document.parent / link).exists(), f"{document.name} links to {link}"
 
 
 def test_readme_lists_the_recipes() -> None:

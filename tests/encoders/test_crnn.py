@@ -35,7 +35,7 @@ def test_parameters_are_as_counted_by_hand(activation: str, twin: int) -> None:
 
 
 def test_the_published_count_less_the_gates_of_the_recurrent_layer() -> None:
-    """xu2018 facts, 2h, "V2": 8 gated convolutions of 64 (one BN over the doubled width), 256 filters, 17 classes.
+    """docs/papers/xu2018.md, section 2.8, "later code": 8 gated convolutions of 64, 256 filters, 17 classes.
 
     There the last convolution has a bias and no normalisation, and the GRU is a gated pair with one bias a gate.
     """

@@ -9,7 +9,7 @@ from earmark.errors import ConfigError
 
 
 def test_parameters_are_as_counted_by_hand() -> None:
-    """Kong et al. 2019 (facts, 3.3): 2,774,799 with one linear layer of 1024 to 527 classes on top."""
+    """docs/papers/hong2020.md, section 5.3: 2,774,799 with one linear layer of 1024 to 527 classes on top."""
     encoder = EmbeddingNet(EmbeddingNetOptions(), bands=128)
     assert sum(p.numel() for p in encoder.parameters()) + 1024 * 527 + 527 == 2_774_799
 

@@ -20,7 +20,7 @@ def hard_sigmoid(a: float) -> float:
 
 
 def slow_gru(x: np.ndarray, W: np.ndarray, U: np.ndarray, b: np.ndarray, candidate: Candidate) -> np.ndarray:
-    """Keras 2.0.8's cell (xu2018 facts, 2c), step by step and unit by unit, of one clip x (steps, inputs)."""
+    """Keras 2.0.8's cell, unit by unit, of one clip x (steps, inputs); docs/papers/xu2018.md, section 2.3."""
     units = len(U)
     h = [0.0] * units
     out = []

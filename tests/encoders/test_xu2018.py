@@ -28,7 +28,7 @@ def count(bands: int = 64, **options: object) -> int:
     ],
 )
 def test_parameters_are_those_of_the_authors_code(options: dict[str, object], heads: int, published: int) -> None:
-    """xu2018 facts, 2h."""
+    """docs/papers/xu2018.md, section 2.8."""
     assert count(**options) + heads == published
     if options.get("recurrence") is None:  # three poolings by 2, then 2 and 4: 120 bands end at one as well
         assert count(bands=120, **options) == count(**options)

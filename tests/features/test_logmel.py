@@ -86,7 +86,7 @@ def test_the_papers_spectrum_equals_scipys_density() -> None:
     theirs = np.log(filters @ spectrum + 1e-8)
     ours = log_mel(LogMelOptions(**PAPER), sound)
     np.testing.assert_allclose(ours, theirs.T, atol=1e-4)
-    assert ours.mean() == pytest.approx(-5.2, abs=0.1)  # xu2018 facts, section 1
+    assert ours.mean() == pytest.approx(-5.2, abs=0.1)  # docs/papers/xu2018.md, section 1
 
 
 def test_the_windows_energy_is_divided_out() -> None:

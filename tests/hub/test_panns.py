@@ -13,7 +13,7 @@ from earmark.hub.published import Architecture
 from earmark.recipes import load_recipe, recipe_names
 
 NAMES = get_args(Architecture)
-PARAMETERS = {  # hong2020 facts, sections 1.2 and 3.5
+PARAMETERS = {  # docs/papers/hong2020.md, sections 3.2 and 5.5
     "cnn10": 5_219_279,
     "cnn14": 80_753_615,
     "cnn14-16k": 80_753_615,

@@ -97,7 +97,7 @@ def test_scores_are_float32_even_inside_autocast(axis: str) -> None:
 
 
 def test_localised_from_scores_z_sees_what_o_says() -> None:
-    """xu2018 facts, 2d: Z = softmax over classes of a linear layer on the sigmoid's outputs."""
+    """docs/papers/xu2018.md, section 2.4: Z = softmax over classes of a linear layer on the sigmoid's outputs."""
     pooling = TemporalAttention(AttentionOptions(localise_from="scores"), channels=8, classes=3)
     x = torch.randn(2, 12, 8)
     P = torch.sigmoid(x @ pooling.classify.weight.T + pooling.classify.bias)

@@ -10,7 +10,7 @@ from earmark.pooling.classifier import dense
 
 KINDS = ["embedding-max", "embedding-average", "max-average", "embedding-attention", "single-head", "gmap"]
 LENGTHS = torch.tensor([9, 1, 4])
-CONVOLUTIONS = 4_682_304 + 3_840 + 128  # 4-block CNN of hong2020 facts, 1.2, without its two last layers
+CONVOLUTIONS = 4_682_304 + 3_840 + 128  # without the two last layers; docs/papers/hong2020.md, section 3.2
 CNN10 = {
     "embedding-max": 5_219_279,
     "embedding-average": 5_219_279,

@@ -90,7 +90,7 @@ def test_ten_seconds_are_400_frames_of_64_bands_and_25_steps() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_published_figures_are_possible(name: str) -> None:
-    """d' follows from the mean AUC (facts, 4): a misprinted row does not agree with itself."""
+    """d' follows from the mean AUC (docs/papers/hong2020.md, section 6): a misprinted row contradicts itself."""
     recipe = load_recipe(name)
     assert recipe.classes == 527
     assert recipe.paper

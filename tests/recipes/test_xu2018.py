@@ -35,7 +35,7 @@ def tagger(name: str, *changes: str) -> Tagger:
     ],
 )
 def test_networks_have_the_parameters_of_the_authors_code(name: str, changes: tuple[str, ...], parameters: int) -> None:
-    """xu2018 facts, 2h."""
+    """docs/papers/xu2018.md, section 2.8."""
     assert tagger(f"xu2018/{name}", *changes).parameter_count() == parameters
 
 
@@ -99,7 +99,7 @@ def test_a_fusion_names_recipes_that_are_there(name: str) -> None:
 
 
 def test_published_figures_are_as_printed() -> None:
-    """xu2018 facts, section 8: Tables 1 and 2."""
+    """docs/papers/xu2018.md, section 8: Tables 1 and 2."""
     tags = {name: load_recipe(name).published.get("F1 on dev (tagging)") for name in NAMES}
     assert tags["xu2018/crnn-logmel-nobalance"] == 42.0
     assert tags["xu2018/crnn-logmel"] == 52.8

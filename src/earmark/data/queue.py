@@ -1,4 +1,4 @@
-"""The balancing queue of Xu et al. 2018 as their code has it (section 2.3; xu2018 facts, section 3).
+"""The balancing queue of Xu et al. 2018 as their code has it (section 2.3; docs/papers/xu2018.md, section 3).
 
 A class of c clips weighs 1 + floor(c / step), at most 5: with `step` 1,000 the weights of the DCASE2017 training list
 run from 1 (Car alarm, 180 clips) to 5 (Car, 25,077). Batches are drawn so:

@@ -1,12 +1,12 @@
 """Operating points that papers and baselines published, by name.
 
-`xu2018`  Xu et al. 2018, as their evaluation code decides (xu2018 facts, section 5). A tag or a frame counts strictly
-    above 0.3, the same for all classes; where no tag of a clip counts, its best is given. Of the frames (41.5 ms) of a
-    class, gaps of up to 9 are filled, then runs of up to 10 are dropped. An event ends when its last frame *begins*.
-    Differs from their code in: times are those of the model's clock, whose frame 0 begins half of (window - hop) into
-    the clip (11 ms), where the code counts from 0.
-`dcase2017`  the DCASE2017 task 4 baseline (xu2018 facts, 8c): 0.5, after a median over 0.54 s; gaps and short events
-    stay.
+`xu2018`  Xu et al. 2018, as their evaluation code decides (docs/papers/xu2018.md, section 5). A tag or a frame counts
+    strictly above 0.3, the same for all classes; where no tag of a clip counts, its best is given. Of the frames (41.5
+    ms) of a class, gaps of up to 9 are filled, then runs of up to 10 are dropped. An event ends when its last frame
+    *begins*. Differs from their code in: times are those of the model's clock, whose frame 0 begins half of (window -
+    hop) into the clip (11 ms), where the code counts from 0.
+`dcase2017`  the DCASE2017 task 4 baseline (docs/papers/xu2018.md, section 8.3): 0.5, after a median over 0.54 s; gaps
+    and short events stay.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Xu et al. 2018, eq. 2, the gated linear unit of every layer:
     Y = (W * X + b) . sigmoid(V * X + c)
 
 with `*` a convolution and `.` the element-wise product. Each product follows a batch normalisation, whose shifts are
-b and c (the convolutions have no bias of their own), as in the authors' code (xu2018 facts, 2a).
+b and c (the convolutions have no bias of their own), as in the authors' code (docs/papers/xu2018.md, section 2.1).
 
 Differs from the paper in: nothing; the two convolutions are kept apart instead of one of twice the width, which is the
 same function, and the faster one on processors (channels stay contiguous).

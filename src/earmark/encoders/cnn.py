@@ -6,14 +6,15 @@
       -> mean over the bands that are left                       (batch, steps, channels[-1])
 
 Hong et al. 2020, section 4.3, put their poolings behind the first of them: four blocks, two convolutions each, average
-pooling. Their widths, pooling sizes and the way bands collapse are not stated and are Cnn10's (hong2020 facts,
-sections 0 and 1.2). `smooth` adds the running maximum and mean of three steps, as in the DecisionLevel models.
+pooling. Their widths, pooling sizes and the way bands collapse are not stated and are Cnn10's
+(docs/papers/hong2020.md, sections 1 and 3.2). `smooth` adds the running maximum and mean of three steps, as in the
+DecisionLevel models.
 
 Each pooling drops an odd last frame, so a clip of n frames has floor(n / reduction) steps. A clip shorter than one
 step is filled up to it with zeros after the input normalisation, that is with the mean of every band.
 
 Differs from the paper in: nothing in what is computed. Names of the published weights, block i of ours counting from
-zero (hong2020 facts, section 6; the fully connected layers are the pooling's):
+zero (docs/papers/hong2020.md, section 8; the fully connected layers are the pooling's):
 
     bn0.*                         bn0.*
     conv_block{i + 1}.conv1.*     blocks.{i}.layers.0.conv.*
@@ -127,7 +128,7 @@ def over_bands(x: Tensor, lengths: Tensor | None, smooth: bool = False) -> Encod
 
 
 def xavier(module: nn.Module) -> None:
-    """Glorot-uniform kernels, zero biases; normalisations start as they are (hong2020 facts, 1.2)."""
+    """Glorot-uniform kernels, zero biases; normalisations start as they are (docs/papers/hong2020.md, section 3.2)."""
     for name, parameter in module.named_parameters():
         if parameter.ndim > 1:
             nn.init.xavier_uniform_(parameter)

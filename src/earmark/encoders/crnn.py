@@ -7,7 +7,7 @@
       -> bidirectional GRU                                               (batch, frames, 2 * units)
 
 Differs from the paper in: sizes are options (the paper: three blocks, 64 filters, pooling 1 x 2, 128 units); the GRU is
-torch's, not Keras 2's with its hard sigmoid (xu2018 facts, 2c).
+torch's, not Keras 2's with its hard sigmoid (docs/papers/xu2018.md, section 2.3).
 `activation: relu` is the CRNN without gates that the paper compares with.
 """
 
@@ -100,7 +100,7 @@ class CRNN(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Glorot-uniform kernels, orthogonal recurrent ones, zero biases (xu2018 facts, 2g)."""
+    """Glorot-uniform kernels, orthogonal recurrent ones, zero biases (docs/papers/xu2018.md, section 2.7)."""
     for name, parameter in module.named_parameters():
         if "weight_hh" in name:
             for gate in parameter.data.chunk(3):

@@ -3,8 +3,8 @@
     features (batch, vectors, 128) -> batch normalisation of every value (`input_norm`)
       -> dense, batch normalisation, ReLU, dropout, for each of `units`                 (batch, vectors, units[-1])
 
-Every vector by itself; time is the pooling's. The systems of Hong et al. 2020's Table 2 that stand on it (hong2020
-facts, 3.1 to 3.3), each with the pooling of its name:
+Every vector by itself; time is the pooling's. The systems of Hong et al. 2020's Table 2 that stand on it
+(docs/papers/hong2020.md, sections 5.1 to 5.3), each with the pooling of its name:
 
     Gemmeke et al. 2017    one layer without normalisation (its width is not known; see the recipe)
     Yu et al. 2018         three of 600, dropout 0.4, of which the second and third are attended to: `levels: [2, 3]`

@@ -10,7 +10,8 @@ attends to more than the few telling parts which a mean over the last layer alon
 depths stand side by side, shallowest first; the `levels` pooling classifies each, and `frame_supervision` says how
 much of the loss teaches them.
 
-Differs from the paper in: all sizes are our own, as its configuration is not published (xu2018 facts, 8e).
+Differs from the paper in: all sizes are our own, as its configuration is not published (docs/papers/xu2018.md, section
+8.5).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Bidirectional GRUs with the cell of Keras 2.0.8, several side by side in one loop.
 
-With x(t) the input and h(t) the state, both rows, and `.` the element-wise product (xu2018 facts, 2c):
+With x(t) the input and h(t) the state, both rows, and `.` the element-wise product (docs/papers/xu2018.md, section
+2.3):
 
     z = hs(x W_z + h U_z + b_z)              the share of the state that is kept
     r = hs(x W_r + h U_r + b_r)              how much of the state the candidate sees

@@ -4,7 +4,7 @@
       -> linear 50, ReLU, dropout 0.2, twice                                                   (batch, frames, 50)
 
 The linear layer that gives the classes is the pooling's; with it the baseline has 13,467 parameters for 17 classes and
-40 bands (xu2018 facts, 8c). A clip's first and last frame stand in for neighbours beyond its ends.
+40 bands (docs/papers/xu2018.md, section 8.3). A clip's first and last frame stand in for neighbours beyond its ends.
 
 Differs from the baseline in: the pooling's layer starts Glorot-uniform; here kernels start in (-0.05, 0.05) as there.
 """

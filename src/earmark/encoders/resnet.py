@@ -6,11 +6,11 @@ scene analysis".
       -> four stages of bottleneck blocks (He et al. 2016), stride 2 from the second on
       -> mean over the bands that are left                                   (batch, steps, 32 * width)
 
-Of that system little is public: 26 M parameters, no pretraining, attention on top (hong2020 facts, 3.4). This is our
-choice among what fits: the trunk of ResNet-50 on one channel, 23.50 M, and two linear heads of attention over 527
-classes, 2.16 M (the pooling `decision-attention`); the first convolution does not stride (`stem_stride: 1`), as in a
-public network for features of 400 x 64, so that they become 25 x 4. With 2 it is the stem of ResNet-50 itself, as in
-that laboratory's later work.
+Of that system little is public: 26 M parameters, no pretraining, attention on top (docs/papers/hong2020.md, section
+5.4). This is our choice among what fits: the trunk of ResNet-50 on one channel, 23.50 M, and two linear heads of
+attention over 527 classes, 2.16 M (the pooling `decision-attention`); the first convolution does not stride
+(`stem_stride: 1`), as in a public network for features of 400 x 64, so that they become 25 x 4. With 2 it is the stem
+of ResNet-50 itself, as in that laboratory's later work.
 
 Frames beyond a whole number of steps are dropped, as the average poolings of `cnn` do; a clip shorter than one step is
 filled up to it with zeros.

@@ -8,7 +8,8 @@ The idea kept: a network that hears the whole clip is the better tagger, network
 the clip's label, are the better locators, and several lengths of analysis window fused beat one (hence several recipes
 and one that fuses them).
 
-Differs from the paper in: all sizes are our own, as its configuration is not published (xu2018 facts, 8d).
+Differs from the paper in: all sizes are our own, as its configuration is not published (docs/papers/xu2018.md, section
+8.4).
 """
 
 from __future__ import annotations

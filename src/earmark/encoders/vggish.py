@@ -7,9 +7,10 @@
 
 It has 72,141,184 parameters, and learns little from few clips: its weights are for the user to supply. Its features are
 {kind: logmel, rate: 16000, window: 400, n_fft: 512, hop: 160, bands: 64, fmin: 125, fmax: 7500, mel_scale: htk,
-power: 1, density: false, floor: 0.01, centre: false} without scaling of bands (hong2020 facts, 3.1). Names of its
-weights, as the original's variables: `convs` conv1, conv2, conv3_1, conv3_2, conv4_1, conv4_2 and `dense` fc1_1, fc1_2,
-fc2 in this order; values are flattened before the first dense layer in the original's order (time, bands, channels).
+power: 1, density: false, floor: 0.01, centre: false} without scaling of bands (docs/papers/hong2020.md, section 5.1).
+Names of its weights, as the original's variables: `convs` conv1, conv2, conv3_1, conv3_2, conv4_1, conv4_2 and `dense`
+fc1_1, fc1_2, fc2 in this order; values are flattened before the first dense layer in the original's order (time, bands,
+channels).
 
 Frames after the last whole patch are dropped; a clip shorter than a patch is filled up to it with silence.
 

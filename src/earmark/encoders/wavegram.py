@@ -8,8 +8,8 @@
     both side by side -> the other blocks of Cnn14 -> mean over bands            (batch, steps, channels[-1])
 
 A clip of n samples has f = 1 + floor(n / 320) frames of log-mel and f - 1 steps of waveform. Where f is even, pooling
-leaves the log-mel one step more, which the original cannot join (hong2020 facts, 3.5): here the waveform branch is
-filled with one step of zeros before its last block. Otherwise that block sees f - 1 steps, as there.
+leaves the log-mel one step more, which the original cannot join (docs/papers/hong2020.md, section 5.5): here the
+waveform branch is filled with one step of zeros before its last block. Otherwise that block sees f - 1 steps, as there.
 
 Differs from the paper in: the waveform branch hears whole hops, so that up to 319 samples at a clip's end reach the
 log-mel alone (none at lengths of whole hops, as in training); a clip shorter than one step of the embeddings is filled

@@ -7,7 +7,7 @@
       -> two bidirectional GRUs of 128 units on the same input, one with a linear, one with a sigmoid candidate,
          multiplied                                                                (batch, steps, 256)
 
-What stands where (xu2018 facts, 2b-2i):
+What stands where (docs/papers/xu2018.md, sections 2.2 to 2.9):
 
     variant    gated convolutions   then                            recurrence
     paper      1, 1, 1              the 8 bands left side by side   one BiGRU, tanh
@@ -137,7 +137,7 @@ def _check_bands(bands: int, options: Xu2018Options) -> None:
 
 
 def _initialise(encoder: Xu2018, activation: Activation) -> None:
-    """Keras's convolutions and normalisations (xu2018 facts, 2g): Glorot-uniform kernels, zero biases.
+    """Glorot-uniform kernels and zero biases, as Keras starts them (docs/papers/xu2018.md, section 2.7).
 
     Linear part and gate were one convolution, so a kernel's fan-out counts both.
     """

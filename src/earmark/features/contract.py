@@ -38,7 +38,7 @@ def fill_frames(features: Tensor, frames: Tensor | None, least: int) -> tuple[Te
 
     `frames` (batch,) counts each clip's own, None: all are. Comes back the same way. What lies beyond a clip's own
     frames is set to zero (in log-mel features no silence but log 1, louder than most sounds: so the clips of Xu et al.
-    2018 were filled to ten seconds; xu2018 facts, section 1).
+    2018 were filled to ten seconds; docs/papers/xu2018.md, section 1).
 
     >>> features, frames = fill_frames(torch.ones(2, 3, 1), torch.tensor([1, 3]), least=4)
     >>> features[:, :, 0].tolist(), frames

@@ -6,8 +6,8 @@ The transform is orthonormal and is not liftered; c[0] is kept. Derivatives are 
 nine frames around each (Savitzky-Golay): the slope sum_j j c[t + j] / 60 and the curvature
 sum_j 2 (j^2 - 20/3) c[t + j] / 308, j = -4 .. 4, where a clip's first and last frame stand for what lies beyond.
 
-Xu et al. 2018 name MFCCs and nothing of how they were made (xu2018 facts, section 1). 40 coefficients with both
-derivatives, 120 values a frame, are what their pooling (to a 64th) admits and what a file name of theirs hints at.
+Xu et al. 2018 name MFCCs and nothing of how they were made (docs/papers/xu2018.md, section 1). 40 coefficients with
+both derivatives, 120 values a frame, are what their pooling (to a 64th) admits and what a file name of theirs hints at.
 Equal to librosa's `feature.mfcc` and `feature.delta(width=9, mode="nearest")`.
 """
 

@@ -1,7 +1,7 @@
 """The architectures of the public PANNs checkpoints as taggers of ours, and their tensors under our names.
 
-Kong et al. 2020, "PANNs" (hong2020 facts, sections 1.2, 3.5 and 6). All hear log-mel of a periodic Hann window with
-mirrored ends, 64 Slaney bands in decibels, no per-band scaling. Names of theirs (right) and ours:
+Kong et al. 2020, "PANNs" (docs/papers/hong2020.md, sections 3.2, 5.5 and 8). All hear log-mel of a periodic Hann window
+with mirrored ends, 64 Slaney bands in decibels, no per-band scaling. Names of theirs (right) and ours:
 
     encoder.bn0.*                              bn0.*
     encoder.blocks.{i}.layers.{j}.conv.*       conv_block{i + 1}.conv{j + 1}.*

@@ -1,8 +1,8 @@
 """The public PANNs checkpoints: what they are called, where they lie, and their checksums.
 
 Kong, Cao, Iqbal, Wang, Wang and Plumbley 2020, "PANNs: Large-scale pretrained audio neural networks for audio pattern
-recognition"; Zenodo record 3987831, CC BY 4.0 (hong2020 facts, section 6). Cnn14 and Cnn14_DecisionLevelMax have the
-same size, names and shapes: the checksum alone tells them apart.
+recognition"; Zenodo record 3987831, CC BY 4.0 (docs/papers/hong2020.md, section 8). Cnn14 and Cnn14_DecisionLevelMax
+have the same size, names and shapes: the checksum alone tells them apart.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ those it has beyond them left out), over the labels of the reference (another on
 last event of either side. Macro figures are sed_eval's: means over the classes where they are defined.
 
 Shares and rates lie in [0, 1] (an error rate may exceed 1); the published scripts print a hundred times as much.
-Facts: ankitshah009/Task-4-Large-scale-weakly-supervised-sound-event-detection-for-smart-cars on GitHub.
+Sources: docs/papers/xu2018.md, sections 6 and 10.
 """
 
 from __future__ import annotations

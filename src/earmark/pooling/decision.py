@@ -8,7 +8,7 @@ Two heads look at each frame's embedding; one classifies, the other says how muc
 frames of a clip of logits held within +-`limit` (Kong et al. 2020, "PANNs", Cnn14_DecisionLevelAtt, with a hidden layer
 before); `class`, softmax over the classes of a frame (the authors' Keras code; Yu et al. 2018; as in Xu et al. 2018).
 
-Differs from the paper in: nothing meant (hong2020 facts, 3.3).
+Differs from the paper in: nothing meant (docs/papers/hong2020.md, section 5.3).
 """
 
 from __future__ import annotations

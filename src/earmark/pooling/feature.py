@@ -8,7 +8,7 @@ Each feature of the embedding is pooled by weights of its own, and the bag is cl
 A frame's score is what the same classifier says of a bag that holds this frame alone, u = v(t). The weights are the
 mean of the features', the same for every class.
 
-Differs from the paper in: nothing meant (hong2020 facts, 3.3).
+Differs from the paper in: nothing meant (docs/papers/hong2020.md, section 5.3).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ steps by itself and keeps the weighted mean and deviation; a gate mutes what the
 
 With one head and no gate this is the paper's single-head attention, and without the deviation its vanilla attention.
 
-Differs from the paper in: nothing meant, but much is left unsaid (hong2020 facts, 0). Here W is (2d, 2d), v starts at
-zero (the pooling starts as the average), and sigma is
+Differs from the paper in: nothing meant, but much is left unsaid (docs/papers/hong2020.md, section 1). Here W is (2d,
+2d), v starts at zero (the pooling starts as the average), and sigma is
 
     sigma_j = sqrt(max(sum_t w_tj (h_tj - mu_j)^2, eps))
 

@@ -11,7 +11,7 @@ A frame's score is what the same layer says of a bag that holds this frame alone
 the mean of the levels'.
 
 Differs from the paper in: batch normalisation has torch's constants, not Keras's. Kong et al. 2019's later PyTorch
-version of it is `shared: true, normalise: false, attend: sigmoid` (hong2020 facts, 3.2).
+version of it is `shared: true, normalise: false, attend: sigmoid` (docs/papers/hong2020.md, section 5.2).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ of the release stands for u * 4 / 255 - 2: but for scale and offset, which batch
 The vectors of the released set last 0.96 s; like its users we count them as seconds, ten to a ten-second clip.
 
 A record that is damaged, has no labels or other vectors is left out and told with its place in the file.
-Facts: hong2020 facts, section 5.
+Formats and sources: docs/papers/hong2020.md, section 7.
 """
 
 from __future__ import annotations
