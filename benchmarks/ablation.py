@@ -1,6 +1,6 @@
 """What each part of the default recipe is worth on `scapes`, and what would be worth adding.
 
-    python ../shared/tools/scapes.py train SCAPES && python ../shared/tools/scapes.py dev SCAPES
+    python tools/scapes.py train SCAPES --data ESC50 && python tools/scapes.py dev SCAPES --data ESC50
     python benchmarks/ablation.py SCAPES -o RUNS --seeds 0 1 2 --only baseline
     python benchmarks/ablation.py SCAPES -o RUNS
 

@@ -1,6 +1,6 @@
 """What `scapes` allows: how far the default recipe stands from what its material lets anybody reach.
 
-    python ../shared/tools/scapes.py train SCAPES && python ../shared/tools/scapes.py dev SCAPES
+    python tools/scapes.py train SCAPES --data ESC50 && python tools/scapes.py dev SCAPES --data ESC50
     python benchmarks/ceilings.py SCAPES -o RUNS --models RUNS/default-0 RUNS/default-1
 
 Parts, each a few rows of the table (`--parts`):
@@ -12,7 +12,7 @@ Parts, each a few rows of the table (`--parts`):
     unlabelled   trained on the labels of the first 500 soundscapes, and the student on the sounds of all as well
                  (`--unlabelled`)
     recordings   trained on as many soundscapes, made of fewer recordings of each class: of one fold of ESC-50, and of
-                 two, in place of three (renders them into RUNS; needs `--tool`)
+                 two, in place of three (renders them into RUNS; needs `--recordings`)
 
 The last four at `--budget`, beside the baseline at that budget. Prints the budget's section of docs/results.md, into
 which `--write` puts it.
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--budget", choices=BUDGETS, default="small")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change the recipe of all trainings")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--tool", type=pathlib.Path, default=HERE / "../../shared/tools/scapes.py")
+    parser.add_argument("--recordings", type=pathlib.Path, metavar="ESC50", help="what tools/scapes.py calls --data")
     parser.add_argument("--write", action="store_true", help="write the section into docs/results.md")
     args = parser.parse_args()
     tune_allocator()
@@ -106,7 +106,8 @@ def trainings(args: argparse.Namespace) -> list[Training]:
         asked["unlabelled"] = (*some(LABELLED), "--unlabelled", audio), same
     if "recordings" in args.parts:
         for name, folds in FOLDS.items():
-            asked[name] = train_command(rendered(args.tool, folds, args.output / "soundscapes" / name), precision), ()
+            table = rendered(args.recordings, folds, args.output / "soundscapes" / name)
+            asked[name] = train_command(table, precision), ()
     return [
         Training(name, seed, command, (*budget.changes, *args.set, *own))
         for seed in args.seeds
@@ -128,17 +129,21 @@ def first_rows(table: pathlib.Path, count: int, folder: pathlib.Path) -> pathlib
     return path
 
 
-def rendered(tool: pathlib.Path, folds: tuple[int, ...], folder: pathlib.Path) -> pathlib.Path:
+def rendered(recordings: pathlib.Path | None, folds: tuple[int, ...], folder: pathlib.Path) -> pathlib.Path:
     """The weak labels of as many soundscapes as train has, drawn alike from the recordings of these folds alone."""
     table = folder / "weak.tsv"  # written last but for two tables that are not needed here
     if not table.is_file():
-        spec = importlib.util.spec_from_file_location("scapes_tool", tool)
-        if spec is None or spec.loader is None or not tool.is_file():
-            sys.exit(f"{tool}: no such program; --tool says where the one is that renders scapes")
+        if recordings is None:
+            sys.exit("soundscapes of other folds must be rendered: name the folder of the recordings with --recordings")
+        root = next(parent for parent in HERE.parents if (parent / "tools" / "scapes.py").is_file())
+        spec = importlib.util.spec_from_file_location("scapes_tool", root / "tools" / "scapes.py")
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-        _, count, seed = module.SPLITS["train"]
-        module.render(tool.parent.parent / "data" / "esc50", folder, folds, count, seed)
+        train = module.SPLITS["train"]
+        module.render(recordings, folder, module.Split(folds, train.count, train.seed), train.count)
     return table
 
 

@@ -1,6 +1,6 @@
 """A paper's experiment at a small budget on `scapes`, printed into docs/results.md.
 
-    python ../shared/tools/scapes.py train SCAPES && python ../shared/tools/scapes.py dev SCAPES
+    python tools/scapes.py train SCAPES --data ESC50 && python tools/scapes.py dev SCAPES --data ESC50
     python benchmarks/reproduction.py xu2018 SCAPES -o RUNS --seeds 0,1 --write
 
 Runs `earmark reproduce` (what is done in RUNS is not done again) and adds machine, command and times to its tables.

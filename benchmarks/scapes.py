@@ -1,6 +1,6 @@
 """The acceptance run: train on the weak labels of `scapes`, tune on each half of dev for the other half.
 
-    python ../shared/tools/scapes.py train DIR && python ../shared/tools/scapes.py dev DIR
+    python tools/scapes.py train DIR --data ESC50 && python tools/scapes.py dev DIR --data ESC50
     python benchmarks/scapes.py DIR -o RUNS
 
 Trains each recipe with each seed by `earmark train` (a finished or stopped training is taken up where it stands), and
