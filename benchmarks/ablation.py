@@ -96,12 +96,12 @@ def section(
             rows.append(f"| *{group}* |" + " |" * (len(header("")[0].split("|")) - 3))
         rows.append(row(f"{name}: {spoken(variant)}", found[name], baseline))
     several = len(baseline) > 1
-    spread = "; the baseline's half range tells what chance alone does" if several else ""
+    spread = "; the baseline's half range shows the effect of the seed alone" if several else ""
     shortly, taught = "", ""
     if not budget.whole:
         shortly = f", budget {budget.name}"
-        taught = " A network taught for so short a time has little to forget: what augmentation, averaging and "
-        taught += "self-training are worth shows at full size."
+        taught = " Such a short training hardly overfits; the value of augmentation, averaging and self-training "
+        taught += "shows only at full size."
     changes = f" Baseline: {' '.join(args.set)}." if args.set else ""
     return "\n".join(
         [

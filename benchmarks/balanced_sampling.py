@@ -73,10 +73,10 @@ def main() -> None:
         f"{CLIPS:,} clips, {CLASSES} classes of {SMALLEST} to {LARGEST:,} clips, {len(targets.columns) / CLIPS:.1f} "
         f"labels a clip, kept as lists ({held:.0f} MB; a table would take {CLIPS * CLASSES / 1e6:,.0f} MB).",
         "",
-        "| classes drawn | batch | microseconds a draw | seconds until the first batch | peak MB |",
+        "| classes drawn | batch | microseconds per draw | seconds until the first batch | peak memory, MB |",
         "|---|---:|---:|---:|---:|",
     ]
-    for name, ratio in {"all alike": 1.0, "at most 5 : 1": 5.0, "as they come": None}.items():
+    for name, ratio in {"uniform": 1.0, "at most 5 : 1": 5.0, "as in the data": None}.items():
         for size, batches in ((32, 5_000), (500, 500)):
             draw, ready, peak = measure(targets, ratio, size, batches)
             lines.append(f"| {name} | {size} | {draw:.2f} | {ready:.2f} | {peak:.0f} |")

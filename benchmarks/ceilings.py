@@ -40,17 +40,18 @@ SOUNDSCAPES = (250, 500, 1000)  # and all
 LABELLED = 500  # soundscapes with labels, where the others are given without
 FOLDS = {"recordings-8": (1,), "recordings-16": (1, 2)}  # recordings of a class, folds of ESC-50; all: 24
 EXPLAINED = {
-    "oracle": "Told the true tags, a model is left with the question when.",
-    "strong": "Strong labels teach the same network every frame.",
-    "soundscapes": "Fewer soundscapes hold fewer mixtures of the same recordings.",
-    "recordings": "Fewer recordings make as many soundscapes of less variety; dev holds none of them.",
+    "oracle": "With the true tags given, a model only has to find the times.",
+    "strong": "With strong labels, the same network has a target for every frame.",
+    "soundscapes": "Fewer soundscapes contain fewer mixtures of the same recordings.",
+    "recordings": "With fewer recordings there are as many soundscapes, but less variety; dev contains none of the "
+    "recordings.",
 }
 SAYS = {
     "baseline": "weak labels of all soundscapes",
     "no-self-training": "... without self-training",
     "strong": "strong labels of all soundscapes, as many updates as the row above",
     **{f"soundscapes-{count}": f"weak labels of {count:,} soundscapes" for count in SOUNDSCAPES},
-    "unlabelled": f"weak labels of {LABELLED:,} soundscapes, the others without labels",
+    "unlabelled": f"weak labels of {LABELLED:,} soundscapes, the others unlabelled",
     **{name: f"weak labels, {name.rpartition('-')[2]} recordings a class in place of 24" for name in FOLDS},
 }
 
@@ -158,7 +159,7 @@ def oracle_rows(models: list[pathlib.Path], dev: pathlib.Path) -> list[str]:
         facts = {"minutes": minutes(model), "parameters": Tagger.from_pretrained(model).parameter_count()}
         plain[number] = {**figures(scored), **facts}
         told[number] = {**figures(told_tags(scored)), **facts}
-    return [row("full size, weak labels", plain, None), row("... told the true tags of each clip", told, plain)]
+    return [row("full size, weak labels", plain, None), row("... with the true tags of each clip given", told, plain)]
 
 
 def told_tags(scored: ScoredClips) -> ScoredClips:
@@ -176,7 +177,7 @@ def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argpars
     rows = [row(SAYS[name], found[name], None if name == "baseline" else baseline) for name in names]
     said = [SAID, *(text for part, text in EXPLAINED.items() if part in args.parts)]
     if rows:
-        budget = f"budget `{args.budget}`, {BUDGETS[args.budget].said}, but where a row says so"
+        budget = f"budget `{args.budget}`, {BUDGETS[args.budget].said} unless the row says otherwise"
         said.append(f"The others: {budget}." if oracle else f"All: {budget}.")
     if oracle or baseline:
         said.append("In brackets: the difference to the first row of its kind, with the same seeds.")

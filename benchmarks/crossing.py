@@ -52,9 +52,9 @@ FIGURES = (
     Figure("PSDS1", "psds1"),
 )
 SAID = (
-    "Each half of dev is decided by what was tuned on the other half, thresholds and smoothing alike, each column for "
-    "its own objective; the decisions on all of dev are counted together. F1s and error rate are over all classes "
-    "together, an error rate is better when lower."
+    "Thresholds and smoothing are tuned on one half of dev and applied to the other half, both ways, separately for "
+    "the objective of each column; the decisions on both halves are counted together. F1 and error rate are "
+    "micro-averaged over classes; a lower error rate is better."
 )
 
 

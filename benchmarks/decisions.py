@@ -176,18 +176,18 @@ def section(scored: dict[pathlib.Path, ScoredClips], args: argparse.Namespace) -
         [
             "## scapes: from scores to decisions",
             "",
-            f"Each half of dev ({', '.join(str(len(half.clips)) for half in parts[0])} soundscapes) decided by what "
-            f"was chosen on the other half, averaged over the halves and {len(parts)} trainings of the default recipe. "
-            f"Every column is chosen for its own objective ({objectives}). In brackets: 95 % bootstrap intervals over "
-            f"recordings ({args.resamples} resamples). F1s and error rate over all classes together; an error rate is "
-            "better when lower. PSDS looks at all thresholds, so thresholds and gates leave it as it is; for it each "
+            f"Each half of dev ({', '.join(str(len(half.clips)) for half in parts[0])} soundscapes) is decided with "
+            f"what was chosen on the other half; mean over the halves and {len(parts)} trainings of the default "
+            f"recipe. Every column is tuned for its own objective ({objectives}). In brackets: 95 % bootstrap intervals "
+            f"over recordings ({args.resamples} resamples). F1 and error rate are micro-averaged over classes; a lower "
+            "error rate is better. PSDS covers all thresholds, so thresholds and gates do not change it; for PSDS each "
             "class chooses its median filter or boxes, and whether frame scores are weighted by the clip score. PSDS1 "
-            "takes off how much classes differ, and recordings drawn again make rare classes differ more: its interval "
-            "leans low, and may miss the figure.",
+            "subtracts the deviation between classes, and resampling increases that deviation for rare classes: its "
+            "interval is too low and may exclude the figure.",
             "",
             *lines,
             "",
-            f"Command: `python benchmarks/decisions.py SCAPES {models}`; {minutes:.0f} min, scoring not counted. "
+            f"Command: `python benchmarks/decisions.py SCAPES {models}`; {minutes:.0f} min, without scoring. "
             f"{machine()}",
         ]
     )

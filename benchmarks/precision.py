@@ -47,10 +47,10 @@ def main() -> None:
         rows.append(f"| {folder.name} | difference | " + " | ".join(f"{each:+.2f}" for each in moved) + " |")
     text = "\n".join(
         [
-            "## bfloat16 beside float32",
+            "## bfloat16 against float32",
             "",
             "400 soundscapes of scapes dev, in points (an error rate times 100), decided by each model's own operating "
-            f"point. Frame probabilities differ by at most {furthest:.4f} (wanted: {NEAR}; figures: {SAME} points). "
+            f"point. Frame probabilities differ by at most {furthest:.4f} (target: {NEAR}; figures: {SAME} points). "
             f"`auto` chooses {resolve_precision('auto')} on this machine.",
             "",
             "| model | precision | " + " | ".join(figures["float32"]) + " |",

@@ -109,7 +109,7 @@ def main() -> None:
             f"{recordings} ten-second recordings, {asked.classes} classes, {FRAMES} frames each: synthetic scores, "
             f"{path.stat().st_size / 1e9:.2f} GB of float16 streamed from disk.",
             "",
-            "| | value | processor s | peak GiB | at 17,000 recordings: s | GiB |",
+            "| | value | CPU s | peak memory, GiB | at 17,000 recordings: CPU s | peak memory, GiB |",
             "|---|---:|---:|---:|---:|---:|",
         ]
         for name, options in {"PSDS1": PSDS1, "PSDS2": PSDS2}.items():
@@ -121,8 +121,7 @@ def main() -> None:
     whole = " --whole" if asked.whole else ""
     lines += [
         "",
-        f"The process held {before:.2f} GiB before. Command: `python benchmarks/psds_memory.py{whole} --write`. "
-        f"{machine()}",
+        f"Memory before: {before:.2f} GiB. Command: `python benchmarks/psds_memory.py{whole} --write`. {machine()}",
     ]
     text = "\n".join(lines)
     print(text)

@@ -59,14 +59,14 @@ def section(work: Reproduction, args: argparse.Namespace) -> str:
     tests = ", ".join(f"{len(manifest)} of {part}" for part, manifest in work.material.tests.items())
     said = (
         f"`earmark reproduce {study.name}` on `scapes`, budget `{work.budget.name}`: {work.budget.said} Trained on the "
-        f"weak labels of {len(work.material.train)} soundscapes, scored on {tests}. Published figures are of the "
-        "paper's own data: rows are to be compared, columns are not. Ours are means over seeds, plus or minus half the "
-        "range between them. *Tuned*: thresholds and smoothing chosen on every other recording for the rest, both "
-        "ways; all else is at the operating point of the paper."
+        f"weak labels of {len(work.material.train)} soundscapes, scored on {tests}. Published figures were measured "
+        "on the paper's own data: compare rows, not columns. Ours are means over seeds, plus or minus half their "
+        "range. *Tuned*: thresholds and smoothing are chosen on every second recording and applied to the others, both "
+        "ways; everything else uses the operating point of the paper."
     )
     return "\n".join(
         [
-            f"## {study.paper}, side by side",
+            f"## {study.paper}, published and ours",
             "",
             markdown(study, outcomes, said, args.tables),
             f"Commands: {'; '.join(commands(study.name, outcomes))}. {times(outcomes)}",
@@ -99,7 +99,7 @@ def times(outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         found.setdefault(outcome.recipe, []).append(outcome.seconds / 60)
     told = ", ".join(f"{name} {np.mean(minutes):.0f}" for name, minutes in found.items() if np.mean(minutes) >= 1)
-    return f"Minutes of a training, machine shared: {told}." if told else ""
+    return f"Minutes per training, shared machine: {told}." if told else ""
 
 
 if __name__ == "__main__":

@@ -109,21 +109,21 @@ def section(runs: list[Run], scapes: pathlib.Path, args: argparse.Namespace) -> 
         if (run.folder / STATE / TEACHER).is_file():
             rows.setdefault(f"{run.recipe}, before self-training", []).append(of_teacher(run, dev))
     rows.update({name: [found] for name, found in baselines(scapes / "train" / "weak.tsv", dev).items()})
-    same = " The members of `best` are, seed by seed, trainings of `default`." if "best" in rows else ""
+    same = " The members of `best` are trainings of `default` with consecutive seeds." if "best" in rows else ""
     timing = [f"{minutes(run.folder):.0f} min ({run.recipe}, seed {run.seed})" for run in runs]
     return "\n".join(
         [
             "## scapes: weak labels in, tags and events out",
             "",
-            f"2,000 ten-second soundscapes of real recordings to train on, tags only; dev: 400 of others. {SAID} Mean "
-            f"over seeds, plus or minus half the range between them.{same}",
+            "Training: 2,000 ten-second soundscapes of real recordings, tags only; dev: 400 soundscapes of other "
+            f"recordings. {SAID} Mean over seeds, plus or minus half their range.{same}",
             "",
             *markdown(rows),
             "",
             f"Command: `python benchmarks/scapes.py SCAPES -o RUNS --recipes {' '.join(args.recipes)}`. Each training: "
-            "`earmark train SCAPES/train/weak.tsv -o MODEL --valid DEV-TUNE`. Training took, evaluation after each "
-            f"epoch included, at the pace of the fastest epochs: {'; '.join(timing)}; {args.parallel} at once, "
-            f"{args.threads} thread each.",
+            "`earmark train SCAPES/train/weak.tsv -o MODEL --valid DEV-TUNE`. Training time, including the "
+            f"evaluation after each epoch, at the speed of the fastest epochs: {'; '.join(timing)}; {args.parallel} at "
+            f"once, {args.threads} thread each.",
             "",
             f"{machine()} Times are upper bounds.",
             "",

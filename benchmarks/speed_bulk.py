@@ -51,12 +51,12 @@ def main() -> None:
         "## Folders and long recordings",
         "",
         f"{asked.files} files of 10 s (wav, flac, mp3; 16 to 48 kHz), and a recording of {asked.minutes:g} min "
-        f"(wav, 44.1 kHz); {asked.threads} threads; seconds of sound a second; the folder in {asked.turns} parts "
-        f"(least-most). {' '.join(said)}",
+        f"(wav, 44.1 kHz); {asked.threads} threads; seconds of audio per second; the folder in {asked.turns} parts "
+        f"(min-max). {' '.join(said)}",
         "",
         *table(rows, "audio s"),
         "",
-        "| long recording | process at most | held when the model was loaded | weights | beyond the weights | wanted |",
+        "| long recording | peak memory | memory after loading | weights | peak minus weights | target |",
         "|---|---:|---:|---:|---:|---:|",
         *memory,
     ]
@@ -83,7 +83,7 @@ def bulk(
                 for name, worker in pair if number % 2 else reversed(pair):
                     took[name].append(worker.do("files", part))
     shares = [turn.result / turn.seconds for turn in took["ours"]]
-    wanted = f" (wanted: over {WANTED_SHARE:.0%})" if kind == "gated-crnn" else ""
+    wanted = f" (target: over {WANTED_SHARE:.0%})" if kind == "gated-crnn" else ""
     said.append(
         f"{NAMES[kind]}: ours in {ran}, tags within {figure(apart)} of the rival's; of our time on the folder the "
         f"model takes **{spread([100 * share for share in shares])} %**{wanted}."

@@ -43,7 +43,7 @@ def main() -> None:
         "## PANNs",
         "",
         f"Batches of {asked.batch} clips of {asked.seconds:g} s, waveform to tags and to the update, "
-        f"{asked.threads} thread(s); clips a second, medians of {asked.turns} turns (least-most). Same weights.",
+        f"{asked.threads} thread(s); clips per second, medians of {asked.turns} runs (min-max). Same weights.",
         "",
         *table(rows, "clips"),
         "",

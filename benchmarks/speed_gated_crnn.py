@@ -47,9 +47,9 @@ def main() -> None:
         "## Gated CRNN",
         "",
         f"Batches of {asked.batch} clips of {asked.frames} x 64 features, {asked.classes} classes; clips a second, "
-        f"medians of {asked.turns} turns (least-most). Rival: the textbook form, two convolutions a gate, contiguous, "
+        f"medians of {asked.turns} runs (min-max). Rival: the textbook form, two convolutions a gate, contiguous, "
         "float32, everything at its default. Same weights: clip and frame scores differ by at most "
-        f"{differences['float32']:.0e} in float32, {figure(differences['bf16'])} in bf16 (wanted: {NEAR}).",
+        f"{differences['float32']:.0e} in float32, {figure(differences['bf16'])} in bf16 (target: {NEAR}).",
         "",
         *table(rows, "clips"),
     ]

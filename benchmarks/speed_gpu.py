@@ -64,8 +64,8 @@ def main() -> None:
     lines = [
         "## GPU",
         "",
-        f"{name}, bf16, batches of {asked.batch} clips of 10 s; medians of {asked.turns} turns of {asked.times} "
-        f"batches (least-most). Large matrix products: {peak / 1000:.1f} TFLOP/s. Memory of the device at most: "
+        f"{name}, bf16, batches of {asked.batch} clips of 10 s; medians of {asked.turns} runs of {asked.times} "
+        f"batches (min-max). Large matrix products: {peak / 1000:.1f} TFLOP/s. Memory of the device at most: "
         f"{held:.0f} MB.",
         "",
         "| job | network | clips/s | TFLOP/s | of the peak |",

@@ -51,10 +51,10 @@ def main() -> None:
         "## Training data loading",
         "",
         f"{asked.clips} clips of {asked.seconds:g} s at 44.1 kHz, resampled to 32 kHz; batches of the default recipe. "
-        f"Its training step, {asked.threads} threads, {ran}: {spread(speeds)} clips/s. Medians of {asked.turns} turns "
-        "(least-most).",
+        f"Its training step, {asked.threads} threads, {ran}: {spread(speeds)} clips/s. Medians of {asked.turns} runs "
+        "(min-max).",
         "",
-        "| source | workers | clips/s | over the training step | wanted |",
+        "| source | workers | clips/s | relative to the training step | target |",
         "|---|---:|---:|---:|---:|",
     ]
     for kind, workers, loaded, wanted in rows:

@@ -60,7 +60,7 @@ def main() -> None:
         "## Log-mel",
         "",
         f"Clips of {asked.seconds:g} s at 32 kHz, 64 bands, windows of 1,024 every 320 samples; one thread; seconds of "
-        f"sound a second, medians of {asked.turns} turns (least-most). {' '.join(said)}",
+        f"sound a second, medians of {asked.turns} runs (min-max). {' '.join(said)}",
         "",
         *table(rows, "audio s"),
     ]

@@ -98,16 +98,16 @@ def costs(found: Sequence[Cost], unit: str) -> list[str]:
     start, each, error = line_fit([cost.work for cost in found], [cost.seconds for cost in found])
     memory = [cost.memory for cost in found]
     return [
-        "| work | time | time by the line | memory at most |",
+        "| work | time | fitted time | peak memory |",
         "|---|---:|---:|---:|",
         *(
             f"| {cost.name} | {figure(cost.seconds)} s | {figure(start + each * cost.work)} s | {cost.memory:.0f} MB |"
             for cost in found
         ),
         "",
-        f"Line: {figure(start)} s and {figure(1000 * each)} ms a {unit}; no time is further than {error:.0%} from it. "
-        f"Memory grows by {max(memory) - memory[0]:.0f} MB while the work grows {found[-1].work / found[0].work:,.0f} "
-        "times.",
+        f"Fitted line: {figure(start)} s + {figure(1000 * each)} ms per {unit}; every time is within {error:.0%} of "
+        f"it. Memory grows by {max(memory) - memory[0]:.0f} MB while the work grows "
+        f"{found[-1].work / found[0].work:,.0f} times.",
         "",
     ]
 
@@ -130,7 +130,7 @@ def start_up(turns: int) -> list[str]:
     helped = statistics.median(took["`earmark --help`"])
     wanted = f"under {WANTED_HELP} s: {'met' if helped < WANTED_HELP else 'missed'}"
     return [
-        "| start-up | seconds | wanted |",
+        "| start-up | seconds | target |",
         "|---|---:|---:|",
         *(f"| {name} | {spread(times)} | {wanted if 'help' in name else ''} |" for name, times in took.items()),
     ]

@@ -65,10 +65,10 @@ def main() -> None:
         "## Event scores and PSDS",
         "",
         f"{asked.recordings:,} recordings of 10 s, {asked.classes} classes, 250 frames each, {reference:,} events, "
-        f"{estimated:,} estimated; seconds on one thread, medians of {asked.turns} turns (least-most), of psds_eval "
+        f"{estimated:,} estimated; seconds on one thread, medians of {asked.turns} runs (min-max), of psds_eval "
         f"one turn at {asked.thresholds} thresholds. {' '.join(said)}".rstrip(),
         "",
-        "| scores | rival | its s | our s | ratio | wanted | difference |",
+        "| scores | rival | rival, s | earmark, s | ratio | target | difference |",
         "|---|---|---:|---:|---:|---:|---:|",
         *lines,
     ]

@@ -27,7 +27,7 @@ RAREST, COMMONEST = 59, 5_695  # clips of a class
 
 
 def make(levels: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Tags (clips, classes) and scores, rounded to so many levels (None: hardly a tie)."""
+    """Tags (clips, classes) and scores, rounded to so many levels (None: almost no ties)."""
     random = np.random.default_rng(527)
     share = np.clip(np.exp(random.normal(-5.7, 0.9, CLASSES)), RAREST / CLIPS, COMMONEST / CLIPS)
     tags = random.random((CLIPS, CLASSES), np.float32) < share
@@ -63,12 +63,12 @@ def main() -> None:
     lines = [
         "## mAP, mAUC and d-prime",
         "",
-        f"{CLIPS:,} clips, {CLASSES} classes; processor seconds on one thread, medians of {asked.turns} turns.",
+        f"{CLIPS:,} clips, {CLASSES} classes; CPU seconds on one thread, medians of {asked.turns} runs.",
         "",
         "| scores | tags | scikit-learn, class by class | earmark | ratio | largest difference |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name, levels in {"float32, hardly a tie": None, "rounded to 1/100": 100}.items():
+    for name, levels in {"float32, almost no ties": None, "rounded to 1/100": 100}.items():
         tags, scores = make(levels)
         seconds: dict[str, list[float]] = {"sklearn": [], "earmark": []}
         apart = 0.0

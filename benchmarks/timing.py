@@ -152,7 +152,7 @@ def table(rows: Iterable[Row], unit: str) -> list[str]:
     The figures in brackets are the least and the most over the turns.
     """
     return [
-        f"| job | rival | its {unit}/s | our {unit}/s | ratio | wanted |",
+        f"| job | rival | rival, {unit}/s | earmark, {unit}/s | ratio | target |",
         "|---|---|---:|---:|---:|---:|",
         *(
             f"| {row.job} | {row.rival} | {speed(row.theirs, row.amount)} | {speed(row.ours, row.amount)} "
@@ -232,7 +232,7 @@ def arguments(doc: str, turns: int) -> argparse.ArgumentParser:
     """A parser with what every speed benchmark takes."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=turns, help="times that each side does a job")
-    parser.add_argument("--quick", action="store_true", help="a smoke run of some seconds; its figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds; its figures mean nothing")
     parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
     return parser
 
@@ -241,7 +241,7 @@ def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """The arguments; a smoke run is never written into the docs."""
     asked = parser.parse_args()
     if asked.quick and asked.write:
-        parser.error("--quick measures too little to be written: leave out --quick or --write")
+        parser.error("--quick measures too little to be written into the docs; remove --quick or --write")
     if asked.quick:
         asked.turns = min(asked.turns, 2)
     return asked

@@ -30,7 +30,7 @@ from sections import mean_and_range
 
 Found = dict[str, float]  # figures, minutes, parameters
 HERE = pathlib.Path(__file__).parent
-MINUTES = "Minutes: of a training at the pace of its fastest epochs, one thread, machine shared."
+MINUTES = "Minutes: duration of one training at the speed of its fastest epochs, one thread, shared machine."
 
 
 @dataclass(frozen=True)

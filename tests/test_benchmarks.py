@@ -79,7 +79,7 @@ def test_the_table_puts_the_target_beside_the_ratio() -> None:
         timing.Row("beside", "textbook", [3.0], [1.0]),
     ]
     head, rule, *lines = timing.table(rows, "clips")
-    assert head == "| job | rival | its clips/s | our clips/s | ratio | wanted |"
+    assert head == "| job | rival | rival, clips/s | earmark, clips/s | ratio | target |"
     assert rule.count("|") == head.count("|")
     assert lines == [
         "| inference | textbook | 8.00 | 16.0 | **2.00 x** | 4 x: missed |",

@@ -134,7 +134,7 @@ def markdown(study: Study, outcomes: Sequence[Outcome], said: str, chosen: Seque
             lines += [markdown_table(paper_table(study, table, outcomes, part)), ""]
         found = list(findings(study, outcomes, part))
         if found:
-            lines += [f"### What {study.paper} found, and what came out on {part}", ""]
+            lines += [f"### What {study.paper} found, and what we found on {part}", ""]
             lines += [markdown_table(findings_table(found)), ""]
     return "\n".join(lines)
 
