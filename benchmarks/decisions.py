@@ -179,11 +179,11 @@ def section(scored: dict[pathlib.Path, ScoredClips], args: argparse.Namespace) -
             f"Each half of dev ({', '.join(str(len(half.clips)) for half in parts[0])} soundscapes) is decided with "
             f"what was chosen on the other half; mean over the halves and {len(parts)} trainings of the default "
             f"recipe. Every column is tuned for its own objective ({objectives}). In brackets: 95 % bootstrap "
-            f"intervals over recordings ({args.resamples} resamples). F1 and error rate are micro-averaged over classes; a lower "
-            "error rate is better. PSDS covers all thresholds, so thresholds and gates do not change it; for PSDS each "
-            "class chooses its median filter or boxes, and whether frame scores are weighted by the clip score. PSDS1 "
-            "subtracts the deviation between classes, and resampling increases that deviation for rare classes: its "
-            "interval is too low and may exclude the figure.",
+            f"intervals over recordings ({args.resamples} resamples). F1 and error rate are micro-averaged over "
+            "classes; a lower error rate is better. PSDS covers all thresholds, so thresholds and gates do not change "
+            "it; for PSDS each class chooses its median filter or boxes, and whether frame scores are weighted by the "
+            "clip score. PSDS1 subtracts the deviation between classes, and resampling increases that deviation for "
+            "rare classes: its interval is too low and may exclude the figure.",
             "",
             *lines,
             "",

@@ -40,7 +40,7 @@ class Scores:
             )
         for name, values in (("clip", self.clip), ("frame", self.frames)):
             if values.size and not (values.min() >= 0 and values.max() <= 1):  # also catches NaN
-                raise ValueError(f"{self.recording}: {name} scores outside [0, 1] or not a number; logits?")
+                raise ValueError(f"{self.recording}: {name} scores outside [0, 1] or not a number; are these logits?")
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:

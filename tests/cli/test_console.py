@@ -41,7 +41,7 @@ def test_sections_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().metrics(metrics, "on test clips")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "on test clips"
-    titles = [lines.index("Detection, slice by slice"), lines.index("Detection, event by event")]
+    titles = [lines.index("Detection by segments"), lines.index("Detection by events")]
     rows = [number for number, line in enumerate(lines) if line.startswith("Insertions")]
     assert titles[0] < rows[0] < titles[1] < rows[1]
     assert lines[-2:] == ["class  segment F1  event F1", "dog         0.500     0.250"]

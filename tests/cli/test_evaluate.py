@@ -137,7 +137,7 @@ def test_two_models_are_compared_on_the_same_recordings(
     difference = found["second"]["event"]["f1"] - found["first"]["event"]["f1"]
     assert low - 1e-9 <= difference <= high + 1e-9
     assert found["paired"]["tagging"]["map"] == [0.0, 0.0]  # the same scores, decided otherwise
-    assert "no sure difference" in ran.out
+    assert "no significant difference" in ran.out
     page = (tmp_path / "r" / "report.html").read_text()
     assert "Side by side" in page
     assert "<audio" not in page
@@ -146,7 +146,7 @@ def test_two_models_are_compared_on_the_same_recordings(
 def test_a_model_and_itself_do_not_differ(earmark: Callable, collection: Path, trained: Path) -> None:
     ran = earmark("evaluate", trained, trained, collection / "dev", "--resamples", 20)
     assert ran.code == 0
-    assert "better" not in ran.out.replace("no sure difference", "")
+    assert "better" not in ran.out.replace("no significant difference", "")
 
 
 def test_models_of_other_labels_and_too_many_paths_are_refused(

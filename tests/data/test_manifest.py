@@ -162,7 +162,7 @@ def test_a_clip_with_one_bad_row_is_left_out_whole(recordings, table):
     manifest = read_manifest(table("strong.tsv", "filename|onset|offset|event_label", *rows))
     assert set(tags(manifest)) == {"b.wav"}
     assert [problem.kind for problem in manifest.problems] == ["duplicate", "row"]
-    assert "line 3: offset 0.2 before onset 0.3" in str(manifest.problems[1])
+    assert "line 3: offset 0.2 is before onset 0.3" in str(manifest.problems[1])
 
 
 def test_an_empty_label_in_a_row_a_label_is_no_silent_negative(recordings, table):

@@ -23,8 +23,8 @@ def test_a_track_as_we_write_it(tmp_path):
     ("text", "message"),
     [
         ("0\t1\tdog\n0 1 dog\n", "a.txt, line 2: expected onset, offset and label"),
-        ("0\t1\tdog\n2\t1\tdog\n", "a.txt, line 2: offset 1 before onset 2"),
-        ("0\t1\t\n", "a.txt, line 1: an event without a label"),
+        ("0\t1\tdog\n2\t1\tdog\n", "a.txt, line 2: offset 1 is before onset 2"),
+        ("0\t1\t\n", "a.txt, line 1: the event has no label"),
     ],
 )
 def test_broken_tracks_name_the_line(tmp_path, text, message):

@@ -52,10 +52,10 @@ def test_strong_labels_are_written_in_four_columns(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("filename\tonset\toffset\tevent_label\na.wav\t2\t1\tdog\n", "t.tsv, line 2: offset 1 before onset 2"),
+        ("filename\tonset\toffset\tevent_label\na.wav\t2\t1\tdog\n", "t.tsv, line 2: offset 1 is before onset 2"),
         ("filename\tonset\toffset\tevent_label\n\na.wav\t\t1\tdog\n", "t.tsv, line 3: onset is empty"),
-        ("a.wav\t0\t1\tdog\nb.wav\t0\tnan\tdog\n", "t.tsv, line 2: offset 'nan' is no time"),
-        ("a.wav\t0\t1\tdog\nb.wav\t0\t1\n", "t.tsv, line 2: an event without a label"),
+        ("a.wav\t0\t1\tdog\nb.wav\t0\tnan\tdog\n", "t.tsv, line 2: offset 'nan' is not a time"),
+        ("a.wav\t0\t1\tdog\nb.wav\t0\t1\n", "t.tsv, line 2: the event has no label"),
         ("a.wav\t0\t1\tdog\n\t0\t1\tcat\n", "t.tsv, line 2: no file name"),
         ("filename\tonset\tofset\tevent_label\n", r"no column 'offset' among .*\(did you mean 'ofset'\?\)"),
         ("a\tb\tc\td\ne\tf\tg\th\n", "line 1: neither a header"),

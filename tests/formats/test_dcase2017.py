@@ -68,15 +68,15 @@ def test_predictions_are_written_to_the_letter(tmp_path):
 
 
 def test_what_would_not_come_back_is_not_written(tmp_path):
-    with pytest.raises(OutputError, match=rf"'Y{CLIP}.wav' and 'b/{CLIP}.flac' are one clip, {CLIP}.wav"):
+    with pytest.raises(OutputError, match=rf"'Y{CLIP}.wav' and 'b/{CLIP}.flac' would both be written as {CLIP}.wav"):
         write_events(tmp_path, {f"Y{CLIP}.wav": [], f"b/{CLIP}.flac": []}, ["dcase2017"])
     with pytest.raises(OutputError, match="its name holds a tab"):
         write_tags(tmp_path, {"a\tb.wav": []}, ["dcase2017"])
-    with pytest.raises(DataError, match="holds a tab or line break"):
+    with pytest.raises(DataError, match="contains a tab or line break"):
         write_events(tmp_path, {"a.wav": [Event(0, 1, "a\tb")]}, ["dcase2017"])
     with pytest.raises(OutputError, match=r"mine.csv cannot hold dcase2017: give a folder .* ending in .txt"):
         write_events(tmp_path / "mine.csv", {"a.wav": []}, ["dcase2017"])
-    with pytest.raises(OutputError, match="two formats would be written to one file"):
+    with pytest.raises(OutputError, match="two formats would be written to the same file"):
         write_events(tmp_path, {"events.wav": []}, ["dcase2017", "audacity"])
     assert list(tmp_path.iterdir()) == []
 
@@ -133,7 +133,7 @@ def test_faults_name_the_line(tmp_path):
     with pytest.raises(DataError, match=r"p.txt, line 2: offset is 'ten'"):
         read_events(path)
     path.write_text("a.wav\t0\t0\tCar\n")
-    with pytest.raises(DataError, match="names no clip that counts"):
+    with pytest.raises(DataError, match="no row names a clip"):
         read_tag_file(path)
 
 

@@ -34,16 +34,16 @@ def test_an_event_is_read_from_cells():
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (("2", "1", "dog"), "here: offset 1 before onset 2; is it a duration"),
+        (("2", "1", "dog"), "here: offset 1 is before onset 2; is it a duration"),
         (("x", "1", "dog"), "here: onset is 'x', expected a number"),
         (("", "1", "dog"), "here: onset is empty, expected a number"),
-        (("0,5", "1", "dog"), "write decimals with a point"),
-        (("-1", "1", "dog"), "here: onset '-1' is no time"),
-        (("nan", "1", "dog"), "here: onset 'nan' is no time"),
-        (("0", "inf", "dog"), "here: offset 'inf' is no time"),
-        (("0", "1", " "), "here: an event without a label"),
-        (("0", "1", "dog", "87"), r"here: score '87' is no probability in \[0, 1\]"),
-        (("0", "1", "dog", "nan"), "here: score 'nan' is no probability"),
+        (("0,5", "1", "dog"), "use a decimal point"),
+        (("-1", "1", "dog"), "here: onset '-1' is not a time"),
+        (("nan", "1", "dog"), "here: onset 'nan' is not a time"),
+        (("0", "inf", "dog"), "here: offset 'inf' is not a time"),
+        (("0", "1", " "), "here: the event has no label"),
+        (("0", "1", "dog", "87"), r"here: score '87' is not a probability in \[0, 1\]"),
+        (("0", "1", "dog", "nan"), "here: score 'nan' is not a probability"),
     ],
 )
 def test_impossible_fields_are_refused(cells, message):

@@ -20,9 +20,12 @@ def test_any_label_and_recording_can_be_carried(tmp_path):
         ('{"a": []}', "expected {.*recordings"),
         ('{"recordings": {"a": {}}}', "expected {.*recordings"),
         ('{"recordings": {"a": [{"onset": 1}]}}', "event 1 of 'a': expected onset, offset, label"),
-        ('{"recordings": {"a": [{"onset": 2, "offset": 1, "label": "x"}]}}', "event 1 of 'a': offset 1 before onset 2"),
+        (
+            '{"recordings": {"a": [{"onset": 2, "offset": 1, "label": "x"}]}}',
+            "event 1 of 'a': offset 1 is before onset 2",
+        ),
         ('{"recordings": {"a": [{"onset": null, "offset": 1, "label": "x"}]}}', "onset is 'None'"),
-        ('{"recordings": {"a": [{"onset": NaN, "offset": 1, "label": "x"}]}}', "onset 'nan' is no time"),
+        ('{"recordings": {"a": [{"onset": NaN, "offset": 1, "label": "x"}]}}', "onset 'nan' is not a time"),
     ],
 )
 def test_broken_files_name_the_place(tmp_path, text, message):

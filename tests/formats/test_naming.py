@@ -23,9 +23,9 @@ def test_no_two_recordings_share_a_file(names):
 
 
 def test_what_cannot_be_told_apart_or_leads_out_is_refused():
-    with pytest.raises(OutputError, match=r"'a.wav' and 'A.wav' would be written to one file"):
+    with pytest.raises(OutputError, match=r"'a.wav' and 'A.wav' would be written to the same file"):
         file_names(["a.wav", "A.wav"], ".txt")
-    with pytest.raises(OutputError, match="leads out of the output folder"):
+    with pytest.raises(OutputError, match="outside the output folder"):
         file_names(["../a.wav"], ".txt")
 
 

@@ -69,14 +69,14 @@ def test_a_first_frame_that_begins_before_the_recording_is_read_back(tmp_path, s
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("0\t1\t0.5\n1\t2\t1.5\n", r"line 3: score 1.5 of 'dog' is no probability in \[0, 1\]; logits\?"),
+        ("0\t1\t0.5\n1\t2\t1.5\n", r"line 3: score 1.5 of 'dog' is not a probability in \[0, 1\]; are these logits\?"),
         ("0\t1\t0.5\n1\t2\tnan\n", "line 3: score nan"),
         ("0\t1\t0.5\n1\t2\tx\n", "line 3: expected 3 numbers"),
         ("0\t1\t0.5\n1\t2\n", "line 3: expected 3 numbers"),
-        ("0\t1\t0.5\n1\t2\t0.5\n3\t4\t0.5\n4\t5\t0.5\n", "line 4: .*equal steps"),
-        ("0\t1\t0.5\n1.5\t2.5\t0.5\n", "equal steps"),
-        ("0\t0\t0.5\n", "equal steps"),
-        ("", "a header, but no frames"),
+        ("0\t1\t0.5\n1\t2\t0.5\n3\t4\t0.5\n4\t5\t0.5\n", "line 4: .*frames of equal length"),
+        ("0\t1\t0.5\n1.5\t2.5\t0.5\n", "frames of equal length"),
+        ("0\t0\t0.5\n", "frames of equal length"),
+        ("", "has a header but no frames"),
     ],
 )
 def test_broken_tables_are_refused(tmp_path, rows, message):

@@ -53,7 +53,7 @@ def test_precision_recall_has_a_panel_a_class_worst_first():
 
 def test_psd_roc_runs_to_the_end_of_the_axis_in_every_panel():
     figure = psd_roc({"PSDS1": scored(["a", "b"], 0.4), "PSDS2": scored(["a", "b"], 0.8)})
-    assert titles(figure) == ["mean, less spread", "a", "b"]
+    assert titles(figure) == ["mean minus deviation", "a", "b"]
     assert figure.axes[1].get_title("right") == "0.34 · 0.66"
     assert [line.get_xydata()[-1].tolist() for line in figure.axes[1].lines] == [[100.0, 0.4], [100.0, 0.8]]
 
@@ -150,6 +150,9 @@ def test_a_study_of_little_has_few_charts():
     )
     found = charts(study)
     assert [chart.title for chart in found] == [
-        "Precision and recall", "Events found and false alarms", "Missed for something else", "Can scores be trusted?"
+        "Precision and recall",
+        "Events found and false alarms",
+        "Missed, and what was reported instead",
+        "Can scores be trusted?",
     ]  # fmt: skip
     assert all(chart.caption and svg(chart.figure) for chart in found)

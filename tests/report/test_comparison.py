@@ -43,8 +43,8 @@ def test_differences_are_second_less_first_and_counts_are_left_out():
     [
         ("f1", [0.1, 0.2], "better"),
         ("f1", [-0.2, -0.1], "worse"),
-        ("f1", [-0.1, 0.1], "no sure difference"),
-        ("f1", [0.0, 0.1], "no sure difference"),
+        ("f1", [-0.1, 0.1], "no significant difference"),
+        ("f1", [0.0, 0.1], "no significant difference"),
         ("f1", [None, 0.1], ""),
         ("error_rate", [-0.2, -0.1], "better"),
         ("error_rate", [0.1, 0.2], "worse"),

@@ -130,7 +130,7 @@ def test_two_models_side_by_side(report, metrics):
     for said in (
         "+0.20, +0.10 to +0.30",
         "better",
-        "no sure difference",
+        "no significant difference",
         f"old {NASTY}",
         "Differences, class by class",
     ):
@@ -164,7 +164,7 @@ def test_a_page_that_would_grow_too_large_says_what_it_left_out(report, view, mo
     text = render(replace(report, recordings=[view] * 2, hardest=[view] * 2))
     assert largest - 600_000 < len(text) < largest
     assert text.count("<article") == 3
-    assert "not shown, the page would grow" in text
+    assert "not shown, because the page would exceed" in text
 
 
 def test_written_whole_or_refused(report, tmp_path):

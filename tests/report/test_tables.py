@@ -79,8 +79,8 @@ def test_an_unknown_section_is_shown_under_its_own_names():
 
 
 def test_the_length_of_a_slice_is_said():
-    assert "slices of 0.5 s" in describe("segment", "f1", 0.5).meaning
-    assert "slices of 0.1 s" in overall_table({"segment": {"f1": 0.1, "segment_length": 0.1}}).rows[0][2]
+    assert "segments of 0.5 s" in describe("segment", "f1", 0.5).meaning
+    assert "segments of 0.1 s" in overall_table({"segment": {"f1": 0.1, "segment_length": 0.1}}).rows[0][2]
 
 
 @given(st.lists(st.text(), min_size=2, max_size=2))

@@ -166,9 +166,9 @@ def _names(recordings: Iterable[str]) -> dict[str, str]:
     for recording in recordings:
         name = clip_name(recording)
         if any(mark in name for mark in "\t\r\n"):
-            raise OutputError(f"recording {recording!r} cannot be written: its name holds a tab or line break")
+            raise OutputError(f"recording {recording!r} cannot be written: its name contains a tab or line break")
         if name in names:
-            raise OutputError(f"recordings {names[name]!r} and {recording!r} are one clip, {name}")
+            raise OutputError(f"recordings {names[name]!r} and {recording!r} would both be written as {name}")
         names[name] = recording
     return names
 
@@ -206,7 +206,7 @@ def read_tag_file(path: str | os.PathLike[str]) -> TagFile:
         elif len(cells) > 1:
             unlabelled.append(line)
     if not tags:
-        raise DataError(f"{path}: names no clip that counts")
+        raise DataError(f"{path}: no row names a clip (rows that end at 0 do not count)")
     return TagFile(tags, files, tuple(skipped), tuple(unlabelled))
 
 

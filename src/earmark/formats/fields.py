@@ -26,9 +26,9 @@ def parse_event(where: str, onset: str, offset: str, label: str, score: str = ""
     begin = parse_seconds(where, "onset", onset)
     end = parse_seconds(where, "offset", offset)
     if end < begin:
-        raise DataError(f"{where}: offset {end:g} before onset {begin:g}; is it a duration, or are they swapped?")
+        raise DataError(f"{where}: offset {end:g} is before onset {begin:g}; is it a duration, or are the two swapped?")
     if not label.strip():
-        raise DataError(f"{where}: an event without a label")
+        raise DataError(f"{where}: the event has no label")
     return Event(begin, end, label, parse_score(where, score))
 
 
@@ -36,7 +36,7 @@ def parse_seconds(where: str, field: str, text: str) -> float:
     """A time or duration in seconds: a finite number, not negative."""
     value = _number(where, field, text)
     if not 0 <= value < math.inf:
-        raise DataError(f"{where}: {field} {text.strip()!r} is no time in seconds from the beginning")
+        raise DataError(f"{where}: {field} {text.strip()!r} is not a time in seconds (expected 0 or more)")
     return value
 
 
@@ -46,7 +46,7 @@ def parse_score(where: str, text: str) -> float | None:
         return None
     value = _number(where, "score", text)
     if not 0 <= value <= 1:
-        raise DataError(f"{where}: score {text.strip()!r} is no probability in [0, 1]")
+        raise DataError(f"{where}: score {text.strip()!r} is not a probability in [0, 1]")
     return value
 
 
@@ -54,7 +54,7 @@ def _number(where: str, field: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        guess = "; write decimals with a point" if text.count(",") == 1 else ""
+        guess = "; use a decimal point" if text.count(",") == 1 else ""
         shown = repr(text.strip()) if text.strip() else "empty"
         raise DataError(f"{where}: {field} is {shown}, expected a number{guess}") from None
 
@@ -84,7 +84,7 @@ def format_score(score: float | None) -> str:
 def check_label(label: str) -> str:
     """The label itself; `DataError` when a text format cannot carry it: blank, or with a tab or line break."""
     if not label.strip() or any(mark in label for mark in "\t\r\n"):
-        raise DataError(f"label {label!r} cannot be written: it is blank or holds a tab or line break")
+        raise DataError(f"label {label!r} cannot be written: it is blank or contains a tab or line break")
     return label
 
 

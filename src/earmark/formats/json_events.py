@@ -64,7 +64,7 @@ def _fields(event: Event) -> dict[str, object]:
 
 def _event(where: str, item: object) -> Event:
     if not isinstance(item, dict) or not {"onset", "offset", "label"} <= item.keys():
-        raise DataError(f"{where}: expected onset, offset, label and perhaps score")
+        raise DataError(f"{where}: expected onset, offset, label and optionally score")
     score = item.get("score")
     cells = (str(item["onset"]), str(item["offset"]), str(item["label"]), "" if score is None else str(score))
     return parse_event(where, *cells)

@@ -30,7 +30,7 @@ def file_names(recordings: Iterable[str], suffix: str) -> dict[str, str]:
     uses = Counter(path.casefold() for path in chosen.values())
     clash = [name for name, path in chosen.items() if uses[path.casefold()] > 1]
     if clash:
-        raise OutputError(f"recordings {clash[0]!r} and {clash[1]!r} would be written to one file")
+        raise OutputError(f"recordings {clash[0]!r} and {clash[1]!r} would be written to the same file")
     return {name: path + suffix for name, path in chosen.items()}
 
 
@@ -99,7 +99,7 @@ def _relative(name: str) -> str:
     path = PurePosixPath(PureWindowsPath(name).as_posix() if "\\" in name else name)
     parts = [part.rstrip(":") for part in path.parts if part != "/"]
     if not parts or ".." in parts:
-        raise OutputError(f"recording {name!r} leads out of the output folder")
+        raise OutputError(f"recording {name!r} would be written outside the output folder")
     return "/".join(parts)
 
 

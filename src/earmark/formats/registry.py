@@ -88,7 +88,7 @@ def write_events(
         targets = {form: destination / (name + whole[form]) for form in formats if form in whole}
     each = {form: file_names(events, EVENT_FORMATS[form].suffix) for form in formats if form not in whole}
     if clash := set(targets.values()) & {destination / path for names in each.values() for path in names.values()}:
-        raise OutputError(f"two formats would be written to one file, {clash.pop()}: give each its own folder")
+        raise OutputError(f"two formats would be written to the same file, {clash.pop()}; give each its own folder")
     written = []
     for form, path in targets.items():
         EVENT_FORMATS[form].write(path, events)

@@ -47,7 +47,7 @@ def read_scores(path: str | os.PathLike[str], recording: str | None = None) -> S
     if table.columns[:2] != ("onset", "offset") or len(table.columns) < 3:
         raise DataError(f"{path}: a score table begins with the columns onset, offset and then one for each class")
     if not table.rows:
-        raise DataError(f"{path}: a header, but no frames")
+        raise DataError(f"{path}: the table has a header but no frames")
     values = _numbers(rows, len(table.columns))
     clock = _clock(rows, values[:, :2])
     frames = values[:, 2:].astype(np.float32)
@@ -56,7 +56,7 @@ def read_scores(path: str | os.PathLike[str], recording: str | None = None) -> S
         frame, column = bad[0]
         raise DataError(
             f"{table.where(rows.cells[frame + 1][0])}: score {frames[frame, column]:g} of"
-            f" {table.columns[column + 2]!r} is no probability in [0, 1]; logits?"
+            f" {table.columns[column + 2]!r} is not a probability in [0, 1]; are these logits?"
         )
     name = path.stem if recording is None else recording
     return Scores(name, Labels(table.columns[2:]), frames.max(axis=0), frames, clock, float(values[-1, 1]))
@@ -89,7 +89,7 @@ def _clock(rows: Rows, times: npt.NDArray[np.float64]) -> Clock:
             if clock is not None and clock.start < clock.step:
                 return Clock(clock.step, clock.start - clock.step)
     line = rows.cells[1 + int(np.argmax(faults))][0]
-    raise DataError(f"{rows.path}, line {line}: frames must follow one another in equal steps")
+    raise DataError(f"{rows.path}, line {line}: expected frames of equal length without gaps")
 
 
 def _clock_within(times: npt.NDArray[np.float64], unit: float) -> tuple[Clock | None, npt.NDArray[np.bool_]]:

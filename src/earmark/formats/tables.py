@@ -69,7 +69,7 @@ class Rows:
             if any(cell.strip() for cell in row[len(columns) :]):
                 raise DataError(
                     f"{self.path}, line {line}: {len(row)} fields, but {len(columns)} columns"
-                    f" ({', '.join(columns)}); does a value with the delimiter in it lack its quotes?"
+                    f" ({', '.join(columns)}); is a value that contains the delimiter missing its quotes?"
                 )
             full = row + [""] * (len(columns) - len(row))
             if self.delimiter == "\t":

@@ -93,6 +93,6 @@ def _fields(label: str, score: float | None) -> dict[str, object]:
 
 def _tag(where: str, item: object) -> Tag:
     if not isinstance(item, dict) or "label" not in item:
-        raise DataError(f"{where}: expected label and perhaps score")
+        raise DataError(f"{where}: expected label and optionally score")
     score = item.get("score")
     return Tag(str(item["label"]), parse_score(where, "" if score is None else str(score)))

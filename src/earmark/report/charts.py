@@ -28,25 +28,25 @@ def charts(study: Study) -> list[Chart]:
     found = []
     if study.precision_recall:
         said = (
-            "How pure the tags are (upwards) when a share of the clips with the sound is to be found (across), over "
-            "all thresholds: a curve in the upper right corner is perfect. The number is the average precision; the "
-            "dot is where the operating point stands. Worst classes first."
+            "Precision of the tags (vertical) against the share of the clips with the sound that are found "
+            "(horizontal), over all thresholds. A curve through the upper right corner is perfect. The number is the "
+            "average precision; the dot marks the operating point. Worst classes first."
         )
         found.append(Chart("Precision and recall", precision_recall(study.precision_recall), said))
     if study.psds:
         said = (
-            "The share of events found (upwards) when so many false alarms an hour are allowed (across), over all "
-            "thresholds. The area beneath is the score. In the first panel the mean (dashed) is lowered by how much "
-            "classes differ. Worst classes first."
+            "Share of events found (vertical) against false alarms per hour (horizontal), over all thresholds. The "
+            "score is the area under the curve. In the first panel the mean (dashed) is reduced by the deviation "
+            "between classes. Worst classes first."
         )
         found.append(Chart("Events found and false alarms", psd_roc(study.psds), said))
     if study.confusion is not None:
         said = (
-            "In recordings where the sound of a row was missed, how often that of a column was reported though it "
-            "was not there. A dark cell may be a sound taken for another; a column that is dark all over is a class "
-            "reported too freely, whatever else is there."
+            "In recordings where the sound of a row was missed: how often the sound of a column was reported although "
+            "it was not there. A dark cell suggests that one sound was taken for another; a column that is dark "
+            "throughout is a class that is reported too often in general."
         )
-        found.append(Chart("Missed for something else", confusion_matrix(study.confusion), said))
+        found.append(Chart("Missed, and what was reported instead", confusion_matrix(study.confusion), said))
     if study.reliability:
         said = "Whether a clip score is a probability: of all clips that score 0.8, are 80 % right?"
         found.append(Chart("Can scores be trusted?", reliability_diagram(study.reliability, study.calibrated), said))

@@ -52,11 +52,11 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse` (of the second model), `no sure difference`; empty where neither can be said."""
+        """`better`, `worse` (of the second model), `no significant difference`; empty where neither can be said."""
         if not self.second.metric.good or self.bounds is None:
             return ""
         low, high = sorted(end * self.second.metric.good for end in self.bounds)
-        return "better" if low > 0 else "worse" if high < 0 else "no sure difference"
+        return "better" if low > 0 else "worse" if high < 0 else "no significant difference"
 
 
 def changes(comparison: Comparison) -> list[Change]:

@@ -69,10 +69,10 @@ def psd_roc(found: Mapping[str, Psds], max_efpr: float = 100.0) -> Figure:
         mean.plot(*_thin(plain_mean.efpr, plain_mean.tpr), color=colour, linewidth=1, linestyle="--", alpha=0.7)
         for name, axes in panels:
             _staircase(axes, scored.class_rocs[name], max_efpr, colour, 1.3)
-    _head(mean, "mean, less spread", _areas(scored.value for scored in found.values()), large=True)
+    _head(mean, "mean minus deviation", _areas(scored.value for scored in found.values()), large=True)
     for name, axes in panels:
         _head(axes, name, _areas(areas[name] for areas in one_of_each))
-    _finish(figure, [mean, *(axes for _, axes in panels)], "false alarms an hour", "events found", (0, max_efpr))
+    _finish(figure, [mean, *(axes for _, axes in panels)], "false alarms per hour", "events found", (0, max_efpr))
     _legend(figure, list(found))
     return figure
 

@@ -26,9 +26,9 @@ class Metric:
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
         "tagging": "Tagging",
-        "segment": "Detection, slice by slice",
-        "event": "Detection, event by event",
-        "intersection": "Detection, by overlap",
+        "segment": "Detection by segments",
+        "event": "Detection by events",
+        "intersection": "Detection by overlap",
         "psds": "Detection at all thresholds",
     }
 )
@@ -36,78 +36,78 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
 METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
     {
         ("tagging", "map"): Metric(
-            "mAP", "How well clips that hold a sound rank above those that don't, averaged over classes.", True, True
+            "mAP", "How well clips with a sound rank above clips without it, averaged over classes.", True, True
         ),
         ("tagging", "mauc"): Metric(
-            "mAUC", "The chance that a clip with the sound scores above one without it, averaged over classes.", True
+            "mAUC", "Probability that a clip with the sound scores above one without it, averaged over classes.", True
         ),
         ("tagging", "dprime"): Metric(
-            "d-prime", "mAUC as a distance in standard deviations: 0 is chance, 2 is good.", sign=1
+            "d-prime", "mAUC as a distance in standard deviations: 0 is random, 2 is good.", sign=1
         ),
         ("tagging", "micro_f1"): Metric(
-            "Tagging F1", "The balance of tags that are right and tags that are found, over all clips.", True, True
+            "Tagging F1", "Harmonic mean of tagging precision and recall, over all clips.", True, True
         ),
         ("tagging", "macro_f1"): Metric(
             "Tagging F1, mean of classes",
-            "The same for each class, then averaged: rare sounds weigh like common ones.",
+            "The same for each class, then averaged: rare sounds count as much as frequent ones.",
             True,
         ),
-        ("tagging", "precision"): Metric("Tagging precision", "Of the tags given, the share that is right.", True),
-        ("tagging", "recall"): Metric("Tagging recall", "Of the true tags, the share that was given.", True),
+        ("tagging", "precision"): Metric("Tagging precision", "Share of the given tags that are correct.", True),
+        ("tagging", "recall"): Metric("Tagging recall", "Share of the true tags that were given.", True),
         ("tagging", "clips"): Metric("Clips", "Recordings scored."),
         ("tagging", "unranked"): Metric(
-            "Classes not ranked", "No clip holds them, or every clip does: they count in neither mAP nor mAUC."
+            "Classes not ranked", "Classes that no clip or every clip contains: they are in neither mAP nor mAUC."
         ),
         ("segment", "f1"): Metric(
-            "Segment F1", "In slices of 1 s: the balance of reports that are right and sounds not missed.", True, True
+            "Segment F1", "In segments of 1 s: harmonic mean of precision and recall.", True, True
         ),
-        ("segment", "precision"): Metric("Segment precision", "Of the slices reported, the share that is right.", True),
-        ("segment", "recall"): Metric("Segment recall", "Of the slices that hold the sound, the share reported.", True),
+        ("segment", "precision"): Metric("Segment precision", "Share of the reported segments that are correct.", True),
+        ("segment", "recall"): Metric("Segment recall", "Share of the true segments that were reported.", True),
         ("segment", "error_rate"): Metric(
             "Error rate",
-            "In slices of 1 s: sounds mistaken, missed or invented, for each that is there. Less is better.",
+            "In segments of 1 s: confused, missed and false sounds per true sound. Lower is better.",
             headline=True,
             sign=-1,
         ),
-        ("segment", "substitutions"): Metric("Substitutions", "Slices with one sound reported in place of another."),
-        ("segment", "deletions"): Metric("Deletions", "Slices with a sound missed."),
-        ("segment", "insertions"): Metric("Insertions", "Slices with a sound invented."),
-        ("segment", "reference"): Metric("True slices", "Slices that hold a sound, summed over classes."),
-        ("segment", "estimated"): Metric("Reported slices", "Slices reported, summed over classes."),
-        ("segment", "segment_length"): Metric("Length of a slice", "In seconds."),
+        ("segment", "substitutions"): Metric("Substitutions", "Segments with one sound reported instead of another."),
+        ("segment", "deletions"): Metric("Deletions", "Segments with a missed sound."),
+        ("segment", "insertions"): Metric("Insertions", "Segments with a reported sound that is not there."),
+        ("segment", "reference"): Metric("True segments", "Segments with a sound, summed over classes."),
+        ("segment", "estimated"): Metric("Reported segments", "Reported segments, summed over classes."),
+        ("segment", "segment_length"): Metric("Length of a segment", "In seconds."),
         ("event", "f1"): Metric(
-            "Event F1", "Whole events, right only when start and end are near the true ones (0.2 s).", True, True
+            "Event F1", "Whole events, correct only if start and end are close to the true ones (0.2 s).", True, True
         ),
-        ("event", "precision"): Metric("Event precision", "Of the events reported, the share that is right.", True),
-        ("event", "recall"): Metric("Event recall", "Of the true events, the share that was found.", True),
+        ("event", "precision"): Metric("Event precision", "Share of the reported events that are correct.", True),
+        ("event", "recall"): Metric("Event recall", "Share of the true events that were found.", True),
         ("event", "error_rate"): Metric(
-            "Event error rate", "Events mistaken, missed or invented, for each true one.", sign=-1
+            "Event error rate", "Confused, missed and false events per true event. Lower is better.", sign=-1
         ),
         ("event", "substitutions"): Metric("Substitutions", "Events reported as another sound."),
         ("event", "deletions"): Metric("Deletions", "Events missed."),
-        ("event", "insertions"): Metric("Insertions", "Events invented."),
+        ("event", "insertions"): Metric("Insertions", "Events reported that are not there."),
         ("event", "reference"): Metric("True events", "Events of the reference."),
         ("event", "estimated"): Metric("Reported events", "Events the model reported."),
         ("intersection", "macro_f1"): Metric(
             "Intersection F1",
-            "Events are found when reports cover enough of them; times need not be near. Averaged over classes.",
+            "An event is found if reports cover enough of it; exact times do not matter. Averaged over classes.",
             True,
         ),
         ("intersection", "micro_f1"): Metric(
             "Intersection F1, all events", "The same over the events of all classes.", True
         ),
-        ("intersection", "f1"): Metric("Intersection F1", "Events are found when reports cover enough of them.", True),
+        ("intersection", "f1"): Metric("Intersection F1", "An event is found if reports cover enough of it.", True),
         ("intersection", "precision"): Metric(
-            "Intersection precision", "Of the reports, the share that lies on true events.", True
+            "Intersection precision", "Share of the reports that lie on true events.", True
         ),
         ("intersection", "recall"): Metric(
-            "Intersection recall", "Of the true events, the share that reports cover.", True
+            "Intersection recall", "Share of the true events that reports cover.", True
         ),
         ("intersection", "error_rate"): Metric(
-            "Intersection error rate", "Events missed or invented, for each true one.", sign=-1
+            "Intersection error rate", "Missed and false events per true event. Lower is better.", sign=-1
         ),
-        ("intersection", "deletions"): Metric("Deletions", "Events that no reports cover."),
-        ("intersection", "insertions"): Metric("Insertions", "Reports that lie on no event of their class."),
+        ("intersection", "deletions"): Metric("Deletions", "Events that no report covers."),
+        ("intersection", "insertions"): Metric("Insertions", "Reports that do not lie on an event of their class."),
         ("intersection", "cross_triggers"): Metric("Cross triggers", "How often such a report lies on another sound."),
         ("intersection", "reference"): Metric("True events", "Events of the reference."),
         ("intersection", "estimated"): Metric("Reported events", "Events the model reported."),
@@ -116,7 +116,7 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
             "PSDS1", "Events found at few false alarms, over all thresholds; strict about times.", True, True
         ),
         ("psds", "psds2"): Metric(
-            "PSDS2", "The same, lenient about times and strict about taking one sound for another.", True, True
+            "PSDS2", "The same, lenient about times and strict about confusing sounds.", True, True
         ),
         ("psds", "merged"): Metric("Merged events", "Events of the reference that overlap one of their class."),
     }
@@ -148,10 +148,10 @@ def describe(section: str, key: str, segment_length: float = 1.0) -> Metric:
 
     >>> describe("tagging", "map").name, describe("clarity", "sdr_1").name
     ('mAP', 'sdr 1')
-    >>> describe("segment", "f1", segment_length=0.5).meaning[:22]
-    'In slices of 0.5 s: th'
+    >>> describe("segment", "f1", segment_length=0.5).meaning[:18]
+    'In segments of 0.5'
     """
     metric = METRICS.get((section, key))
     if metric is None:
         return Metric(key.replace("_", " "), "")
-    return replace(metric, meaning=metric.meaning.replace("slices of 1 s", f"slices of {segment_length:g} s"))
+    return replace(metric, meaning=metric.meaning.replace("segments of 1 s", f"segments of {segment_length:g} s"))

@@ -17,9 +17,9 @@ from earmark.report.tables import Table
 
 _TAGS = ("audio", "audio-tagging", "sound-event-detection", "weakly-supervised", "multiple-instance-learning")
 _LIMITS = (
-    "It knows the labels above and nothing else: an unknown sound is scored as the nearest of them, or as none.",
+    "It knows only the labels above: any other sound gets the most similar of them, or none.",
     "Thresholds hold for recordings like those they were tuned on; for others, run `earmark tune` first.",
-    "It learnt from clip labels, not from times: starts and ends of events are estimates.",
+    "It was trained on clip labels without times: starts and ends of events are estimates.",
 )
 
 
@@ -55,7 +55,7 @@ def model_card(card: ModelCard) -> str:
     if overall.rows:
         measured = f"Measured on {_line(card.measured_on)}." if card.measured_on else ""
         if tables.INTERVAL in overall.header:
-            measured += f" The {tables.INTERVAL} intervals say how far figures would move with other recordings."
+            measured += f" The {tables.INTERVAL} intervals show how much the figures would vary with other recordings."
         parts += ["## How well it does", measured.strip(), tables.markdown_table(overall)]
         parts += [tables.markdown_table(tables.per_class_table(card.metrics))]
     if card.operating_point:

@@ -149,7 +149,7 @@ def _recordings(views: Sequence[RecordingView], room: int, sounds: bool) -> tupl
         sound = "" if audible is None else data_uri(player.encode(audible, view.rate), "audio/ogg")
         size = len(picture) + len(sound) + _AROUND + 12 * len(view.note + view.scores.recording)  # escaped, twice
         if size > room:
-            left_out.append(f"{view.scores.recording}: not shown, the page would grow beyond {LARGEST // 10**6} MB")
+            left_out.append(f"{view.scores.recording}: not shown, because the page would exceed {LARGEST // 10**6} MB")
             room -= 2 * len(left_out[-1])
             continue
         room -= size

@@ -18,7 +18,7 @@ def encode(waveform: npt.NDArray[np.floating], rate: int) -> bytes:
     Quiet recordings are raised to be heard (peak at most -1 dB, at most 20 dB more). `ValueError` on other shapes.
     """
     if waveform.ndim != 1 or not len(waveform):
-        raise ValueError(f"a mono waveform (samples,) is expected, got shape {waveform.shape}")
+        raise ValueError(f"expected a mono waveform (samples,), got shape {waveform.shape}")
     heard = np.nan_to_num(waveform[: int(LONGEST * rate)].astype(np.float32))
     heard *= min(10.0, 0.89 / max(1e-9, float(np.abs(heard).max())))
     buffer = io.BytesIO()

@@ -64,8 +64,8 @@ def method_text(point: OperatingPoint) -> str:
     """
     if point.method == "boxes":
         return (
-            "Events are sound event bounding boxes: changes of the score say where they begin and end, the threshold "
-            "which of them count."
+            "Events are sound event bounding boxes: changes of the score decide where they begin and end, "
+            "the threshold decides which of them count."
         )
     return "Events are the stretches in which the score stays above a threshold."
 
@@ -74,14 +74,14 @@ def calibration_text(point: OperatingPoint) -> str:
     """Whether scores are calibrated, in a sentence.
 
     >>> calibration_text(OperatingPoint.default(["dog"]))
-    'Scores are not calibrated: they rank, and are no probabilities to rely on.'
+    'Scores are not calibrated: they rank, but they are not reliable probabilities.'
     """
     maps = {
         "Clip": [part.clip_calibration for part in point.classes.values()],
         "Frame": [part.frame_calibration for part in point.classes.values()],
     }
     if not any(found for kind in maps.values() for found in kind):
-        return "Scores are not calibrated: they rank, and are no probabilities to rely on."
+        return "Scores are not calibrated: they rank, but they are not reliable probabilities."
     return " ".join(_calibrated(what, found) for what, found in maps.items())
 
 

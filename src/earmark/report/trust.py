@@ -39,7 +39,7 @@ def reliability_diagram(tables: Sequence[Reliability], calibrated: Sequence[Reli
         _series(above, calibrated, "calibrated", ORANGE)
         _counts(below, calibrated, _PALE, (0.5, 0.95))
     above.set(xlim=(0, 1), ylim=(0, 1))
-    above.set_ylabel("share that was right", color=INK, fontsize=9)
+    above.set_ylabel("share that was correct", color=INK, fontsize=9)
     above.tick_params(labelbottom=False)
     above.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
     above.set_title("All classes", loc="left", fontsize=11, color=INK, fontweight="bold")
@@ -54,7 +54,7 @@ def reliability_diagram(tables: Sequence[Reliability], calibrated: Sequence[Reli
 
 
 def _pooled(tables: Sequence[Reliability]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean score, share that was right, and how many, of all classes together; (bins,) each, NaN for empty bins."""
+    """Mean score, share that was correct, and how many, of all classes together; (bins,) each, NaN for empty bins."""
     count, score, share = (
         np.array([[0.0 if value is None else value for value in getattr(table, name)] for table in tables])
         for name in ("counts", "mean_score", "observed")
@@ -75,7 +75,7 @@ def _series(axes: Axes, tables: Sequence[Reliability], name: str, colour: str) -
     half = _Z * np.sqrt(share * (1 - share) / held + _Z**2 / (4 * held**2)) / (1 + _Z**2 / held)
     error = float(held @ np.abs(score - share) / held.sum())
     axes.vlines(score, middle - half, middle + half, color=colour, linewidth=1.2, alpha=0.7)
-    axes.plot(score, share, color=colour, linewidth=2, marker="o", markersize=5, label=f"{name}: off by {error:.3f}")
+    axes.plot(score, share, color=colour, linewidth=2, marker="o", markersize=5, label=f"{name}: error {error:.3f}")
 
 
 def _counts(axes: Axes, tables: Sequence[Reliability], colour: str, part: tuple[float, float]) -> None:
@@ -101,7 +101,7 @@ def _errors(axes: Axes, tables: Sequence[Reliability], calibrated: Sequence[Reli
     axes.set_yticks(range(len(shown)), [shorten(table.label, 24) for table in shown])
     axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
     axes.set_xlim(left=0)
-    title = "Classes, by how far off" if len(worst) <= MOST else f"The {MOST} classes furthest off"
+    title = "Classes by calibration error" if len(worst) <= MOST else f"The {MOST} classes with the largest error"
     axes.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold")
     axes.set_xlabel("mean distance from the diagonal", color=INK, fontsize=9)
     plain(axes.get_yticklabels())

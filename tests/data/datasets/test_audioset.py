@@ -334,7 +334,7 @@ def test_events_beside_the_tags_of_a_segment_list(folder, table):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("--4gqARaEJE_0|2|1|/m/09x0r", "line 6: offset 1 before onset 2"),
+        ("--4gqARaEJE_0|2|1|/m/09x0r", "line 6: offset 1 is before onset 2"),
         ("--4gqARaEJE_0|x|1|/m/09x0r", "line 6: onset is 'x'"),
         ("--4gqARaEJE_0|0|1|Speech", "line 6: 'Speech' is no label's identifier"),
     ],
