@@ -70,7 +70,7 @@ def test_predictions_are_written_to_the_letter(tmp_path):
 def test_what_would_not_come_back_is_not_written(tmp_path):
     with pytest.raises(OutputError, match=rf"'Y{CLIP}.wav' and 'b/{CLIP}.flac' would both be written as {CLIP}.wav"):
         write_events(tmp_path, {f"Y{CLIP}.wav": [], f"b/{CLIP}.flac": []}, ["dcase2017"])
-    with pytest.raises(OutputError, match="its name holds a tab"):
+    with pytest.raises(OutputError, match="its name contains a tab"):
         write_tags(tmp_path, {"a\tb.wav": []}, ["dcase2017"])
     with pytest.raises(DataError, match="contains a tab or line break"):
         write_events(tmp_path, {"a.wav": [Event(0, 1, "a\tb")]}, ["dcase2017"])
