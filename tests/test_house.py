@@ -11,11 +11,23 @@ import pytest
 import earmark
 
 SOURCE = Path(earmark.__file__).parent
-BASE = {"errors", "files", "options", "arrays", "clock", "labels", "events", "scores", "engine", "stopwatch"}
+BASE = {
+    "errors",
+    "files",
+    "options",
+    "arrays",
+    "clock",
+    "labels",
+    "events",
+    "scores",
+    "engine",
+    "stopwatch",
+    "reporter",
+}
 ROOMS = (
     *("base", "formats", "decisions", "metrics", "audio", "runtime", "report"),  # these need no torch
     *("devices", "masking", "features", "augment", "encoders", "pooling", "models", "data", "hub"),
-    *("evaluation", "training", "recipes", "studies", "cli"),
+    *("evaluation", "training", "recipes", "studies", "api", "cli"),
 )
 WITHOUT_TORCH = ROOMS[:7]
 ENTRANCES = {"earmark", "earmark.__main__"}  # these may open any door

@@ -47,3 +47,30 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with write_aside(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def check_file(path: Path | None) -> None:
+    """Refuse a file that cannot be written. `OutputError`."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder, expected the name of a file")
+    if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        raise OutputError(f"cannot write {path}: it is not a regular file; write to a file and read that")
+    check_folder(path.parent, path)
+
+
+def check_folder(folder: Path | None, wanted: Path | None = None) -> None:
+    """Refuse a folder that cannot be made or written into, by trying to; nothing is left behind. `OutputError`."""
+    if folder is None:
+        return
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"cannot write {wanted or folder}: {place} is a file, not a folder")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".earmark-", dir=place):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write {wanted or folder}: nothing can be made in {place}") from error

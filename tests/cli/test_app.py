@@ -109,7 +109,7 @@ def test_what_begins_anew_goes_on_by_another_command(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("earmark.training.job.prepare", interrupt)
+    monkeypatch.setattr("earmark.training.run.prepare", interrupt)
     ran = earmark("train", collection / "train", "-o", tmp_path / "m", "--recipe", recipe, "--overwrite")
     assert ran.code == 130
     last = ran.err.splitlines()[-1]

@@ -17,9 +17,8 @@ from earmark.errors import AudioError, ConfigError, ModelError, OutputError
 from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips_cached
 from earmark.features import LogMelOptions
 from earmark.labels import Labels
-from earmark.models.directory import load_model, write_model
+from earmark.models.directory import join, load_model, write_model
 from earmark.models.fusion import Fusion, taggers_of
-from earmark.models.joining import join
 from earmark.models.opening import open_pipeline
 from earmark.models.tagger import Tagger
 from earmark.models.torch_engine import TorchEngine, engine_of

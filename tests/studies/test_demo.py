@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from earmark.reporter import Reporter
 from earmark.studies.demo import Demo, run_demo
-from earmark.training.job import Reporter
 from earmark.training.loop import Machine
 
 CLIPS = 160  # to train on: half of the default demo; the recipe is the demo's own

@@ -17,10 +17,10 @@ from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion
 from earmark.models.tagger import Tagger
 from earmark.recipes import load_recipe
-from earmark.training.card import write_card
-from earmark.training.job import Reporter, save_model, train_model
+from earmark.reporter import Reporter
 from earmark.training.loop import Machine
 from earmark.training.request import Request
+from earmark.training.run import Run
 from earmark.training.transfer import Source, settle, take_over
 
 MACHINE = Machine(precision="float32")
@@ -50,8 +50,9 @@ def tune(data: Path, trained: Path, recipe: Path, tmp_path: Path) -> Tune:
 
 
 def finish(request: Request, reporter: Reporter | None = None) -> dict[str, torch.Tensor]:
-    trained = train_model(request, MACHINE, reporter)
-    save_model(request, trained, write_card(request, trained, name="m", recipe="tiny", command="earmark train"))
+    run = Run(request, MACHINE, reporter or Reporter(), recipe="tiny", command="earmark train", name="m")
+    trained = run.train()
+    run.save(trained)
     return weights(request.output)
 
 
@@ -92,7 +93,7 @@ def test_labels_are_the_users_and_the_card_says_what_it_was_made_from(tune: Tune
 
 def test_a_new_head_alone_learns_the_new_labels(tune: Tune, trained: Path) -> None:
     more = ("training.epochs=10", "training.learning_rate=0.1")
-    history = train_model(tune("m", "encoder", trained, *more), MACHINE).history
+    history = Run(tune("m", "encoder", trained, *more), MACHINE).train().history
     assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
 
 
@@ -156,7 +157,7 @@ def test_a_frozen_encoder_stays_in_evaluation_mode(trained: Path) -> None:
 
 def test_another_network_does_not_fit(tune: Tune, trained: Path) -> None:
     with pytest.raises(ConfigError, match=r"network.encoder is not that of old, whose weights do not fit then"):
-        train_model(tune("m", None, trained, "network.encoder.units=4"), MACHINE)
+        Run(tune("m", None, trained, "network.encoder.units=4"), MACHINE).train()
     request = tune("n", "encoder", trained, "network.pooling={kind: max}")
     assert not changed(weights(trained), finish(request), "encoder.")  # but another pooling does
 

@@ -11,11 +11,11 @@ from sklearn.metrics import average_precision_score
 
 from earmark.data.records import Clip
 from earmark.models.tagger import Tagger
-from earmark.training.averaging import average_weights
 from earmark.training.callbacks import Row
 from earmark.training.loop import ClipSet, Machine, fit
 from earmark.training.options import TrainingOptions
 from earmark.training.validation import Validation
+from earmark.training.weights import average_weights
 
 Make = Callable[..., Tagger]
 EVERYTHING = TrainingOptions(

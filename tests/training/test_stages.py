@@ -15,11 +15,12 @@ from earmark.errors import ConfigError
 from earmark.evaluation.report import read_log
 from earmark.models.tagger import Tagger
 from earmark.recipes import load_recipe
-from earmark.training.card import write_card
-from earmark.training.job import Reporter, Trained, save_model, train_model
+from earmark.reporter import Reporter
+from earmark.training.card import Trained, write_card
 from earmark.training.loop import Machine
 from earmark.training.options import FuseOptions, SelfTrainingOptions, TrainingOptions
 from earmark.training.request import Request
+from earmark.training.run import Run
 
 MACHINE = Machine(precision="float32")
 TAUGHT = ("training.self_training.epochs=3", "training.steps_per_epoch=3", "training.average_last=2")
@@ -74,14 +75,14 @@ def log(request: Request) -> list[dict[str, str]]:
 
 def finish(request: Request, trained: Trained) -> str:
     card = write_card(request, trained, name="m", recipe="tiny", command="")
-    save_model(request, trained, card)
+    Run(request, MACHINE).save(trained)
     return card
 
 
 @pytest.fixture(scope="module")
 def undisturbed(ask: Ask) -> tuple[Request, Trained]:
     request = ask("whole", *TAUGHT)
-    return request, train_model(request, MACHINE)
+    return request, Run(request, MACHINE).train()
 
 
 def test_a_teacher_is_what_plain_training_makes_and_a_student_is_another(
@@ -89,7 +90,7 @@ def test_a_teacher_is_what_plain_training_makes_and_a_student_is_another(
 ) -> None:
     request, trained = undisturbed
     plain = ask("plain", *TAUGHT[1:])
-    alone = train_model(plain, MACHINE)
+    alone = Run(plain, MACHINE).train()
     assert isinstance(alone.model, Tagger)
     teacher = safetensors.torch.load_file(request.output / "training" / "teacher.safetensors")
     torch.testing.assert_close(teacher, dict(alone.model.state_dict()), atol=0, rtol=0)
@@ -122,9 +123,9 @@ def test_stopped_in_any_stage_it_ends_as_one_that_was_not(undisturbed: tuple[Req
         (1, 5, "last.ckpt"),  # in the student's second epoch
     ):
         with pytest.raises(StoppedError):
-            train_model(torn, MACHINE, Stop(stage, step))
+            Run(torn, MACHINE, Stop(stage, step)).train()
         assert (state / there).is_file()
-    trained = train_model(torn, MACHINE)
+    trained = Run(torn, MACHINE).train()
     torch.testing.assert_close(dict(trained.model.state_dict()), dict(whole.model.state_dict()), atol=0, rtol=0)
     assert log(torn) == log(request)
     assert (state / "pseudo.npz").read_bytes() == (request.output / "training" / "pseudo.npz").read_bytes()
@@ -134,7 +135,7 @@ def test_a_student_can_begin_where_its_teacher_ended(ask: Ask) -> None:
     on = "training.self_training.{}".format
     taught = [on("begin=teacher"), on("epochs=1"), on("learning_rate=1e-12")]
     request = ask("onward", *taught, "training.steps_per_epoch=2")
-    student = train_model(request, MACHINE).model
+    student = Run(request, MACHINE).train().model
     teacher = safetensors.torch.load_file(request.output / "training" / "teacher.safetensors")
     for name, parameter in student.named_parameters():
         assert torch.allclose(parameter, teacher[name], atol=1e-6), name
@@ -148,7 +149,7 @@ def test_recordings_without_labels_are_tagged_and_learned_from(ask: Ask, tmp_pat
     (extra / "broken.wav").write_text("no sound " * 9)
     changes = ("training.self_training.epochs=1", "training.steps_per_epoch=null")
     request = ask("more", *changes, unlabelled=read_unlabelled(extra, []))
-    trained = train_model(request, MACHINE)
+    trained = Run(request, MACHINE).train()
     assert (trained.unlabelled, trained.clips) == (6, (32, 16))
     assert [(problem.kind, problem.where) for problem in trained.problems] == [("unreadable", "broken.wav")]
     frames = FrameTargets.load(request.output / "training" / "pseudo.npz")
@@ -161,7 +162,7 @@ def test_recordings_without_labels_are_tagged_and_learned_from(ask: Ask, tmp_pat
 
 def test_what_cannot_be_is_refused(ask: Ask) -> None:
     with pytest.raises(ConfigError, match=r"self_training trains in one process.*leave --processes out"):
-        train_model(ask("m", *TAUGHT), Machine(processes=2))
+        Run(ask("m", *TAUGHT), Machine(processes=2)).train()
     with pytest.raises(ConfigError, match=r"training: fuse and self_training exclude each other.*use average_last"):
         TrainingOptions(fuse=FuseOptions(first=2)).self_trained()
     assert TrainingOptions().self_trained().self_training == SelfTrainingOptions()

@@ -16,11 +16,12 @@ Samples are mono float32 (samples,), nominally in [-1, 1]; rates are Hz.
 from earmark.audio.blocks import AudioBlocks, probe, read_blocks
 from earmark.audio.decode import from_array, read_audio
 from earmark.audio.find import Recording, audio_files, find_recordings
-from earmark.audio.records import Audio, AudioInfo
+from earmark.audio.records import SHORT, Audio, AudioInfo, too_short
 from earmark.audio.source import AUDIO_EXTENSIONS, Source
 
 __all__ = [
     "AUDIO_EXTENSIONS",
+    "SHORT",
     "Audio",
     "AudioBlocks",
     "AudioInfo",
@@ -32,4 +33,5 @@ __all__ = [
     "probe",
     "read_audio",
     "read_blocks",
+    "too_short",
 ]

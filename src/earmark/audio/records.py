@@ -15,6 +15,9 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 
 
+SHORT = 0.1  # seconds; what is shorter is not scored
+
+
 @dataclass(frozen=True)
 class AudioInfo:
     """What a file says of itself, before any of it is decoded."""
@@ -89,3 +92,12 @@ def actions(info: AudioInfo, rate: int, problem: str | None) -> tuple[str, ...]:
     if problem is not None:
         done.append(problem)
     return tuple(done)
+
+
+def too_short(seconds: float) -> str:
+    """The problem of a recording that is shorter than `SHORT`.
+
+    >>> too_short(0.01)
+    'lasts 10 ms, too short to hold a sound'
+    """
+    return f"lasts {1000 * seconds:.0f} ms, too short to hold a sound"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.table import Table as RichTable
 
 from earmark.report.meanings import SECTIONS
 from earmark.report.tables import Metrics, Table, overall_table, per_class_table, text
+from earmark.reporter import Progress, Reporter
 
 OK, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 LEFT_OUT = "clips, rows or labels left out"
@@ -78,9 +81,58 @@ class Terminal:
             yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def progress_bar(console: Console) -> Progress:
+class BarReporter(Reporter):
+    """Messages and a progress bar for each stage of work; as a context: no bar is left on the terminal."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self._bar: StageBar | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """A message on stderr."""
+        self.terminal.say(text)
+
+    def stage(self, text: str) -> Progress | None:
+        """A bar for the stage on a terminal; it ends when all is done."""
+        if self._bar is not None:
+            self._bar.stop()
+        if self.terminal.quiet or not sys.stderr.isatty():
+            return None
+        self._bar = StageBar(self.terminal, text)
+        return self._bar
+
+
+class StageBar:
+    """A bar that starts at its first call and stops at its last."""
+
+    def __init__(self, terminal: Terminal, title: str) -> None:
+        self.bar, self.title = progress_bar(terminal.err), title
+        self.task: TaskID | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` is done."""
+        if self.task is None:
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=total)
+        self.bar.update(self.task, completed=done)
+        if done >= total:
+            self.stop()
+
+    def stop(self) -> None:
+        """Leave the terminal tidy."""
+        self.bar.stop()
+
+
+def progress_bar(console: Console) -> RichProgress:
     """The look of all progress bars: title, bar, count, time gone, time left."""
-    return Progress(
+    return RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -109,15 +161,6 @@ def _pad(cell: str, width: int, left: bool) -> str:
 
 def _words(table: Table, place: int) -> bool:
     return any(isinstance(row[place], str) for row in table.rows)
-
-
-def count(number: int, thing: str) -> str:
-    """A number of things in words.
-
-    >>> count(1, "event"), count(0, "recording")
-    ('1 event', '0 recordings')
-    """
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def minutes(seconds: float) -> str:

@@ -23,8 +23,8 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Make sounds, train on their tags, tune, evaluate, and write a report: about two minutes on two cores."""
-    from earmark.cli.writing import check_folder
-    from earmark.training.job import require_engine
+    from earmark.files import check_folder
+    from earmark.training.run import require_engine
 
     require_engine()
     from earmark.cli.training_progress import TrainingReporter

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal
-
-if TYPE_CHECKING:
-    from earmark.cli.listening import Listening
-    from earmark.runtime.pipeline import Result
+from earmark.cli.console import BarReporter, Terminal
 
 
 def command(
@@ -38,46 +33,30 @@ def command(
 ) -> None:
     """Say when each event starts and stops in files and folders, of any length and rate."""
     began = time.perf_counter()
-    from earmark.audio import find_recordings
-    from earmark.cli.listening import Listening, open_pipeline, tell_written
-    from earmark.cli.writing import check_folder, check_output, print_events
-    from earmark.events import EventLog
-    from earmark.formats import file_names, write_events
+    from earmark import api
+    from earmark.cli.outcome import finish, say_written
+    from earmark.cli.writing import print_events
     from earmark.stopwatch import stage
 
-    check_output(output, formats)
-    check_folder(scores)
     terminal = Terminal(quiet)
-    pipeline = open_pipeline(models, device, precision, threshold, operating_point, terminal)
-    listening = Listening(terminal, pipeline)
-    if profile:
-        listening.profile(began)
-    recordings = find_recordings(inputs)
-    results = listening.results(recordings, min_score)
-    if scores is not None:
-        names = file_names((each.name for each in recordings), ".tsv")
-        tables = {name: scores / path for name, path in names.items()}
-        results = _writing(results, tables, listening)
-    events = EventLog()
-    for result in results:
-        events.add(result.recording, result.events)
-    if events:
-        with stage(listening.watch, "write"):
-            if output is None:
-                print_events(events, formats[0])
-            else:
-                tell_written(terminal, write_events(output, events, formats), output)
-        listening.tell(events.total(), "event")
-    raise typer.Exit(listening.close())
-
-
-def _writing(results: Iterator[Result], tables: dict[str, Path], listening: Listening) -> Iterator[Result]:
-    """The same results, the frame scores of each written on the way, as the operating point's thresholds meet them."""
-    from earmark.decisions import score_curve
-    from earmark.formats import write_scores
-    from earmark.stopwatch import stage
-
-    for result in results:
-        with stage(listening.watch, "write"):
-            write_scores(tables[result.recording], score_curve(result.scores, listening.pipeline.operating_point))
-        yield result
+    with BarReporter(terminal) as reporter:
+        found = api.detect(
+            inputs,
+            models=models,
+            output=output,
+            formats=formats,
+            min_score=min_score,
+            scores=scores,
+            threshold=threshold,
+            operating_point=operating_point,
+            device=device,
+            precision=precision,
+            profile=profile,
+            began=began,
+            reporter=reporter,
+        )
+    if found.events and output is None:
+        with stage(found.watch, "write"):
+            print_events(found.events, formats[0])
+    say_written(terminal, found.written, output)
+    raise typer.Exit(finish(terminal, found, found.total, "event"))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal, count, minutes
+from earmark.cli.console import OK, SOME_FAILED, Terminal, minutes
+from earmark.report.tables import counted
 
 if TYPE_CHECKING:
     from earmark.data.datasets.dcase2017 import Presence
@@ -25,8 +26,8 @@ def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quie
     with terminal.bar("listening") as bar:
         found = examine(data, audio=audio, progress=bar)
     terminal.print(
-        f"{count(found.clips, 'clip')}, {minutes(found.seconds)} of sound, {count(len(found.labels), 'label')}, "
-        f"{count(found.unlabelled, 'clip')} without any"
+        f"{counted(found.clips, 'clip')}, {minutes(found.seconds)} of sound, {counted(len(found.labels), 'label')}, "
+        f"{counted(found.unlabelled, 'clip')} without any"
     )
     for name, clips in found.formats:
         terminal.print(f"  {clips:6d}  {name}")

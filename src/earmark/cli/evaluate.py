@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
-
-if TYPE_CHECKING:
-    from earmark.data.records import Manifest
-    from earmark.evaluation.labelled import Measuring
-    from earmark.evaluation.report import Measured
-    from earmark.metrics.bootstrap import Resampling
-    from earmark.metrics.evaluation import Evaluation
-    from earmark.report.comparison import Comparison
-    from earmark.runtime.pipeline import Pipeline
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, BarReporter, Terminal
 
 
 def command(
@@ -47,91 +38,47 @@ def command(
 ) -> None:
     """Measure a model: tagging, and with strong labels segment-, event- and intersection-based detection and PSDS.
 
-    With a second model: both on the same recordings, and whether they differ for sure.
+    With a second model: both on the same recordings, and whether the difference is significant.
     """
-    from earmark.cli.listening import open_pipeline
-    from earmark.cli.writing import check_file, check_folder
-    from earmark.data.manifest import read_manifest
+    from earmark import api
     from earmark.errors import ConfigError
-    from earmark.evaluation.labelled import Measuring
-    from earmark.files import write_text
-    from earmark.hub import locate
-    from earmark.metrics.bootstrap import Resampling
-    from earmark.metrics.files import collars_of
+    from earmark.files import check_file, write_text
+    from earmark.report.comparison import comparison_table, difference_table
 
     *models, data = arguments
-    models = [locate(model) for model in models]
     if len(models) not in (1, 2):
         raise ConfigError(f"expected MODEL DATA or MODEL OTHER DATA, got {len(arguments)} paths")
     check_file(json_file)
-    check_folder(report)
     terminal = Terminal(quiet)
-    resampling = Resampling(resamples) if resamples else None
-    collars = collars_of(segment_length, onset_collar, offset_share)
-    measuring = Measuring(segment_length, collars, resampling, thorough=True)
-    pipelines = [open_pipeline(model, device, precision, threshold, operating_point) for model in models]
-    if any(pipeline.labels != pipelines[0].labels for pipeline in pipelines):
-        raise ConfigError(f"{models[0]} and {models[1]} know different labels and cannot be compared")
-    manifest = read_manifest(data, audio=audio, labels=pipelines[0].labels)
-    found = [
-        _measure(terminal, model, pipeline, manifest, measuring)
-        for model, pipeline in zip(models, pipelines, strict=True)
-    ]
-    comparison = _tell(terminal, found, resampling)
-    if json_file is not None:
-        metrics = [measured.metrics for measured, _ in found]
-        both = {"models": [str(model) for model in models], "first": metrics[0], "second": metrics[-1]}
-        content = metrics[0] if comparison is None else {**both, "paired": comparison.paired}
-        write_text(json_file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        terminal.say(f"wrote {json_file}")
-    faults = [str(problem) for problem in (*manifest.problems, *found[-1][0].scored.problems)]
-    if report is not None:
-        from earmark.evaluation.report import evaluation_report
-        from earmark.report.page import write_report
-
-        page = evaluation_report(
-            found[-1][0], data=data, shown=shown, sounds=sounds, comparison=comparison, problems=faults
+    with BarReporter(terminal) as reporter:
+        found = api.evaluate(
+            models,
+            data,
+            audio=audio,
+            report=report,
+            shown=shown,
+            sounds=sounds,
+            segment_length=segment_length,
+            onset_collar=onset_collar,
+            offset_share=offset_share,
+            resamples=resamples,
+            threshold=threshold,
+            operating_point=operating_point,
+            device=device,
+            precision=precision,
+            reporter=reporter,
         )
-        write_report(report / "report.html", page)
-        terminal.say(f"wrote {report / 'report.html'}")
-    terminal.faults(faults, LEFT_OUT)
-    raise typer.Exit(SOME_FAILED if faults else OK)
-
-
-def _measure(
-    terminal: Terminal, model: Path, pipeline: Pipeline, manifest: Manifest, measuring: Measuring
-) -> tuple[Measured, Evaluation]:
-    """One model on the recordings; scores come from its cache where they are known."""
-    from earmark.cli.listening import heard
-    from earmark.evaluation.labelled import evaluate_scored
-    from earmark.evaluation.report import Measured
-    from earmark.evaluation.score_cache import FOLDER, score_clips_cached
-    from earmark.hub import box
-
-    with terminal.bar(f"scoring ({model.name})") as bar:
-        scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
-    terminal.say(f"{model.name}: {heard(len(scored.clips), pipeline)}")
-    evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
-    return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
-
-
-def _tell(
-    terminal: Terminal, found: list[tuple[Measured, Evaluation]], resampling: Resampling | None
-) -> Comparison | None:
-    """The figures of one model, or of two side by side; the comparison where there are two."""
-    from earmark.metrics.evaluation import paired
-    from earmark.report.comparison import Comparison, comparison_table, difference_table
-
-    if len(found) == 1:
-        terminal.metrics(found[0][0].metrics)
-        return None
-    (first, before), (second, after) = found
-    names = first.name.name, second.name.name
-    if names[0] == names[1]:
-        names = str(first.name), str(second.name)
-    pairs = paired(before, after, first.pipeline.labels, resampling) if resampling else {}
-    comparison = Comparison(names, first.metrics, second.metrics, pairs)
-    terminal.table(comparison_table(comparison), f"{names[1]} against {names[0]}")
-    terminal.print()
-    terminal.table(difference_table(comparison))
-    return comparison
+    if found.comparison is None:
+        terminal.metrics(found.measured[0].metrics)
+    else:
+        names = found.comparison.names
+        terminal.table(comparison_table(found.comparison), f"{names[1]} against {names[0]}")
+        terminal.print()
+        terminal.table(difference_table(found.comparison))
+    if json_file is not None:
+        write_text(json_file, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
+        terminal.say(f"wrote {json_file}")
+    if found.report is not None:
+        terminal.say(f"wrote {found.report}")
+    terminal.faults([str(problem) for problem in found.problems], LEFT_OUT)
+    raise typer.Exit(SOME_FAILED if found.problems else OK)

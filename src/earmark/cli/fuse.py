@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal, count
+from earmark.cli.console import Terminal
+from earmark.report.tables import counted
 
 
 def command(
@@ -23,16 +24,11 @@ def command(
     import shlex
     import sys
 
-    from earmark.cli.writing import check_folder
-    from earmark.hub import locate
-    from earmark.models.joining import join
-    from earmark.training.card import fused_card
+    from earmark import api
+    from earmark.files import check_folder
 
     terminal = Terminal(quiet)
     check_folder(output.parent)
-    line = shlex.join(["earmark", *sys.argv[1:]])
-    fusion, point = join(
-        [locate(model) for model in models], output, lambda *found: fused_card(*found, name=output.name, command=line)
-    )
-    terminal.say(f"{count(len(fusion.names), 'model')} as one in {output}; decided by {point.origin}")
+    made = api.fuse(models, output, command=shlex.join(["earmark", *sys.argv[1:]]))
+    terminal.say(f"{counted(len(made.members), 'model')} as one in {output}; decided by {made.point.origin}")
     terminal.say(f"better: earmark tune {shlex.quote(str(output))} DATA")

@@ -25,7 +25,7 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Make a model of a PANNs checkpoint: the 527 classes of AudioSet. Nothing in the file is run."""
-    from earmark.cli.writing import check_folder
+    from earmark.files import check_folder
     from earmark.hub.importing import import_panns
 
     if output.is_dir() and any(output.iterdir()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from earmark.cli.console import count
+from earmark.report.tables import counted
 from earmark.runtime.scorer import Scorer
 from earmark.stopwatch import ASIDE, Stage, Stopwatch
 
@@ -28,14 +28,14 @@ def profile_lines(watch: Stopwatch, scorer: Scorer, recordings: int, audio: floa
     spent = {stage: watch.seconds.get(stage, 0.0) for stage in MEANINGS}
     rest = total - sum(seconds for stage, seconds in spent.items() if stage != ASIDE)
     torch = sys.modules.get("torch")
-    threads = f", {count(torch.get_num_threads(), 'thread')}" if torch and scorer.arithmetic.startswith("cpu") else ""
+    threads = f", {counted(torch.get_num_threads(), 'thread')}" if torch and scorer.arithmetic.startswith("cpu") else ""
     listening = total - spent["load"]
     return [
         f"where the {total:.2f} s went ({scorer.arithmetic}{threads}):",
         *(_line(stage, seconds, total, MEANINGS[stage]) for stage, seconds in spent.items()),
         _line("rest", rest, total, "finding and putting together"),
         f"after loading, {recordings / listening:.3g} recordings and {audio / listening:.4g} s of audio a second "
-        f"({count(recordings, 'recording')}, {audio:.1f} s)",
+        f"({counted(recordings, 'recording')}, {audio:.1f} s)",
     ]
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal, count
+from earmark.cli.console import OK, SOME_FAILED, Terminal
+from earmark.report.tables import counted
 
 
 def command(
@@ -33,11 +34,10 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Train every row of a paper's tables and print them, published figures beside ours; stopped, it goes on."""
-    from earmark.cli.writing import check_folder
     from earmark.errors import ConfigError, EarmarkError, did_you_mean
-    from earmark.files import write_text
+    from earmark.files import check_folder, write_text
     from earmark.studies import find_study
-    from earmark.training.job import require_engine
+    from earmark.training.run import require_engine
 
     require_engine()
     from earmark.cli.training_progress import TrainingReporter
@@ -62,8 +62,10 @@ def command(
     work = Reproduction(chosen, material, chosen.budget(budget), output, Machine(resolve_device(device), precision))
     drawn = choose_clips(material, clips)
     work.outcomes()  # refuses a folder of another budget before anything is trained
-    tested = ", ".join(f"{count(len(manifest), 'clip')} of {part}" for part, manifest in material.tests.items())
-    terminal.say(f"{chosen.paper}, budget {budget}: training on {count(len(material.train), 'clip')}, scoring {tested}")
+    tested = ", ".join(f"{counted(len(manifest), 'clip')} of {part}" for part, manifest in material.tests.items())
+    terminal.say(
+        f"{chosen.paper}, budget {budget}: training on {counted(len(material.train), 'clip')}, scoring {tested}"
+    )
     failed = []
     for name in rows or chosen.recipes():
         try:

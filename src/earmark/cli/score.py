@@ -33,31 +33,31 @@ def command(
 
     ESTIMATE may be a folder of score tables (onset, offset, a column a class), one a recording: PSDS then.
     """
+    from earmark import api
     from earmark.cli.protocol import show_protocol
-    from earmark.cli.writing import check_file
     from earmark.errors import ConfigError
-    from earmark.files import write_text
-    from earmark.metrics.bootstrap import Resampling
-    from earmark.metrics.dcase2017_files import score_protocol
-    from earmark.metrics.files import score_files
+    from earmark.files import check_file, write_text
 
     check_file(json_file)
     terminal = Terminal(quiet)
     if protocol is not None:
         if (segment_length, onset_collar, offset_share, ignore_unknown) != (1.0, 0.2, 0.2, False):
-            raise ConfigError(f"--protocol {protocol} fixes how is counted: leave lengths, collars, the unknown out")
-        scored = score_protocol(reference, estimate, protocol)
+            raise ConfigError(
+                f"--protocol {protocol} fixes the counting rules; remove --segment-length, --onset-collar, "
+                "--offset-share and --ignore-unknown"
+            )
+        scored = api.score_protocol(reference, estimate, protocol)
         show_protocol(terminal, scored)
         metrics = scored.to_json()
     else:
-        metrics = score_files(
+        metrics = api.score(
             reference,
             estimate,
             segment_length=segment_length,
             onset_collar=onset_collar,
             offset_share=offset_share,
-            unknown="ignore" if ignore_unknown else "error",
-            resampling=Resampling(resamples) if resamples else None,
+            ignore_unknown=ignore_unknown,
+            resamples=resamples,
         ).to_json()
         terminal.metrics(metrics)
     if json_file is not None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal, count
+from earmark.cli.console import OK, SOME_FAILED, Terminal
+from earmark.report.tables import counted
 
 if TYPE_CHECKING:
     from earmark.data.soundscapes.tables import Made
@@ -75,11 +76,11 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Lay isolated recordings over backgrounds: soundscapes with weak and strong labels, and whose sounds they are."""
-    from earmark.cli.writing import check_folder
     from earmark.data.soundscapes.choice import Choice
     from earmark.data.soundscapes.options import SoundscapeOptions
     from earmark.data.soundscapes.rendering import make_soundscapes
     from earmark.data.soundscapes.sources import read_sources
+    from earmark.files import check_folder
 
     wanted = SoundscapeOptions.parse(
         {
@@ -103,9 +104,9 @@ def command(
         ),
     )
     beds = sum(map(len, sources.backgrounds.values()))
-    over = count(beds, "background") if beds else "noise made on the spot, for want of backgrounds"
+    over = counted(beds, "background") if beds else "noise made on the spot, for want of backgrounds"
     sounds = sum(map(len, sources.sounds.values()))
-    terminal.say(f"{count(sounds, 'recording')} of {count(len(sources.sounds), 'label')} over {over}")
+    terminal.say(f"{counted(sounds, 'recording')} of {counted(len(sources.sounds), 'label')} over {over}")
     with terminal.bar("mixing") as bar:
         made = make_soundscapes(output, sources, wanted, number, processes=processes, progress=bar)
     _tell(terminal, made, output)
@@ -131,8 +132,8 @@ def _tell(terminal: Terminal, made: Made, output: Path) -> None:
     terminal.table(Table(("label", "soundscapes", "events", "seconds", "recordings"), rows))
     kept = made.soundscapes - made.written
     there = f", {kept} of them there before" if kept else ""
-    terminal.say(f"{count(made.soundscapes, 'soundscape')}{there}: {output}")
+    terminal.say(f"{counted(made.soundscapes, 'soundscape')}{there}: {output}")
     if made.crowded_out:
         terminal.say(
-            f"{count(made.crowded_out, 'sound')} left out for want of room: fewer, shorter, or more at one time"
+            f"{counted(made.crowded_out, 'sound')} left out for want of room: fewer, shorter, or more at one time"
         )

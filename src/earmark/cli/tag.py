@@ -7,7 +7,7 @@ import time
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal
+from earmark.cli.console import BarReporter, Terminal
 
 
 def command(
@@ -23,26 +23,31 @@ def command(
     profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Say what is heard in files and folders. A tag of a long recording is true of a part of it."""
+    """Say what is heard in files and folders. A tag of a long recording may hold for only part of it."""
     began = time.perf_counter()
-    from earmark.audio import find_recordings
-    from earmark.cli.listening import Listening, open_pipeline, tell_written
-    from earmark.cli.writing import check_output, print_tags
-    from earmark.formats import write_tags
+    from earmark import api
+    from earmark.cli.outcome import finish, say_written
+    from earmark.cli.writing import print_tags
     from earmark.stopwatch import stage
 
-    check_output(output, formats, tags=True)
     terminal = Terminal(quiet)
-    pipeline = open_pipeline(models, device, precision, threshold, operating_point, terminal)
-    listening = Listening(terminal, pipeline)
-    if profile:
-        listening.profile(began)
-    tags = {result.recording: result.tags for result in listening.results(find_recordings(inputs), min_score)}
-    if tags:
-        with stage(listening.watch, "write"):
-            if output is None:
-                print_tags(tags, formats[0])
-            else:
-                tell_written(terminal, write_tags(output, tags, formats), output)
-        listening.tell(sum(map(len, tags.values())), "tag")
-    raise typer.Exit(listening.close())
+    with BarReporter(terminal) as reporter:
+        found = api.tag(
+            inputs,
+            models=models,
+            output=output,
+            formats=formats,
+            min_score=min_score,
+            threshold=threshold,
+            operating_point=operating_point,
+            device=device,
+            precision=precision,
+            profile=profile,
+            began=began,
+            reporter=reporter,
+        )
+    if found.tags and output is None:
+        with stage(found.watch, "write"):
+            print_tags(found.tags, formats[0])
+    say_written(terminal, found.written, output)
+    raise typer.Exit(finish(terminal, found, sum(map(len, found.tags.values())), "tag"))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal, count
-from earmark.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from earmark.data.records import Manifest
-    from earmark.recipes import Recipe
-    from earmark.training.request import Request
-    from earmark.training.transfer import Source
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 
 def command(
@@ -65,83 +58,51 @@ def command(
     quiet: choices.Quiet = False,
 ) -> None:
     """Train a model on clips that carry tags only. Stopped, the same command goes on where it stopped."""
-    from earmark.cli.training_run import Command, train_fused, train_one
-    from earmark.data.reading import Wanted, read_parts
-    from earmark.data.unlabelled import read_unlabelled
-    from earmark.devices import resolve_device
-    from earmark.models.directory import MEMBERS
-    from earmark.recipes import load_recipe
-    from earmark.recipes.members import load_members, member_seeds
-    from earmark.training.job import require_engine
-    from earmark.training.request import Request, clear
-    from earmark.training.systems import Systems
+    from earmark import api
+    from earmark.training.run import is_follower, require_engine
 
     require_engine()
-    from earmark.cli.training_progress import is_follower
+    from earmark.cli.training_progress import TrainingReporter
 
     terminal = Terminal(quiet or is_follower())
-    source = _source(origin, freeze, output)
-    chosen, members = load_members(recipe, changes)
-    if not members:
-        chosen = load_recipe(recipe, changes, source.network if source else None)
-    on = resolve_device(device)
-    part = Wanted(valid, valid_audio, valid_fraction, valid_fold)
-    train_part, valid_part, doubts = read_parts(data, audio, part, seed)
-    extra = None
-    if unlabelled is not None:
-        extra = read_unlabelled(unlabelled, [train_part, *([valid_part] if valid_part else [])])
-        doubts = (*doubts, *extra.problems)
-        _say_unlabelled(terminal, extra, list(members.values()) or [chosen])
-
-    def asked(what: Recipe, where: Path, seed: int) -> Request:
-        training = what.training.lasting(epochs, steps)
-        training = training if extra is None else training.self_trained()
-        text = what.model_copy(update={"training": training}).to_yaml()
-        return Request(train_part, valid_part, what.network, training, where, seed, text, cache, source, extra)
-
-    if members:
-        _check_fused(chosen, source, processes)
-    if overwrite and not is_follower():
-        clear(output)
-    given = Command(terminal, doubts, on, precision, processes, workers, profile)
-    if members:
-        seeds = member_seeds(members, seed)
-        requests = {name: asked(member, output / MEMBERS / name, seeds[name]) for name, member in members.items()}
-        code = train_fused(given, Systems(requests, output, chosen.to_yaml()), chosen.name)
-    else:
-        code = train_one(given, asked(chosen, output, seed), chosen.name)
-    raise typer.Exit(code)
-
-
-def _say_unlabelled(terminal: Terminal, extra: Manifest, recipes: Sequence[Recipe]) -> None:
-    """How many clips without labels there are, and whether the recipe had to be changed for them."""
-    terminal.say(f"{count(len(extra), 'clip')} without labels from {extra.source}")
-    if any(recipe.training.self_training is None for recipe in recipes):
-        terminal.say("the recipe has no training.self_training, without which they are of no use: on, by its defaults")
-
-
-def _check_fused(recipe: Recipe, source: Source | None, processes: int) -> None:
-    """What cannot be asked of a recipe with members."""
-    if source is not None:
-        raise ConfigError(f"recipe {recipe.name!r} trains several networks: --from is for one")
-    if processes > 1:
-        theirs = " and ".join(dict.fromkeys(recipe.members))
-        raise ConfigError(
-            f"recipe {recipe.name!r} trains in one process; with --processes train {theirs} by themselves, "
-            "then put them together with 'earmark fuse'"
+    with TrainingReporter(terminal) as reporter:
+        made = api.train(
+            data,
+            output,
+            recipe=recipe,
+            changes=changes,
+            start_from=origin,
+            freeze=freeze,
+            audio=audio,
+            valid=valid,
+            valid_audio=valid_audio,
+            valid_fraction=valid_fraction,
+            valid_fold=valid_fold,
+            unlabelled=unlabelled,
+            epochs=epochs,
+            steps=steps,
+            seed=seed,
+            device=device,
+            precision=precision,
+            processes=processes,
+            workers=workers,
+            cache=cache,
+            profile=profile,
+            overwrite=overwrite,
+            command=shlex.join(["earmark", *sys.argv[1:]]),
+            reporter=reporter,
         )
-
-
-def _source(origin: str | None, freeze: Literal["encoder"] | None, output: Path) -> Source | None:
-    """The model to begin with, fetched where it is a public one."""
-    from earmark.hub import locate
-    from earmark.training.transfer import Source
-
-    if origin is None:
-        if freeze is not None:
-            raise ConfigError(f"--freeze {freeze} keeps a part of a model there is: say which with --from MODEL")
-        return None
-    source = Source(origin, locate(origin), freeze)
-    if source.directory.resolve() == output.resolve():
-        raise ConfigError(f"--from {origin} and -o {output} are the same directory; give another one to write into")
-    return source
+    if is_follower():
+        raise typer.Exit(OK)
+    if made.trained is None:
+        terminal.say(f"{output} is finished already; --overwrite trains anew")
+        raise typer.Exit(OK)
+    if profile:
+        terminal.say(f"where the time went is in {output / 'training'}")
+    if made.trained.evaluation is not None:
+        terminal.metrics(made.trained.evaluation.to_json(), "on the validation clips, tuned on them as well")
+    else:
+        terminal.say("no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones")
+    terminal.say(f"the model is in {output}")
+    terminal.faults([str(problem) for problem in made.problems], LEFT_OUT)
+    raise typer.Exit(SOME_FAILED if made.problems else OK)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Self
+from typing import Any
 
 import lightning
-from lightning.pytorch.utilities import rank_zero_only
 from rich.progress import TaskID
 from typing_extensions import override
 
-from earmark.cli.console import Terminal, minutes, progress_bar
-from earmark.evaluation.labelled import Progress
+from earmark.cli.console import BarReporter, Terminal, minutes, progress_bar
 from earmark.training.callbacks import History
-from earmark.training.job import Reporter
 
 _PAUSE = 0.5  # seconds between two losses: reading one waits for the GPU
 _SHOWN = {"train_loss": "loss", "valid_map": "valid mAP", "valid_segment_f1": "valid segment F1"}
@@ -88,57 +85,19 @@ class TrainingProgress(lightning.Callback):
             self.bar.stop()
 
 
-class TrainingReporter(Reporter):
-    """Stages as bars, the training as a bar of its own. As a context: no bar is left on the terminal."""
+class TrainingReporter(BarReporter):
+    """Stages as bars, the training as a bar of its own."""
 
     def __init__(self, terminal: Terminal) -> None:
-        self.terminal = terminal
-        self._stage: StageBar | None = None
+        super().__init__(terminal)
         self._training = TrainingProgress(terminal)
 
-    def __enter__(self) -> Self:
-        return self
-
+    @override
     def __exit__(self, *error: object) -> None:
         self._training.stop()
-        if self._stage is not None:
-            self._stage.stop()
-
-    @override
-    def stage(self, text: str) -> Progress | None:
-        """A bar for the stage; it ends when all is done."""
-        if self.terminal.quiet or not sys.stderr.isatty():
-            return None
-        self._stage = StageBar(self.terminal, text)
-        return self._stage
+        super().__exit__(*error)
 
     @override
     def callbacks(self) -> list[lightning.Callback]:
         """The bar of the training."""
         return [self._training]
-
-
-class StageBar:
-    """A bar that starts at its first call and stops at its last."""
-
-    def __init__(self, terminal: Terminal, title: str) -> None:
-        self.bar, self.title = progress_bar(terminal.err), title
-        self.task: TaskID | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` is done."""
-        if self.task is None:
-            self.bar.start()
-            self.task = self.bar.add_task(self.title, total=total)
-        self.bar.update(self.task, completed=done)
-        if done >= total:
-            self.stop()
-
-    def stop(self) -> None:
-        """Leave the terminal tidy."""
-        self.bar.stop()
-
-
-def is_follower() -> bool:
-    """Whether this is one of several processes and not the first, which alone speaks and writes."""
-    return bool(getattr(rank_zero_only, "rank", 0))

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
+from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, BarReporter, Terminal
+from earmark.report.tables import counted
 
 
 def command(
@@ -43,36 +44,26 @@ def command(
 
     Strong labels tune detection and tagging; tags alone tune what they can.
     """
-    from earmark.cli.listening import heard, open_pipeline
-    from earmark.cli.writing import check_file
-    from earmark.data.manifest import read_manifest
-    from earmark.decisions import FILE_NAME
-    from earmark.errors import OutputError
-    from earmark.evaluation.score_cache import FOLDER, score_clips_cached
-    from earmark.evaluation.tuning import check_options, tune
-    from earmark.hub import box, locate
-    from earmark.training.card import update_card
+    from earmark import api
 
-    check_options(objective, method, calibrate)
-    check_file(output / FILE_NAME if output is not None and output.is_dir() else output)
     terminal = Terminal(quiet)
-    model = locate(model)
-    if output is None and box.holds(model):
-        raise OutputError(
-            f"{box.NAME} stays as it is: write to a file, -o point.json, and listen with --operating-point point.json"
+    with BarReporter(terminal) as reporter:
+        made = api.tune(
+            model,
+            data,
+            audio=audio,
+            objective=objective,
+            method=method,
+            calibrate=calibrate,
+            output=output,
+            seed=seed,
+            device=device,
+            precision=precision,
+            reporter=reporter,
         )
-    pipeline = open_pipeline(model, device, precision)
-    manifest = read_manifest(data, audio=audio, labels=pipeline.labels)
-    with terminal.bar("scoring") as bar:
-        scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(model) / FOLDER, bar)
-    base, name = pipeline.operating_point, data.resolve().name
-    tuned = tune(scored, objective, method=method, calibrate=calibrate, base=base, data=name, seed=seed)
-    terminal.say(f"{model.name}: {heard(len(scored.clips), pipeline)}")
-    terminal.say(tuned.report.summary())
-    path = tuned.point.save(output or model)
-    if output is None:
-        update_card(model, tuned)
-    terminal.say(f"stored in {path}")
-    faults = [str(problem) for problem in (*manifest.problems, *scored.problems)]
-    terminal.faults(faults, LEFT_OUT)
-    raise typer.Exit(SOME_FAILED if faults else OK)
+    recordings, computed = counted(len(made.scored.clips), "recording"), made.pipeline.scorer.arithmetic
+    terminal.say(f"{model.name}: {recordings} ({computed})")
+    terminal.say(made.tuned.report.summary())
+    terminal.say(f"stored in {made.path}")
+    terminal.faults([str(problem) for problem in made.problems], LEFT_OUT)
+    raise typer.Exit(SOME_FAILED if made.problems else OK)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from earmark.audio import SHORT, too_short
 from earmark.data.datasets.embeddings import inspect_vectors
 from earmark.data.inspection import Inspection, inspect
 from earmark.data.manifest import read_manifest
@@ -22,7 +23,6 @@ from earmark.errors import AudioError, DataError, MissingExtraError
 from earmark.formats.tables import normalised
 
 SILENT = -80.0  # dB re full scale, root mean square
-SHORT = 0.1  # seconds
 CLIPPED = 0.01  # share of samples at full scale
 FEW = 5  # clips a label should have at least
 BEYOND = 0.1  # seconds an event may reach beyond the end, as rounded tables do
@@ -113,7 +113,7 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
     if look.problem is not None:
         yield Problem("truncated", clip.name, look.problem)
     if look.duration < SHORT:
-        yield Problem("short", clip.name, f"lasts {1000 * look.duration:.0f} ms, too short to hold a sound")
+        yield Problem("short", clip.name, too_short(look.duration))
     if look.level < SILENT and clip.labels:
         what = "digital silence" if look.peak == 0 else f"nothing above {look.level:.0f} dB"
         yield Problem("silent", clip.name, f"holds {what}, yet is labelled {', '.join(clip.labels)}")

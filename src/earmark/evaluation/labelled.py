@@ -6,14 +6,13 @@ they are never scored as silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from earmark.audio import Source
+from earmark.audio import SHORT, Source, too_short
 from earmark.data.datasets.embeddings import WIDTH, check_kind, read_vectors, to_waveform
-from earmark.data.doctor import SHORT
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.decisions import OperatingPoint, decide_all
 from earmark.decisions.decide import calibrated, score_curve
@@ -24,10 +23,9 @@ from earmark.metrics.bootstrap import Resampling
 from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.metrics.event import Collars
 from earmark.metrics.intersection import Criteria
+from earmark.reporter import Progress
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
-
-Progress = Callable[[int, int], None]  # clips done, clips in all
 
 
 @dataclass(frozen=True)
@@ -112,15 +110,6 @@ def evaluate_scored(
         resampling=measuring.resampling,
     )
     return evaluation, detected
-
-
-def too_short(seconds: float) -> str:
-    """What is said of a recording that is not scored for its length.
-
-    >>> too_short(0.01)
-    'lasts 10 ms, too short to hold a sound'
-    """
-    return f"lasts {1000 * seconds:.0f} ms, too short to hold a sound"
 
 
 def within(events: Sequence[Event], duration: float) -> list[Event]:

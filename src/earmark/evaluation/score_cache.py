@@ -30,8 +30,9 @@ from earmark import __version__
 from earmark.arrays import FloatArray
 from earmark.data.records import Manifest
 from earmark.errors import OutputError
-from earmark.evaluation.labelled import Progress, ScoredClips, score_clips
+from earmark.evaluation.labelled import ScoredClips, score_clips
 from earmark.files import write_aside
+from earmark.reporter import Progress
 from earmark.runtime.scorer import Job, Scored, Scorer
 from earmark.scores import Scores
 

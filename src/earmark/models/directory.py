@@ -14,19 +14,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from earmark.decisions import FILE_NAME, OperatingPoint
-from earmark.errors import ConfigError, ModelError
+from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.files import write_text
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
 from earmark.models.tagger import CONFIG, FORMAT_VERSION, WEIGHTS, Tagger
 from earmark.options import Options
+from earmark.runtime.ensemble import fused_point
 
 MEMBERS = "members"
 _COPIED = (FILE_NAME, "README.md", "recipe.yaml", "log.csv", WEIGHTS, CONFIG)  # what makes and explains a model
@@ -138,3 +140,35 @@ def member_names(folders: Sequence[Path]) -> list[str]:
             name = f"{wanted}-{number}"
         names.append(name)
     return names
+
+
+def join(
+    sources: Sequence[Path], output: Path, card: Callable[[Fusion, OperatingPoint], str]
+) -> tuple[Fusion, OperatingPoint]:
+    """Copy model directories into a new one that fuses them; it appears whole or not at all.
+
+    `card` writes its README.md. `ConfigError` where labels differ, `ModelError` where a source is no model,
+    `OutputError` where `output` holds something or cannot be written.
+    """
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise OutputError(f"{output} is there already; give a new directory")
+    names = member_names(sources)
+    models = [load_model(source) for source in sources]
+    fusion = Fusion(models, [str(source) for source in sources])  # told by their paths, should they not fit
+    points = [load_point(source, model.labels) for source, model in zip(sources, models, strict=True)]
+    fusion.names, point = tuple(names), fused_point(points, fusion.labels)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as aside:
+            made = Path(aside) / output.name
+            for source, name in zip(sources, names, strict=True):
+                copy_model(source, made / MEMBERS / name)
+            point.save(made)
+            write_text(made / "README.md", card(fusion, point))
+            write_fusion(fusion, made)
+            if output.is_dir():
+                output.rmdir()
+            shutil.move(made, output)
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
+    return fusion, point

@@ -26,11 +26,11 @@ from earmark.models.torch_engine import network_of
 from earmark.recipes.recipe import load_recipe
 from earmark.report.page import Report, write_report
 from earmark.report.points import point_table
+from earmark.reporter import Reporter
 from earmark.runtime.pipeline import Pipeline
-from earmark.training.card import write_card
-from earmark.training.job import Reporter, save_model, tidy, train_model
 from earmark.training.loop import Machine
-from earmark.training.request import Request, clear, is_finished
+from earmark.training.request import Request, clear
+from earmark.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,7 @@ def run_demo(folder: Path, demo: Demo, machine: Machine, reporter: Reporter) -> 
     request = _request(folder, demo)
     if request.difference():
         clear(model)
-    request.check()
-    if is_finished(model):
-        tidy(request)
-    else:
-        trained = train_model(request, machine, reporter)
-        card = write_card(request, trained, name="earmark demo", recipe="demo", command=demo.command(folder))
-        save_model(request, trained, card)
+    Run(request, machine, reporter, recipe="demo", command=demo.command(folder), name="earmark demo").execute()
     pipeline = open_pipeline([model], device=machine.device)
     test = read_manifest(folder / "data" / "test", labels=pipeline.labels)
     scored = score_clips(pipeline.scorer, test, reporter.stage("scoring test recordings"))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,12 @@ from earmark.files import write_text
 from earmark.metrics.segment import segment_metrics
 from earmark.models.opening import open_pipeline
 from earmark.recipes import Recipe, load_recipe
+from earmark.reporter import Reporter
 from earmark.runtime.pipeline import Pipeline
 from earmark.studies.study import Budget, Study
-from earmark.training.card import write_card
-from earmark.training.job import Reporter, save_model, train_model
 from earmark.training.options import FuseOptions
 from earmark.training.request import Request, is_finished
+from earmark.training.run import Run
 
 if TYPE_CHECKING:
     from earmark.training.loop import Machine
@@ -173,10 +173,8 @@ class Reproduction:
         request = Request(
             self.material.train, None, recipe.network, recipe.training, folder, seed, recipe.to_yaml()
         )  # every clip trains: no row's thresholds are tuned on clips of its own
-        machine = replace(self.machine, precision=request.precision(self.machine.precision, self.machine.device))
-        trained = train_model(request, machine, reporter)
         command = f"earmark reproduce {self.study.name} DATA --budget {self.budget.name} --seeds {seed}"
-        save_model(request, trained, write_card(request, trained, name=name, recipe=name, command=command))
+        Run(request, self.machine, reporter, recipe=name, command=command, name=name).execute()
 
 
 def figures(scored: ScoredClips, pipeline: Pipeline) -> dict[str, dict[str, float | None]]:

@@ -20,8 +20,8 @@ import torch
 
 from earmark.errors import OutputError
 from earmark.files import write_text
-from earmark.training.averaging import save_epoch
 from earmark.training.module import TrainingModule
+from earmark.training.weights import save_epoch
 
 Row = dict[str, float | int]
 Validate = Callable[[TrainingModule], dict[str, float]]

@@ -1,20 +1,41 @@
-"""The model card of a training, and of a model that was tuned again since."""
+"""What came of a training, and the model card that says so; the card of a model that was tuned again since."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from earmark import __version__
+from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.files import write_text
+from earmark.metrics.evaluation import Evaluation
 from earmark.models.fusion import Fusion, Model
 from earmark.report.model_card import ModelCard, model_card, operating_point_section, with_operating_point
 from earmark.report.points import calibration_text, method_text, point_table
-from earmark.training.job import Trained
-from earmark.training.request import Request
-from earmark.training.systems import Systems
+from earmark.training.request import FusedRequest, Request
+
+if TYPE_CHECKING:
+    from earmark.training.callbacks import Row
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it."""
+
+    model: Model
+    point: OperatingPoint
+    history: Sequence[Row]
+    clips: tuple[int, int]  # trained on, validated on
+    problems: tuple[Problem, ...]  # clips and labels left out
+    evaluation: Evaluation | None  # on the validation clips, at the tuned operating point
+    tuning: TuningReport | None
+    unlabelled: int = 0  # clips without labels that a student was trained on as well
+
 
 _SINCE = (
     "The operating point was chosen anew since: these figures are of the one before, "
@@ -22,7 +43,7 @@ _SINCE = (
 )
 
 
-def write_card(request: Request | Systems, trained: Trained, *, name: str, recipe: str, command: str) -> str:
+def write_card(request: Request | FusedRequest, trained: Trained, *, name: str, recipe: str, command: str) -> str:
     """README.md of the model directory, as text."""
     trained_on, validated_on = trained.clips
     data: dict[str, str | int] = {"training clips": trained_on, "labels": len(trained.model.labels)}
@@ -58,20 +79,20 @@ def write_card(request: Request | Systems, trained: Trained, *, name: str, recip
     )
 
 
-def _origin(request: Request | Systems) -> dict[str, str]:
-    if isinstance(request, Systems) or request.source is None:
+def _origin(request: Request | FusedRequest) -> dict[str, str]:
+    if isinstance(request, FusedRequest) or request.source is None:
         return {}
     return {"fine-tuned from": request.source.describe()}
 
 
-def _taught(request: Request | Systems) -> dict[str, str]:
-    if isinstance(request, Systems) or request.training.self_training is None:
+def _taught(request: Request | FusedRequest) -> dict[str, str]:
+    if isinstance(request, FusedRequest) or request.training.self_training is None:
         return {}
     return {"self-training": "a student, taught when each tag is heard by a teacher of the same recipe"}
 
 
-def _seeds(request: Request | Systems) -> dict[str, str]:
-    members = request.members.values() if isinstance(request, Systems) else [request]
+def _seeds(request: Request | FusedRequest) -> dict[str, str]:
+    members = request.members.values() if isinstance(request, FusedRequest) else [request]
     seeds = sorted({member.seed for member in members})
     return {"seeds" if len(seeds) > 1 else "seed": ", ".join(map(str, seeds))}
 

@@ -9,9 +9,9 @@ import torch
 
 from earmark.augment import step_seed
 from earmark.data.store import ClipStore
-from earmark.evaluation.labelled import Progress
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.reporter import Progress
 from earmark.training.request import Request
 from earmark.training.transfer import take_over
 

@@ -27,11 +27,10 @@ from earmark.data.queue import QueueStream
 from earmark.data.targets import TargetRows
 from earmark.devices import Precision, resolve_precision
 from earmark.models.tagger import Tagger
-from earmark.training.averaging import average_weights, epoch_file, save_epoch
-from earmark.training.batch_statistics import settle_norms
 from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
+from earmark.training.weights import average_weights, epoch_file, save_epoch, settle_norms
 
 PROFILE = "fit-profile.txt"  # in the folder of a run's state: the engine's table of what took how long
 
@@ -152,7 +151,7 @@ def fit(
 
 
 def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: Path) -> None:
-    """Give the model, or each epoch it is fused of, batch statistics of its own (`settling.py`)."""
+    """Give the model, or each epoch it is fused of, batch statistics of its own (`weights.py`)."""
     tagger, options = module.tagger.to(machine.device), module.options
     steps = range(module.total_steps, module.total_steps + options.settle)  # as if training went on
 

@@ -9,16 +9,17 @@ from earmark.data.records import Manifest, Problem
 from earmark.decisions import OperatingPoint
 from earmark.decisions.named import named_point
 from earmark.decisions.tuning import TuningReport
-from earmark.evaluation.labelled import Progress, evaluate_scored, score_clips
+from earmark.evaluation.labelled import evaluate_scored, score_clips
 from earmark.evaluation.tuning import tune
 from earmark.metrics.evaluation import Evaluation
 from earmark.models.fusion import Model
 from earmark.models.torch_engine import engine_of
+from earmark.reporter import Progress
 from earmark.runtime.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class Decided:
+class ChosenPoint:
     """How a model decides, and how it does so on the validation clips."""
 
     point: OperatingPoint
@@ -27,7 +28,7 @@ class Decided:
     problems: tuple[Problem, ...] = ()  # validation clips left out
 
 
-def decide(
+def choose_point(
     model: Model,
     valid: Manifest | None,
     named: str,
@@ -35,15 +36,15 @@ def decide(
     seed: int,
     device: str,
     stage: Callable[[str], Progress | None],
-) -> Decided:
+) -> ChosenPoint:
     """The operating point from the validation clips where `named` is "tuned", else the one of that name."""
     model.eval()
     if valid is None:
-        return Decided(named_point("default" if named == "tuned" else named, model.labels))
+        return ChosenPoint(named_point("default" if named == "tuned" else named, model.labels))
     scorer = Scorer(engine_of(model, device))
     scored = score_clips(scorer, valid.with_labels(model.labels), stage("scoring validation clips"))
     if named != "tuned":
         point = named_point(named, model.labels)
-        return Decided(point, evaluate_scored(scored, point)[0], None, scored.problems)
+        return ChosenPoint(point, evaluate_scored(scored, point)[0], None, scored.problems)
     tuned = tune(scored, data="the validation clips", seed=seed)
-    return Decided(tuned.point, evaluate_scored(scored, tuned.point)[0], tuned.report, scored.problems)
+    return ChosenPoint(tuned.point, evaluate_scored(scored, tuned.point)[0], tuned.report, scored.problems)

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from earmark.audio import SHORT, too_short
 from earmark.data.datasets.embeddings import check_kind
-from earmark.data.doctor import SHORT
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.data.store import ClipStore, Progress, open_store
 from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError
-from earmark.evaluation.labelled import too_short
 from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
 from earmark.training.request import Request

@@ -23,7 +23,7 @@ from earmark.data.targets import Targets
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
 from earmark.decisions.smoothing import median_filter, odd_frames
-from earmark.evaluation.labelled import Progress
+from earmark.reporter import Progress
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
 from earmark.training.options import SelfTrainingOptions

@@ -20,6 +20,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,7 +42,7 @@ _FOLDERS = ("scores", MEMBERS)
 _FILES = (CONFIG, WEIGHTS, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
 
 
-class Run:
+class _Claim:
     """What fills a directory over time, and knows it again: whoever asks for the same goes on."""
 
     output: Path  # the directory
@@ -81,7 +82,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Request(Run):
+class Request(_Claim):
     """What is to be trained."""
 
     train: Manifest
@@ -116,6 +117,39 @@ class Request(Run):
         if wanted not in ("auto", begun):
             raise ConfigError(f"{self.output} holds a training of its own, with another precision ({begun})")
         return begun
+
+
+@dataclass(frozen=True)
+class FusedRequest(_Claim):
+    """What is to be trained and fused: requests by member's name, each into `output/members/name`.
+
+    All members learn from the same clips and are validated on the same others. A run that is stopped goes on where it
+    stopped: a member that is finished is left alone, and the one that was being trained goes on from its checkpoint.
+    """
+
+    members: Mapping[str, Request]
+    output: Path
+    recipe: str = ""  # YAML text, kept beside the model
+
+    def asked(self) -> dict[str, Any]:
+        """What makes this run this run, as plain data."""
+        return {MEMBERS: {name: request.asked() for name, request in self.members.items()}}
+
+    @property
+    def first(self) -> Request:
+        """The first member, whose clips are those of all."""
+        return next(iter(self.members.values()))
+
+    @property
+    def seed(self) -> int:
+        """What everything random follows from, in the first member and in the fusion."""
+        return self.first.seed
+
+    @property
+    def operating_point(self) -> str:
+        """How the fusion decides: as its members are to, where they agree; tuned, where they do not."""
+        named = {request.training.operating_point for request in self.members.values()}
+        return named.pop() if len(named) == 1 else "tuned"
 
 
 def is_finished(folder: Path) -> bool:

@@ -37,12 +37,12 @@ from earmark.errors import ConfigError
 from earmark.files import write_aside, write_text
 from earmark.models.tagger import Tagger, fill_weights
 from earmark.models.torch_engine import engine_of
+from earmark.reporter import Reporter
 from earmark.runtime.scorer import Scorer
 from earmark.training.callbacks import Row, Stage
 from earmark.training.initialisation import fit_scaling, new_tagger
-from earmark.training.job import Reporter
 from earmark.training.loop import ClipSet, Machine, fit
-from earmark.training.operating_point import decide
+from earmark.training.operating_point import choose_point
 from earmark.training.options import TrainingOptions
 from earmark.training.preparing import Joined, Prepared, targets
 from earmark.training.pseudo import pseudo_labels
@@ -141,7 +141,7 @@ class Stages:
             point, extra = None, self.clips.unlabelled
             if extra is not None:
                 named = request.training.operating_point
-                point = decide(teacher, request.valid, named, seed=request.seed, device=device, stage=stage).point
+                point = choose_point(teacher, request.valid, named, seed=request.seed, device=device, stage=stage).point
             scorer = Scorer(engine_of(teacher, device, self.machine.precision))
             weak = targets(self.clips.train, self.clips.labels)
             told = stage("listening as the teacher")

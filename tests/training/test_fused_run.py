@@ -9,13 +9,13 @@ from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint
 from earmark.errors import ConfigError, DataError
 from earmark.models.directory import load_model
-from earmark.models.fusion import Fusion, mean_scores
+from earmark.models.fusion import Fusion
 from earmark.recipes import load_recipe
-from earmark.training.card import write_card
-from earmark.training.job import Reporter, save_model, train_model
+from earmark.reporter import Reporter
+from earmark.runtime.ensemble import mean_scores
 from earmark.training.loop import Machine
-from earmark.training.request import Request, is_finished
-from earmark.training.systems import Systems, save_systems, train_systems
+from earmark.training.request import FusedRequest, Request, is_finished
+from earmark.training.run import Run
 
 MACHINE = Machine(precision="float32")
 FUSE = ("training.epochs=4", "training.fuse={first: 2, every: 2}")
@@ -35,8 +35,11 @@ def ask(collection: Path, recipe: Path, tmp_path: Path) -> Ask:
 
 
 def finish(request: Request) -> None:
-    trained = train_model(request, MACHINE)
-    save_model(request, trained, write_card(request, trained, name="m", recipe="tiny", command="earmark train"))
+    run_of(request).execute()
+
+
+def run_of(request: Request | FusedRequest, reporter: Reporter | None = None) -> Run:
+    return Run(request, MACHINE, reporter or Reporter(), recipe="tiny", command="earmark train")
 
 
 def listing(folder: Path) -> dict[str, bytes]:
@@ -82,37 +85,31 @@ def test_stopped_after_training_it_fuses_the_same_epochs(ask: Ask) -> None:
     whole, torn = ask(*FUSE, output="whole"), ask(*FUSE, output="torn")
     finish(whole)
     with pytest.raises(KeyboardInterrupt):
-        train_model(torn, MACHINE, Stop())
+        Run(torn, MACHINE, Stop()).train()
     assert not is_finished(torn.output)
     finish(torn)
     assert listing(torn.output) == listing(whole.output)
 
 
 @pytest.fixture
-def systems(ask: Ask, tmp_path: Path) -> Callable[..., Systems]:
-    def make(output: str = "fused", *changes: str, validate: bool = True) -> Systems:
+def systems(ask: Ask, tmp_path: Path) -> Callable[..., FusedRequest]:
+    def make(output: str = "fused", *changes: str, validate: bool = True) -> FusedRequest:
         where = f"{output}/members"
         fine = ask(*changes, output=f"{where}/fine", validate=validate)
         coarse = ask(COARSE, *changes, output=f"{where}/coarse", validate=validate)
-        return Systems({"fine": fine, "coarse": coarse}, tmp_path / output, "name: both\n")
+        return FusedRequest({"fine": fine, "coarse": coarse}, tmp_path / output, "name: both\n")
 
     return make
 
 
-def run(request: Systems, reporter: Reporter | None = None) -> list[str]:
+def run(request: FusedRequest, reporter: Reporter | None = None) -> list[str]:
     """Train what is to be trained, and save; names of the members that were."""
-    trained: list[str] = []
-
-    def train(name: str, member: Request) -> None:
-        finish(member)
-        trained.append(name)
-
-    made = train_systems(request, train, "cpu", reporter)
-    save_systems(request, made, write_card(request, made, name="both", recipe="both", command="earmark train"))
-    return trained
+    before = [name for name, member in request.members.items() if is_finished(member.output)]
+    run_of(request, reporter).execute()
+    return [name for name, member in request.members.items() if is_finished(member.output) and name not in before]
 
 
-def test_systems_are_trained_one_by_one_and_fused(systems: Callable[..., Systems], collection: Path) -> None:
+def test_systems_are_trained_one_by_one_and_fused(systems: Callable[..., FusedRequest], collection: Path) -> None:
     request = systems()
     assert run(request) == ["fine", "coarse"]
     model = load_model(request.output)
@@ -126,29 +123,28 @@ def test_systems_are_trained_one_by_one_and_fused(systems: Callable[..., Systems
     assert earmark.load(request.output)(collection / "dev" / "audio" / "dev00.wav").scores.clock == model.clock
 
 
-def test_stopped_anywhere_members_that_are_done_are_left_alone(systems: Callable[..., Systems]) -> None:
+def test_stopped_anywhere_members_that_are_done_are_left_alone(systems: Callable[..., FusedRequest]) -> None:
     whole, torn = systems("whole"), systems("torn")
     run(whole)
 
-    def stop_in_second(name: str, member: Request) -> None:
-        if name == "coarse":
-            raise KeyboardInterrupt
-        finish(member)
-
-    with pytest.raises(KeyboardInterrupt):
-        train_systems(torn, stop_in_second, "cpu")
+    run_of(torn.members["fine"]).execute()
+    torn.claim()
+    begun = (torn.members["fine"].output / "model.safetensors").stat().st_mtime_ns
     assert is_finished(torn.members["fine"].output)
     with pytest.raises(KeyboardInterrupt):
         run(torn, Stop())  # the second member's training is done, the fusion's tuning is not
     assert not is_finished(torn.output)
     assert run(torn) == []
+    assert (torn.members["fine"].output / "model.safetensors").stat().st_mtime_ns == begun
     assert listing(torn.output).keys() == listing(whole.output).keys()
     same = ("model.safetensors", "operating_point.json", "README.md")
     here, there = listing(torn.output), listing(whole.output)
     assert [name for name in here if name.endswith(same) and here[name] != there[name]] == []
 
 
-def test_another_run_in_the_directory_is_refused_by_what_differs(systems: Callable[..., Systems], ask: Ask) -> None:
+def test_another_run_in_the_directory_is_refused_by_what_differs(
+    systems: Callable[..., FusedRequest], ask: Ask
+) -> None:
     systems().claim()
     with pytest.raises(ConfigError, match=r"with another members\.fine\.training\.epochs"):
         systems("fused", "training.epochs=3").check()
@@ -158,23 +154,26 @@ def test_another_run_in_the_directory_is_refused_by_what_differs(systems: Callab
 
 @pytest.mark.parametrize(("named", "expected"), [("xu2018", "xu2018"), ("tuned", "tuned")])
 def test_members_that_agree_decide_how_the_fusion_does(
-    systems: Callable[..., Systems], named: str, expected: str
+    systems: Callable[..., FusedRequest], named: str, expected: str
 ) -> None:
     assert systems("fused", f"training.operating_point={named}").operating_point == expected
 
 
-def test_without_validation_clips_all_is_at_a_half(systems: Callable[..., Systems]) -> None:
+def test_without_validation_clips_all_is_at_a_half(systems: Callable[..., FusedRequest]) -> None:
     request = systems(validate=False)
     run(request)
     assert OperatingPoint.load(request.output).of("beep").onset == 0.5
 
 
-def test_unusable_data_leaves_no_directory(systems: Callable[..., Systems]) -> None:
+def test_unusable_data_leaves_no_directory(
+    systems: Callable[..., FusedRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = systems()
 
-    def fail(name: str, member: Request) -> None:
+    def fail(*_: object) -> None:
         raise DataError("nothing can be used")
 
+    monkeypatch.setattr("earmark.training.run.prepare", fail)
     with pytest.raises(DataError):
-        train_systems(request, fail, "cpu")
+        run(request)
     assert not request.output.exists()

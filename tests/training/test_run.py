@@ -13,11 +13,12 @@ from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.errors import ConfigError, DataError, OutputError
 from earmark.models.tagger import Tagger
 from earmark.recipes import load_recipe
+from earmark.reporter import Reporter
 from earmark.training.card import retuned, write_card
-from earmark.training.job import Reporter, save_model, train_model
 from earmark.training.loop import Machine
 from earmark.training.preparing import prepare
 from earmark.training.request import Request, clear, is_finished
+from earmark.training.run import Run
 
 MACHINE = Machine(precision="float32")
 Ask = Callable[..., Request]
@@ -39,8 +40,9 @@ def weights(request: Request) -> bytes:
 
 
 def finish(request: Request, reporter: Reporter | None = None) -> None:
-    trained = train_model(request, MACHINE, reporter)
-    save_model(request, trained, write_card(request, trained, name="m", recipe="tiny", command="earmark train"))
+    run = Run(request, MACHINE, reporter or Reporter(), recipe="tiny", command="earmark train", name="m")
+    trained = run.train()
+    run.save(trained)
 
 
 class Stop(Reporter):
@@ -59,10 +61,10 @@ class Stop(Reporter):
 
 def test_the_model_is_complete_only_when_everything_is_there(ask: Ask) -> None:
     request = ask()
-    trained = train_model(request, MACHINE)
+    trained = Run(request, MACHINE).train()
     assert not is_finished(request.output)
     assert (request.output / "recipe.yaml").read_text() == request.recipe
-    save_model(request, trained, "card")
+    Run(request, MACHINE).save(trained)
     assert is_finished(request.output)
     assert not (request.output / "cache").exists()
     assert [path.name for path in (request.output / "training").glob("*.*")] == ["run.json"]
@@ -80,7 +82,7 @@ def test_stopped_before_any_checkpoint_it_goes_on_too(ask: Ask, stage: str, afte
     whole, torn = ask(output="whole"), ask(output="torn")
     finish(whole)
     with pytest.raises(KeyboardInterrupt):
-        train_model(torn, MACHINE, Stop(stage, after))
+        Run(torn, MACHINE, Stop(stage, after)).train()
     assert not is_finished(torn.output)
     half = torn.output / "cache" / "train" / ".clips-x.pack.y.tmp"  # what a kill leaves in the middle of a file
     half.parent.mkdir(parents=True, exist_ok=True)
@@ -92,14 +94,14 @@ def test_stopped_before_any_checkpoint_it_goes_on_too(ask: Ask, stage: str, afte
 def test_stopped_between_training_and_saving_it_does_not_train_again(ask: Ask) -> None:
     whole, torn = ask(output="whole"), ask(output="torn")
     finish(whole)
-    train_model(torn, MACHINE)
+    Run(torn, MACHINE).train()
     checkpoint = torn.output / "training" / "last.ckpt"
     before = checkpoint.stat().st_mtime_ns
     with pytest.raises(KeyboardInterrupt):
-        train_model(torn, MACHINE, Stop("scoring validation clips", 3))
-    trained = train_model(torn, MACHINE)
+        Run(torn, MACHINE, Stop("scoring validation clips", 3)).train()
+    trained = Run(torn, MACHINE).train()
     assert checkpoint.stat().st_mtime_ns == before
-    save_model(torn, trained, "card")
+    Run(torn, MACHINE).save(trained)
     assert weights(torn) == weights(whole)
     assert [row["epoch"] for row in trained.history] == [1, 2]
 
@@ -154,7 +156,7 @@ def test_directories_that_are_taken_are_refused(ask: Ask, tmp_path: Path) -> Non
     ask().check()
     (tmp_path / "m" / "thesis.tex").write_text("")
     with pytest.raises(OutputError, match=r"m is not empty and holds no training; give a new directory"):
-        train_model(ask(), MACHINE)
+        Run(ask(), MACHINE).train()
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"file is a file; expected a directory to write the model into"):
         ask(output="file").check()
@@ -192,7 +194,7 @@ def test_broken_clips_are_left_out_and_named(ask: Ask, cache: str) -> None:
     assert (elsewhere.output / "cache").exists() == (cache == "on")
     index = [clip.name for clip in prepared.train.clips].index("train10.wav")
     assert prepared.train.samples(index) == len(prepared.train.read(index)) == 32_000
-    trained = train_model(request, MACHINE)
+    trained = Run(request, MACHINE).train()
     assert trained.clips == (30, 16)
     assert trained.problems == prepared.problems
 
@@ -202,7 +204,7 @@ def test_a_label_without_clips_is_left_out_everywhere(ask: Ask) -> None:
     manifest = request.train
     clips = [clip for clip in manifest.clips if "hum" not in clip.labels]
     lacking = Request(**{**vars(request), "train": manifest.with_clips(clips)})
-    trained = train_model(lacking, MACHINE)
+    trained = Run(lacking, MACHINE).train()
     assert trained.model.labels.names == trained.point.labels == ("beep", "horn", "whistle")
     message = "no clip with this label can be trained on; the label is left out"
     assert trained.problems == (Problem("label", "hum", message),)
@@ -215,12 +217,12 @@ def test_nothing_usable_leaves_nothing_behind(ask: Ask) -> None:
     names = [f"train{n:02d}.wav" for n in range(32)]
     request = broken(ask(), *names)
     with pytest.raises(DataError, match=r"none of the 32 clips can be read; the first: .*train00.wav: cannot be read"):
-        train_model(request, MACHINE)
+        Run(request, MACHINE).train()
     assert not request.output.exists()
 
 
 def test_without_validation_there_is_no_evaluation(ask: Ask) -> None:
-    trained = train_model(ask(validate=False), MACHINE)
+    trained = Run(ask(validate=False), MACHINE).train()
     assert (trained.evaluation, trained.tuning, trained.clips[1]) == (None, None, 0)
     assert trained.point == OperatingPoint.default(trained.model.labels)
     assert "valid_map" not in trained.history[0]

@@ -1,0 +1,651 @@
+"""Everything earmark does, as Python calls. The command line parses its arguments, calls one of these, and prints.
+
+    earmark.api.train("clips.csv", "model", valid="timed")
+    earmark.api.tune("model", "timed", objective="event-f1")
+    earmark.api.detect(["new"], models=["model"], output="found", formats=["csv", "audacity"])
+    earmark.api.evaluate(["model"], "test", report="report")
+
+To score recordings one by one in a program of your own, `earmark.load` is the shorter way. Nothing here prints: a
+`Reporter` is told how the work goes on, and what came of it is returned. Every call raises `earmark.EarmarkError`,
+whose message is one line, where nothing could be done; recordings that failed while others did not are returned.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from earmark.errors import ConfigError, OutputError
+from earmark.reporter import QUIET, Reporter
+
+if TYPE_CHECKING:
+    from earmark.data.records import Manifest, Problem
+    from earmark.decisions import OperatingPoint
+    from earmark.decisions.tuning import Tuned
+    from earmark.devices import Precision
+    from earmark.evaluation.labelled import ScoredClips
+    from earmark.evaluation.report import Measured
+    from earmark.events import EventLog
+    from earmark.metrics.dcase2017_files import Scored as ProtocolScores
+    from earmark.metrics.evaluation import Evaluation
+    from earmark.recipes import Recipe
+    from earmark.report.comparison import Comparison
+    from earmark.runtime.bulk import Account
+    from earmark.runtime.pipeline import Pipeline, Result
+    from earmark.stopwatch import Stopwatch
+    from earmark.training.card import Trained
+    from earmark.training.transfer import Source
+
+PathLike = str | os.PathLike[str]
+
+__all__ = [
+    "Detected",
+    "Evaluated",
+    "Found",
+    "Fused",
+    "Tagged",
+    "TrainingResult",
+    "TuningResult",
+    "detect",
+    "evaluate",
+    "fuse",
+    "open_models",
+    "score",
+    "score_protocol",
+    "tag",
+    "train",
+    "tune",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------- training
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came of `train`."""
+
+    model: Path  # the model directory
+    trained: Trained | None  # None: it was finished already
+    problems: tuple[Problem, ...]  # rows, clips and labels left out
+
+
+def train(
+    data: PathLike,
+    output: PathLike,
+    *,
+    recipe: str = "default",
+    changes: Sequence[str] = (),
+    start_from: str | None = None,
+    freeze: Literal["encoder"] | None = None,
+    audio: PathLike | None = None,
+    valid: PathLike | None = None,
+    valid_audio: PathLike | None = None,
+    valid_fraction: float = 0.15,
+    valid_fold: str | None = None,
+    unlabelled: PathLike | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    processes: int = 1,
+    workers: int = 0,
+    cache: Literal["auto", "on", "off"] = "auto",
+    profile: bool = False,
+    overwrite: bool = False,
+    command: str = "",
+    reporter: Reporter = QUIET,
+) -> TrainingResult:
+    """Train a model on clips that carry tags only; a run that was stopped goes on where it stopped.
+
+    `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
+    stays as it is. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
+    `valid_fraction` is set aside. `unlabelled` recordings are used by self-training. `epochs` are passes over the
+    data, `steps` updates in all. `command` is noted in the model card.
+    """
+    from earmark.training.run import require_engine
+
+    require_engine()
+    from earmark.data.reading import Wanted, read_parts
+    from earmark.data.unlabelled import read_unlabelled
+    from earmark.devices import resolve_device, tune_allocator
+    from earmark.models.directory import MEMBERS
+    from earmark.recipes import load_recipe
+    from earmark.recipes.members import load_members, member_seeds
+    from earmark.training.loop import Machine
+    from earmark.training.request import FusedRequest, Request, clear
+    from earmark.training.run import Run, is_follower
+
+    output = Path(output)
+    source = _source(start_from, freeze, output)
+    chosen, members = load_members(recipe, changes)
+    if members:
+        _check_members(chosen, source, processes)
+    else:
+        chosen = load_recipe(recipe, changes, source.network if source else None)
+    machine = Machine(resolve_device(device), precision, processes, workers, profile)
+    part = Wanted(_path(valid), _path(valid_audio), valid_fraction, valid_fold)
+    train_part, valid_part, doubts = read_parts(Path(data), _path(audio), part, seed)
+    extra = None
+    if unlabelled is not None:
+        extra = read_unlabelled(Path(unlabelled), [train_part, *([valid_part] if valid_part else [])])
+        doubts = (*doubts, *extra.problems)
+        _say_unlabelled(reporter, extra, list(members.values()) or [chosen])
+
+    def asked(what: Recipe, where: Path, seed: int) -> Request:
+        training = what.training.lasting(epochs, steps)
+        training = training if extra is None else training.self_trained()
+        text = what.model_copy(update={"training": training}).to_yaml()
+        return Request(train_part, valid_part, what.network, training, where, seed, text, cache, source, extra)
+
+    request: Request | FusedRequest
+    if members:
+        seeds = member_seeds(members, seed)
+        requests = {name: asked(member, output / MEMBERS / name, seeds[name]) for name, member in members.items()}
+        request = FusedRequest(requests, output, chosen.to_yaml())
+    else:
+        request = asked(chosen, output, seed)
+    if overwrite and not is_follower():
+        clear(output)
+    tune_allocator()
+    trained = Run(request, machine, reporter, recipe=chosen.name, command=command).execute()
+    return TrainingResult(output, trained, (*doubts, *(trained.problems if trained else ())))
+
+
+def _source(start_from: str | None, freeze: Literal["encoder"] | None, output: Path) -> Source | None:
+    """The model to begin with, fetched where it is a public one."""
+    from earmark.hub import locate
+    from earmark.training.transfer import Source
+
+    if start_from is None:
+        if freeze is not None:
+            raise ConfigError(f"--freeze {freeze} keeps a part of a model as it is: name that model with --from MODEL")
+        return None
+    source = Source(start_from, locate(start_from), freeze)
+    if source.directory.resolve() == output.resolve():
+        raise ConfigError(f"--from {start_from} and -o {output} are the same directory; write into another one")
+    return source
+
+
+def _check_members(recipe: Recipe, source: Source | None, processes: int) -> None:
+    """What cannot be asked of a recipe with members."""
+    if source is not None:
+        raise ConfigError(f"recipe {recipe.name!r} trains several networks, --from is for one")
+    if processes > 1:
+        theirs = " and ".join(dict.fromkeys(recipe.members))
+        raise ConfigError(
+            f"recipe {recipe.name!r} trains in one process; with --processes train {theirs} by themselves, "
+            "then put them together with 'earmark fuse'"
+        )
+
+
+def _say_unlabelled(reporter: Reporter, extra: Manifest, recipes: Sequence[Recipe]) -> None:
+    """How many clips without labels there are, and whether the recipe had to be changed for them."""
+    from earmark.report.tables import counted
+
+    reporter.say(f"{counted(len(extra), 'clip')} without labels from {extra.source}")
+    if any(recipe.training.self_training is None for recipe in recipes):
+        reporter.say(
+            "unlabelled clips need self-training; the recipe has none, so it is switched on with default settings"
+        )
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What came of `fuse`."""
+
+    model: Path
+    members: tuple[str, ...]
+    point: OperatingPoint
+
+
+def fuse(models: Sequence[PathLike], output: PathLike, *, command: str = "") -> Fused:
+    """Put models together into one whose scores are the mean of theirs; weights are copied."""
+    from earmark.hub import locate
+    from earmark.models.directory import join
+    from earmark.training.card import fused_card
+
+    output = Path(output)
+    fusion, point = join(
+        [locate(model) for model in models],
+        output,
+        lambda *found: fused_card(*found, name=output.name, command=command),
+    )
+    return Fused(output, fusion.names, point)
+
+
+# ------------------------------------------------------------------------------------------------------ tags, events
+
+
+@dataclass
+class Found:
+    """What came of `detect` or `tag`, but for the results themselves."""
+
+    pipeline: Pipeline
+    account: Account
+    written: list[Path] = field(default_factory=list)
+    watch: Stopwatch | None = None  # where the time went, where that was asked for
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recording was read whole and scored."""
+        return not self.account.failed and not self.account.partial
+
+
+@dataclass
+class Detected(Found):
+    """What came of `detect`."""
+
+    events: EventLog | Mapping[str, Any] = field(default_factory=dict)
+    total: int = 0
+
+
+@dataclass
+class Tagged(Found):
+    """What came of `tag`."""
+
+    tags: Mapping[str, list[tuple[str, float]]] = field(default_factory=dict)
+
+
+def open_models(
+    models: Sequence[PathLike] = (),
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    threshold: float | None = None,
+    operating_point: PathLike | None = None,
+    reporter: Reporter = QUIET,
+) -> Pipeline:
+    """A model ready to run, or several as one; without any, the one in the package.
+
+    `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
+    """
+    from earmark.devices import tune_allocator
+    from earmark.hub import box, locate
+    from earmark.models.opening import open_pipeline
+
+    if threshold is not None and operating_point is not None:
+        raise ConfigError("--threshold and --operating-point exclude each other; give one of them")
+    directories = [locate(model) for model in models]
+    pipeline = open_pipeline(directories or [box.directory()], device=device, precision=precision)
+    tune_allocator()  # now: what loading took for a while is given back, not kept
+    if not directories:
+        reporter.say(box.notice(len(pipeline.labels)))
+    if len(directories) > 1 and operating_point is None:
+        reporter.say(f"{len(directories)} models as one; decided by {pipeline.operating_point.origin}")
+        reporter.say("better: put them together with 'earmark fuse', then 'earmark tune' the result")
+    if operating_point is not None:
+        pipeline.operating_point = _point(Path(operating_point), pipeline)
+    if threshold is not None:
+        pipeline.operating_point = pipeline.operating_point.with_threshold(threshold)
+    return pipeline
+
+
+def _point(file: Path, pipeline: Pipeline) -> OperatingPoint:
+    """The operating point in a file, or of a name, checked to know the model's labels."""
+    from earmark.decisions import OperatingPoint, named_point
+
+    named = not file.exists() and not file.suffix and file.name == str(file)
+    point = named_point(str(file), pipeline.labels) if named else OperatingPoint.load(file)
+    for label in pipeline.labels:
+        point.of(label)
+    return point
+
+
+def detect(
+    inputs: Sequence[PathLike],
+    *,
+    models: Sequence[PathLike] = (),
+    output: PathLike | None = None,
+    formats: Sequence[str] = ("csv",),
+    min_score: float = 0.0,
+    scores: PathLike | None = None,
+    threshold: float | None = None,
+    operating_point: PathLike | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+    profile: bool = False,
+    began: float | None = None,
+    reporter: Reporter = QUIET,
+) -> Detected:
+    """When each event starts and stops in files and folders, of any length and rate.
+
+    Without `output` the events are returned and nothing is written. `scores` is a folder for a table of frame scores
+    a recording. `profile` measures where the time goes, since `began` (`time.perf_counter`).
+    """
+    from earmark.events import EventLog
+    from earmark.files import check_folder
+    from earmark.formats import write_events
+    from earmark.formats.outputs import check_output
+    from earmark.stopwatch import stage
+
+    check_output(_path(output), formats)
+    check_folder(_path(scores))
+    pipeline = open_models(
+        models,
+        device=device,
+        precision=precision,
+        threshold=threshold,
+        operating_point=operating_point,
+        reporter=reporter,
+    )
+    found = Detected(pipeline, _account(), watch=_watch(pipeline, began) if profile else None)
+    events = EventLog()
+    for result in _results(found, inputs, min_score, reporter, _path(scores)):
+        events.add(result.recording, result.events)
+    found.events, found.total = events, events.total()
+    if output is not None and events:
+        with stage(found.watch, "write"):
+            found.written = write_events(Path(output), events, formats)
+    return found
+
+
+def tag(
+    inputs: Sequence[PathLike],
+    *,
+    models: Sequence[PathLike] = (),
+    output: PathLike | None = None,
+    formats: Sequence[str] = ("csv",),
+    min_score: float = 0.0,
+    threshold: float | None = None,
+    operating_point: PathLike | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+    profile: bool = False,
+    began: float | None = None,
+    reporter: Reporter = QUIET,
+) -> Tagged:
+    """What is in each recording; a tag of a long recording may hold for only part of it. Arguments as of `detect`."""
+    from earmark.formats import write_tags
+    from earmark.formats.outputs import check_output
+    from earmark.stopwatch import stage
+
+    check_output(_path(output), formats, tags=True)
+    pipeline = open_models(
+        models,
+        device=device,
+        precision=precision,
+        threshold=threshold,
+        operating_point=operating_point,
+        reporter=reporter,
+    )
+    found = Tagged(pipeline, _account(), watch=_watch(pipeline, began) if profile else None)
+    found.tags = {result.recording: result.tags for result in _results(found, inputs, min_score, reporter)}
+    if output is not None and found.tags:
+        with stage(found.watch, "write"):
+            found.written = write_tags(Path(output), found.tags, formats)
+    return found
+
+
+def _account() -> Account:
+    from earmark.runtime.bulk import Account
+
+    return Account()
+
+
+def _watch(pipeline: Pipeline, began: float | None) -> Stopwatch:
+    """Measures where the time goes; what passed since `began` was loading."""
+    from earmark.stopwatch import Stopwatch
+
+    watch = pipeline.scorer.stopwatch = Stopwatch(time.perf_counter() if began is None else began)
+    watch.add("load", watch.began)
+    return watch
+
+
+def _results(
+    found: Found, inputs: Sequence[PathLike], min_score: float, reporter: Reporter, tables: Path | None = None
+) -> Iterator[Result]:
+    """The results of all recordings, the frame scores of each written into the folder `tables` on the way."""
+    from earmark.audio import find_recordings
+    from earmark.decisions import score_curve
+    from earmark.formats import file_names, write_scores
+    from earmark.report.tables import counted
+    from earmark.runtime.bulk import run_all
+    from earmark.stopwatch import stage
+
+    recordings = find_recordings([Path(each) for each in inputs])
+    names = file_names((each.name for each in recordings), ".tsv") if tables is not None else {}
+    progress = reporter.stage("listening")
+    for result in run_all(found.pipeline, recordings, found.account, min_score=min_score, progress=progress):
+        if tables is not None:
+            with stage(found.watch, "write"):
+                curve = score_curve(result.scores, found.pipeline.operating_point)
+                write_scores(tables / names[result.recording], curve)
+        yield result
+    for action, number in found.account.actions.items():
+        reporter.say(f"{action}: {counted(number, 'recording')}")
+
+
+# ----------------------------------------------------------------------------------------------- tuning, measuring
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What came of `tune`."""
+
+    path: Path  # of the operating point
+    tuned: Tuned
+    scored: ScoredClips
+    pipeline: Pipeline
+    problems: tuple[Problem, ...]  # rows and clips left out
+
+
+def tune(
+    model: PathLike,
+    data: PathLike,
+    *,
+    audio: PathLike | None = None,
+    objective: str | None = None,
+    method: Literal["auto", "threshold", "boxes"] = "auto",
+    calibrate: Literal["platt", "isotonic", "none"] | None = None,
+    output: PathLike | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    reporter: Reporter = QUIET,
+) -> TuningResult:
+    """Choose thresholds and smoothing for each label, and store them in the model, or in the file `output`.
+
+    `objective`: segment-f1, event-f1, tagging-f1 (each also -micro), error-rate, psds1, psds2, precision=0.9,
+    recall=0.9. Default: segment-f1 with strong labels, tagging-f1 without.
+    """
+    from earmark.data.manifest import read_manifest
+    from earmark.decisions import FILE_NAME
+    from earmark.evaluation.score_cache import FOLDER, score_clips_cached
+    from earmark.evaluation.tuning import check_options
+    from earmark.evaluation.tuning import tune as choose
+    from earmark.files import check_file
+    from earmark.hub import box, locate
+    from earmark.training.card import update_card
+
+    check_options(objective, method, calibrate)
+    target = _path(output)
+    check_file(target / FILE_NAME if target is not None and target.is_dir() else target)
+    directory = locate(model)
+    if target is None and box.holds(directory):
+        raise OutputError(
+            f"{box.NAME} stays as it is: write to a file, -o point.json, and listen with --operating-point point.json"
+        )
+    pipeline = open_models([directory], device=device, precision=precision)
+    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipeline.labels)
+    scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(directory) / FOLDER, reporter.stage("scoring"))
+    name = Path(data).resolve().name
+    tuned = choose(
+        scored,
+        objective,
+        method=method,
+        calibrate=calibrate,
+        base=pipeline.operating_point,
+        data=name,
+        seed=seed,
+    )
+    path = tuned.point.save(target or directory)
+    if target is None:
+        update_card(directory, tuned)
+    return TuningResult(path, tuned, scored, pipeline, (*manifest.problems, *scored.problems))
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What came of `evaluate`: a measurement a model, and their comparison where there are two."""
+
+    measured: tuple[Measured, ...]
+    evaluations: tuple[Evaluation, ...]
+    comparison: Comparison | None
+    problems: tuple[Problem, ...]  # rows and clips left out
+    report: Path | None = None  # the page, where one was asked for
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain data."""
+        first = dict(self.measured[0].metrics)
+        if self.comparison is None:
+            return first
+        names = [str(measured.name) for measured in self.measured]
+        second = self.measured[1].metrics
+        return {"models": names, "first": first, "second": second, "paired": self.comparison.paired}
+
+
+def evaluate(
+    models: Sequence[PathLike],
+    data: PathLike,
+    *,
+    audio: PathLike | None = None,
+    report: PathLike | None = None,
+    shown: int = 4,
+    sounds: bool = True,
+    segment_length: float = 1.0,
+    onset_collar: float = 0.2,
+    offset_share: float = 0.2,
+    resamples: int = 1000,
+    threshold: float | None = None,
+    operating_point: PathLike | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+    reporter: Reporter = QUIET,
+) -> Evaluated:
+    """Every metric the inputs allow, of one model, or of two on the same recordings with paired intervals.
+
+    `report` is a folder for the page `report.html`, with `shown` recordings of each kind, their sound where `sounds`.
+    `resamples` draws make the 95 % intervals, 0 none. Lengths and collars are in seconds.
+    """
+    from earmark.data.manifest import read_manifest
+    from earmark.evaluation.labelled import Measuring
+    from earmark.files import check_folder
+    from earmark.hub import locate
+    from earmark.metrics.bootstrap import Resampling
+    from earmark.metrics.files import collars_of
+
+    if len(models) not in (1, 2):
+        raise ConfigError(f"expected one model, or two to compare, got {len(models)}")
+    directories = [locate(model) for model in models]
+    page = _path(report)
+    check_folder(page)
+    resampling = Resampling(resamples) if resamples else None
+    collars = collars_of(segment_length, onset_collar, offset_share)
+    measuring = Measuring(segment_length, collars, resampling, thorough=True)
+    pipelines = [
+        open_models([model], device=device, precision=precision, threshold=threshold, operating_point=operating_point)
+        for model in directories
+    ]
+    if any(pipeline.labels != pipelines[0].labels for pipeline in pipelines):
+        raise ConfigError(f"{models[0]} and {models[1]} know different labels and cannot be compared")
+    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipelines[0].labels)
+    found = [
+        _measure(model, pipeline, manifest, measuring, reporter)
+        for model, pipeline in zip(directories, pipelines, strict=True)
+    ]
+    measured = tuple(each for each, _ in found)
+    evaluations = tuple(each for _, each in found)
+    comparison = _compare(measured, evaluations, resampling) if len(found) == 2 else None
+    problems = (*manifest.problems, *measured[-1].scored.problems)
+    if page is not None:
+        from earmark.evaluation.report import evaluation_report
+        from earmark.report.page import write_report
+
+        content = evaluation_report(
+            measured[-1],
+            data=Path(data),
+            shown=shown,
+            sounds=sounds,
+            comparison=comparison,
+            problems=[str(problem) for problem in problems],
+        )
+        page = page / "report.html"
+        write_report(page, content)
+    return Evaluated(measured, evaluations, comparison, problems, page)
+
+
+def _measure(
+    model: Path, pipeline: Pipeline, manifest: Manifest, measuring: Any, reporter: Reporter
+) -> tuple[Measured, Evaluation]:
+    """One model on the recordings; scores come from its cache where they are known."""
+    from earmark.evaluation.labelled import evaluate_scored
+    from earmark.evaluation.report import Measured
+    from earmark.evaluation.score_cache import FOLDER, score_clips_cached
+    from earmark.hub import box
+    from earmark.report.tables import counted
+
+    folder = box.notes_of(model) / FOLDER
+    scored = score_clips_cached(pipeline.scorer, manifest, folder, reporter.stage(f"scoring ({model.name})"))
+    computed = pipeline.scorer.arithmetic
+    reporter.say(f"{model.name}: {counted(len(scored.clips), 'recording')} ({computed})")
+    evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
+    return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
+
+
+def _compare(measured: Sequence[Measured], evaluations: Sequence[Evaluation], resampling: Any) -> Comparison:
+    from earmark.metrics.evaluation import paired
+    from earmark.report.comparison import Comparison
+
+    first, second = measured
+    names = first.name.name, second.name.name
+    if names[0] == names[1]:
+        names = str(first.name), str(second.name)
+    pairs = paired(evaluations[0], evaluations[1], first.pipeline.labels, resampling) if resampling else {}
+    return Comparison(names, first.metrics, second.metrics, pairs)
+
+
+def score(
+    reference: PathLike,
+    estimate: PathLike,
+    *,
+    segment_length: float = 1.0,
+    onset_collar: float = 0.2,
+    offset_share: float = 0.2,
+    ignore_unknown: bool = False,
+    resamples: int = 1000,
+) -> Evaluation:
+    """Every metric that two label files allow; `estimate` may be a folder of score tables, and then PSDS is computed.
+
+    `ignore_unknown` leaves out labels and recordings that the reference does not have. Lengths and collars in seconds.
+    """
+    from earmark.metrics.bootstrap import Resampling
+    from earmark.metrics.files import score_files
+
+    return score_files(
+        Path(reference),
+        Path(estimate),
+        segment_length=segment_length,
+        onset_collar=onset_collar,
+        offset_share=offset_share,
+        unknown="ignore" if ignore_unknown else "error",
+        resampling=Resampling(resamples) if resamples else None,
+    )
+
+
+def score_protocol(
+    reference: PathLike, estimate: PathLike, protocol: Literal["dcase2017-a", "dcase2017-b"]
+) -> ProtocolScores:
+    """Two label files counted as the scorers of DCASE2017 task 4 do: a is tagging, b detection."""
+    from earmark.metrics.dcase2017_files import score_protocol as count
+
+    return count(Path(reference), Path(estimate), protocol)
+
+
+def _path(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)
