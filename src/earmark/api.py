@@ -72,6 +72,7 @@ class TrainingResult:
     model: Path  # the model directory
     trained: Trained | None  # None: it was finished already
     problems: tuple[Problem, ...]  # rows, clips and labels left out
+    profile: Path | None = None  # where the time went, where that was asked for
 
 
 def train(
@@ -117,8 +118,8 @@ def train(
     from earmark.models.directory import MEMBERS
     from earmark.recipes import load_recipe
     from earmark.recipes.members import load_members, member_seeds
-    from earmark.training.loop import Machine
-    from earmark.training.request import FusedRequest, Request, clear
+    from earmark.training.loop import PROFILE, Machine
+    from earmark.training.request import STATE, FusedRequest, Request, clear
     from earmark.training.run import Run, is_follower
 
     output = Path(output)
@@ -154,7 +155,8 @@ def train(
         clear(output)
     tune_allocator()
     trained = Run(request, machine, reporter, recipe=chosen.name, command=command).execute()
-    return TrainingResult(output, trained, (*doubts, *(trained.problems if trained else ())))
+    problems = (*doubts, *(trained.problems if trained else ()))
+    return TrainingResult(output, trained, problems, output / STATE / PROFILE if profile else None)
 
 
 def _source(start_from: str | None, freeze: Literal["encoder"] | None, output: Path) -> Source | None:

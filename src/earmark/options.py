@@ -34,7 +34,7 @@ def describe(error: ValidationError, options: type[BaseModel]) -> str:
 
 
 def _describe_one(fault: dict[str, Any], options: type[BaseModel]) -> str:
-    path = [str(part) for part in fault["loc"]]
+    path = [str(part) for part in fault["loc"] if part not in ("built-in", "plugin")]  # branches of a union, not keys
     where = ".".join(path)
     if fault["type"] == "extra_forbidden":
         return f"unknown key {where!r}{did_you_mean(path[-1], all_keys(options))}"

@@ -55,7 +55,7 @@ def test_a_model_of_embeddings_is_trained_tuned_and_evaluated(
     recipe = ["--recipe", "kong2019/feature-attention", *set_all(SMALL), "--precision", "float32"]
     ran = earmark("train", release, "-o", model, *recipe, "--cache", cache)
     assert ran.code == 0, ran.err
-    assert ran.err.splitlines()[0].endswith("on 40 clips of 3 labels, validating on 20; cpu, float32")
+    assert ran.err.splitlines()[0].endswith("on 40 clips of 3 labels, validating on 20 clips; cpu, float32")
     ran = earmark("evaluate", model, release / "eval", "--json", tmp_path / "m.json", "--resamples", 0)
     assert ran.code == 0, ran.err
     found = json.loads((tmp_path / "m.json").read_text())["tagging"]

@@ -155,7 +155,7 @@ def test_another_wish_in_the_same_directory_is_refused(earmark: Callable, words:
     ("more", "message"),
     [
         (["--processes", 2], "recipe 'both' trains in one process; with --processes train fine.yaml and coarse.yaml"),
-        (["--from", "MODEL"], "recipe 'both' trains several networks: --from is for one"),
+        (["--from", "MODEL"], "recipe 'both' trains several networks, --from is for one"),
         (["--set", "training.epoch=3"], "unknown key 'training.epoch' (did you mean 'epochs'?)"),
     ],
 )

@@ -86,7 +86,7 @@ def test_task_a_is_shown_and_kept(earmark: Callable, files: tuple[Path, Path], t
 def test_a_protocol_is_not_to_be_bent(earmark: Callable, files: tuple[Path, Path]) -> None:
     ran = earmark("score", *files, "--protocol", "dcase2017-b", "--segment-length", 0.5)
     assert (ran.code, ran.out) == (2, "")
-    assert "--protocol dcase2017-b fixes how is counted" in ran.err
+    assert "--protocol dcase2017-b fixes the counting rules" in ran.err
     ran = earmark("score", *files, "--protocol", "dcase2018")
     assert ran.code == 2
     assert "'dcase2018' is not one of 'dcase2017-a', 'dcase2017-b'" in ran.err

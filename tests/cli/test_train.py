@@ -51,7 +51,7 @@ def test_it_says_what_it_does_on_stderr_and_what_came_of_it_on_stdout(
     ran = train(collection / "train", tmp_path / "m", "--epochs", 2)
     assert ran.code == 0
     lines = ran.err.splitlines()
-    assert lines[0] == "training 'tiny' on 27 clips of 4 labels, validating on 5; cpu, float32"
+    assert lines[0] == "training 'tiny' on 27 clips of 4 labels, validating on 5 clips; cpu, float32"
     assert lines[1].startswith("epoch 1/2  loss 0.")
     assert "valid mAP" in lines[1]
     assert lines[-1] == f"the model is in {tmp_path / 'm'}"
@@ -167,7 +167,7 @@ def test_a_recipe_that_makes_no_sense_is_refused(
 def test_without_validation_thresholds_stay_and_it_says_so(train: Callable, collection: Path, tmp_path: Path) -> None:
     ran = train(collection / "train", tmp_path / "m", "--valid-fraction", 0)
     assert (ran.code, ran.out) == (0, "")
-    assert "validating on none" in ran.err
+    assert "no validation; " in ran.err
     assert "no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones" in ran.err
     point = json.loads((tmp_path / "m" / "operating_point.json").read_text())
     assert {part["onset"] for part in point["classes"].values()} == {0.5}
@@ -269,7 +269,9 @@ def test_recordings_without_labels_are_for_a_student(train: Callable, collection
     assert ran.code == 1
     lines = ran.err.splitlines()
     assert lines[0] == f"3 clips without labels from {extra}"
-    assert lines[1].startswith("the recipe has no training.self_training, without which they are of no use: on, by its")
+    assert lines[1].startswith(
+        "unlabelled clips need self-training; the recipe has none, so it is switched on with default"
+    )
     assert [line[:18] for line in lines if "epoch" in line] == ["teacher epoch 1/1 ", "student epoch 1/1 "]
     assert any("broken.wav" in line for line in lines)
     assert "**clips without labels**: 2" in (tmp_path / "m" / "README.md").read_text()

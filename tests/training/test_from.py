@@ -198,7 +198,7 @@ def test_the_command_line_fine_tunes(train: Callable, data: Path, model: Path, t
 
 def test_the_command_line_refuses_what_makes_no_sense(train: Callable, data: Path, model: Path, tmp_path: Path) -> None:
     ran = train(data, tmp_path / "m", "--freeze", "encoder")
-    assert (ran.code, "say which with --from MODEL" in ran.err) == (2, True)
+    assert (ran.code, "name that model with --from MODEL" in ran.err) == (2, True)
     before = sorted(model.rglob("*"))
     ran = train(data, model, "--from", model, "--overwrite")
     assert (ran.code, "are the same directory" in ran.err) == (2, True)

@@ -39,7 +39,7 @@ def finish(request: Request) -> None:
 
 
 def run_of(request: Request | FusedRequest, reporter: Reporter | None = None) -> Run:
-    return Run(request, MACHINE, reporter or Reporter(), recipe="tiny", command="earmark train")
+    return Run(request, MACHINE, reporter or Reporter(), recipe="tiny", command="earmark train", name="m")
 
 
 def listing(folder: Path) -> dict[str, bytes]:
@@ -127,12 +127,16 @@ def test_stopped_anywhere_members_that_are_done_are_left_alone(systems: Callable
     whole, torn = systems("whole"), systems("torn")
     run(whole)
 
-    run_of(torn.members["fine"]).execute()
     torn.claim()
+    run_of(torn.members["fine"]).execute()
     begun = (torn.members["fine"].output / "model.safetensors").stat().st_mtime_ns
     assert is_finished(torn.members["fine"].output)
     with pytest.raises(KeyboardInterrupt):
-        run(torn, Stop())  # the second member's training is done, the fusion's tuning is not
+        run(torn, Stop())  # the second member is trained, and not tuned
+    assert not is_finished(torn.members["coarse"].output)
+    run_of(torn.members["coarse"]).execute()
+    with pytest.raises(KeyboardInterrupt):
+        run(torn, Stop())  # both members are done, the fusion's tuning is not
     assert not is_finished(torn.output)
     assert run(torn) == []
     assert (torn.members["fine"].output / "model.safetensors").stat().st_mtime_ns == begun

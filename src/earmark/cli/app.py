@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from earmark import __version__
+from earmark import __version__, plugins
 from earmark.cli import (
     card,
     demo,
@@ -61,6 +62,9 @@ def _version(wanted: bool) -> None:
 def options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (after any verb).")] = False,
+    plugin: Annotated[
+        list[Path], typer.Option("--plugin", help="Python file that registers plugins (after any verb).")
+    ] = [],  # noqa: B006 - the command line's default, never changed
 ) -> None:
     """Hold what applies to every verb."""
 
@@ -68,7 +72,7 @@ def options(
 def run(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     debug = "--debug" in arguments
-    rest = [argument for argument in arguments if argument != "--debug"]
+    rest, plugin_files = _without_plugins([argument for argument in arguments if argument != "--debug"])
     if not rest:
         rest = ["--help"]
     verb = next((argument for argument in rest if not argument.startswith("-")), "")
@@ -76,6 +80,8 @@ def run(arguments: list[str]) -> int:
         # Further processes inherit the stderr of this one: theirs would be lost with it.
         alone = not any(argument.startswith("--processes") for argument in rest)
         with without_native_messages(alone and not debug):
+            for file in plugin_files:
+                plugins.load_file(Path(file))
             code = _run(rest)
             sys.stdout.flush()
     except (EarmarkError, OSError) as error:
@@ -85,6 +91,25 @@ def run(arguments: list[str]) -> int:
         again = f"; {same} goes on where it stopped" if verb in RESUMING else ""
         typer.echo(f"earmark: stopped{again}", err=True)
     return code
+
+
+def _without_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The arguments without `--plugin FILE`, which may stand after any verb, and those files.
+
+    >>> _without_plugins(["train", "data", "--plugin", "my.py", "--plugin=other.py", "-o", "m"])
+    (['train', 'data', '-o', 'm'], ['my.py', 'other.py'])
+    """
+    rest: list[str] = []
+    files: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--plugin":
+            files.append(next(waiting, ""))
+        elif argument.startswith("--plugin="):
+            files.append(argument.removeprefix("--plugin="))
+        else:
+            rest.append(argument)
+    return rest, files
 
 
 def _run(arguments: list[str]) -> int:

@@ -97,8 +97,8 @@ def command(
     if made.trained is None:
         terminal.say(f"{output} is finished already; --overwrite trains anew")
         raise typer.Exit(OK)
-    if profile:
-        terminal.say(f"where the time went is in {output / 'training'}")
+    if made.profile is not None:
+        terminal.say(f"where the time went is in {made.profile}")
     if made.trained.evaluation is not None:
         terminal.metrics(made.trained.evaluation.to_json(), "on the validation clips, tuned on them as well")
     else:

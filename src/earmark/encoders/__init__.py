@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, SerializeAsAny, Tag
 from torch import nn
 
+from earmark import plugins
 from earmark.encoders.cnn import CNN, CNNOptions
 from earmark.encoders.contract import Encoded, Encoder
 from earmark.encoders.crnn import CRNN, CRNNOptions
@@ -22,7 +23,7 @@ from earmark.encoders.vggish import VGGish, VGGishOptions
 from earmark.encoders.wavegram import Wavegram, WavegramOptions
 from earmark.encoders.xu2018 import Xu2018, Xu2018Options
 
-EncoderOptions = Annotated[
+_BuiltIn = Annotated[
     CRNNOptions
     | Xu2018Options
     | CNNOptions
@@ -34,6 +35,10 @@ EncoderOptions = Annotated[
     | EmbeddingNetOptions
     | VGGishOptions,
     Field(discriminator="kind"),
+]
+EncoderOptions = Annotated[
+    Annotated[_BuiltIn, Tag(plugins.BUILT_IN)] | Annotated[SerializeAsAny[plugins.EncoderOptions], Tag(plugins.PLUGIN)],
+    Discriminator(lambda data: plugins.where("encoder", data)),
 ]
 
 _ENCODERS: dict[type, type[nn.Module]] = {
@@ -79,4 +84,5 @@ __all__ = [
 
 def build_encoder(options: EncoderOptions, bands: int) -> nn.Module:
     """The encoder (`Encoder`) that these options describe, for features of so many bands."""
-    return _ENCODERS[type(options)](options, bands)
+    made: nn.Module = (plugins.module_of(options) or _ENCODERS[type(options)])(options, bands)
+    return made

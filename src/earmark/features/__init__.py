@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, SerializeAsAny, Tag
 from torch import nn
 
+from earmark import plugins
 from earmark.features.contract import FrontEnd
 from earmark.features.embedding import Embedding, EmbeddingOptions
 from earmark.features.logmel import LogMel, LogMelOptions
@@ -29,12 +30,17 @@ def _kind(options: Any) -> Any:
     return options.get("kind", "logmel") if isinstance(options, Mapping) else getattr(options, "kind", None)
 
 
-FeatureOptions = Annotated[
+_BuiltIn = Annotated[
     Annotated[LogMelOptions, Tag("logmel")]
     | Annotated[MFCCOptions, Tag("mfcc")]
     | Annotated[LogMelWaveformOptions, Tag("logmel-waveform")]
     | Annotated[EmbeddingOptions, Tag("embedding")],
     Discriminator(_kind),
+]
+FeatureOptions = Annotated[
+    Annotated[_BuiltIn, Tag(plugins.BUILT_IN)]
+    | Annotated[SerializeAsAny[plugins.FrontEndOptions], Tag(plugins.PLUGIN)],
+    Discriminator(lambda data: plugins.where("features", data)),
 ]
 
 _FRONT_ENDS: dict[type, type[nn.Module]] = {
@@ -63,7 +69,8 @@ __all__ = [
 
 def build_features(options: FeatureOptions) -> nn.Module:
     """The front-end (`FrontEnd`) that these options describe."""
-    return _FRONT_ENDS[type(options)](options)
+    made: nn.Module = (plugins.module_of(options) or _FRONT_ENDS[type(options)])(options)
+    return made
 
 
 def log_mel_in(front_end: FrontEnd) -> LogMel | None:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, SerializeAsAny, Tag
 from torch import nn
 
+from earmark import plugins
 from earmark.errors import ConfigError
 from earmark.pooling.attention import AttentionOptions, TemporalAttention
 from earmark.pooling.contract import Pooled
@@ -28,7 +29,7 @@ from earmark.pooling.gmap import GatedMultiHeadAttention
 from earmark.pooling.levels import LevelsOptions, LevelsPooling
 from earmark.pooling.multilevel import MultiLevelAttention, MultiLevelOptions
 
-PoolingOptions = Annotated[
+_BuiltIn = Annotated[
     AttentionOptions
     | FunctionOptions
     | DecisionAttentionOptions
@@ -38,6 +39,10 @@ PoolingOptions = Annotated[
     | LevelsOptions
     | MultiLevelOptions,
     Field(discriminator="kind"),
+]
+PoolingOptions = Annotated[
+    Annotated[_BuiltIn, Tag(plugins.BUILT_IN)] | Annotated[SerializeAsAny[plugins.PoolingOptions], Tag(plugins.PLUGIN)],
+    Discriminator(lambda data: plugins.where("pooling", data)),
 ]
 
 __all__ = [
@@ -81,6 +86,7 @@ def build_pooling(options: PoolingOptions, channels: int, classes: int) -> nn.Mo
     `ConfigError` when it does not fit an encoder of so many channels.
     """
     try:
-        return _POOLINGS[type(options)](options, channels, classes)
+        made: nn.Module = (plugins.module_of(options) or _POOLINGS[type(options)])(options, channels, classes)
+        return made
     except ValueError as error:
         raise ConfigError(f"pooling: {error}") from error

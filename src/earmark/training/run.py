@@ -20,7 +20,7 @@ import safetensors.torch
 
 from earmark.decisions import FILE_NAME
 from earmark.errors import DataError, MissingExtraError
-from earmark.files import write_text
+from earmark.files import check_folder, write_text
 from earmark.models.directory import load_model, write_fusion, write_model
 from earmark.models.fusion import Fusion
 from earmark.models.tagger import Tagger
@@ -63,6 +63,7 @@ class Run:
         if is_finished(self.request.output):
             self.tidy()
             return None
+        check_folder(self.request.output)
         trained = self.train()
         if not is_follower():
             self.save(trained)

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from earmark.cli.writing import check_file, check_folder, check_output
 from earmark.errors import ConfigError, OutputError
+from earmark.files import check_file, check_folder
+from earmark.formats.outputs import check_output
 
 
 def test_what_can_be_written_is_let_through_and_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_and_a_device_are_no_files(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"it is a folder, expected the name of a file"):
         check_file(tmp_path)
-    with pytest.raises(OutputError, match=r"cannot write /dev/stdout: it is no file"):
+    with pytest.raises(OutputError, match=r"cannot write /dev/stdout: it is not a regular file"):
         check_file(Path("/dev/stdout"))
 
 
