@@ -16,7 +16,7 @@ BASE = {
     *("engine", "stopwatch", "reporter", "plugins"),
 }
 ROOMS = (
-    *("base", "formats", "decisions", "metrics", "audio", "runtime", "report"),  # these need no torch
+    *("base", "formats", "metrics", "decisions", "audio", "runtime", "report"),  # these need no torch
     *("devices", "masking", "features", "augment", "encoders", "pooling", "models", "data", "hub"),
     *("evaluation", "training", "recipes", "studies", "api", "cli"),
 )

@@ -5,11 +5,10 @@ import pytest
 
 from earmark.errors import ConfigError, DataError
 from earmark.events import Event
-from earmark.formats import write_events
-from earmark.formats.tags import write_tags
+from earmark.formats import write_events, write_tags
 from earmark.labels import Labels
 from earmark.metrics import evaluate
-from earmark.metrics.files import score_files
+from earmark.metrics.files import score_files, score_protocol
 from earmark.metrics.intersection import Criteria
 
 TRUTH = {
@@ -97,3 +96,142 @@ def test_lengths_that_can_be_none_are_refused(write: Write, option: str, value: 
     truth = write(TRUTH, "tsv", "t")
     with pytest.raises(ConfigError, match=message):
         score_files(truth, truth, **{option: value})
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "dcase2017"
+A, B = "-5QrBL6MzLg_60.000_70.000", "YxlGt805lTA_30.000_40.000"
+EXAMPLES = {  # file -> percent: precision, recall, F1 over all; precision, recall, F1 over classes; files; scored
+    "perfect_prediction.csv": (100, 100, 100, 100, 100, 100, 488, 488),
+    "imperfect_prediction.csv": (0, 0, 0, 0, 0, 0, 488, 488),
+    "precision_affected_prediction.csv": (
+        *(99.6710526316, 100, 99.8352553542),
+        *(89.4736842105, 89.4736842105, 89.4736842105, 488, 488),
+    ),
+    "recall_affected_prediction.csv": (
+        *(100, 99.6699669967, 99.8347107438),
+        *(100, 99.6078431373, 99.8035363458, 488, 488),
+    ),
+    "invalid_prediction.csv": (100, 99.6694214876, 99.8344370861, 100, 99.5943204868, 99.7967479675, 487, 487),
+    "prediction_missing.csv": (100, 99.3399339934, 99.6688741722, 100, 99.3725490196, 99.6852871755, 488, 488),
+    "extra_prediction.txt": (100, 100, 100, 100, 100, 100, 490, 488),
+    "imperfect_prediction_additional_prediction.csv": (100, 100, 100, 100, 100, 100, 488, 488),
+}
+NOTES = {
+    "invalid_prediction.csv": ["not counted as missed, as in the official count"],
+    "extra_prediction.txt": ["prediction.txt alone: 2 (first -5QrBL6MzLg_60.000_70.0002); not counted"],
+    "imperfect_prediction_additional_prediction.csv": ["prediction.csv: 1 (first in line 607); passed over"],
+}
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data/dcase2017, the published example predictions")
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("folder", ["evaluation/groundtruth", "groundtruth_release"])  # CRLF, LF
+def test_the_example_predictions_score_as_the_published_scorer_has_it(name, folder):
+    truth = SHARED / folder / "groundtruth_weak_label_testing_set.csv"
+    scored = score_protocol(truth, SHARED / "evaluation" / "prediction" / name, "dcase2017-a")
+    micro, macro = scored.result.micro, scored.result.macro
+    shares = (micro.precision, micro.recall, micro.f1, macro.precision, macro.recall, macro.f1)
+    twelve = tuple(float(f"{100 * share:.12g}") for share in shares)  # as Python 2 prints
+    assert (*twelve, scored.result.files, scored.result.scored) == EXAMPLES[name]
+    expected = NOTES.get(name, [])
+    assert len(scored.notes) == len(expected)
+    assert all(words in note for words, note in zip(expected, scored.notes, strict=True))
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data/dcase2017, the published example predictions")
+def test_the_committed_outputs_are_those_scores():
+    """The scorer of May 2017 wrote them; `output_invalid_prediction.csv` is a stale copy of another."""
+    truth = SHARED / "evaluation" / "groundtruth" / "groundtruth_weak_label_testing_set.csv"
+    for stem in ("precision_affected", "recall_affected"):
+        printed = dict(
+            line.split(" = ")
+            for line in (SHARED / "evaluation" / "output" / f"{stem}_output.txt").read_text().splitlines()
+        )
+        path = SHARED / "evaluation" / "prediction" / f"{stem}_prediction.csv"
+        micro = score_protocol(truth, path, "dcase2017-a").result.micro
+        assert 100 * micro.f1 == pytest.approx(float(printed["F1 Score"]), abs=1e-9)
+        assert 100 * micro.precision == pytest.approx(float(printed["Precision"]), abs=1e-9)
+
+
+@pytest.fixture
+def weak(tmp_path):
+    path = tmp_path / "weak.csv"
+    path.write_text(f"{A}.wav\t60.000\t70.000\tTrain horn\n{B}.wav\t30.000\t40.000\tAir horn, truck horn\n")
+    return path
+
+
+@pytest.fixture
+def strong(tmp_path):
+    path = tmp_path / "strong.csv"
+    rows = [f"{A}.wav|1|3|Train horn", f"{A}.wav|0|0|Train", f"{B}.wav|0|2.5|Air horn, truck horn"]
+    path.write_text("".join(f"{row}\r\n" for row in rows).replace("|", "\t"))
+    return path
+
+
+EVENTS = {f"Y{A}.wav": [Event(1, 3, "Train horn", 0.5)], f"testing/Y{B}.flac": [Event(0, 2.5, "Air horn, truck horn")]}
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json", "dcase2017", "audacity", "raven"])
+def test_events_in_any_format_find_their_clips(form, strong, weak, tmp_path):
+    files = write_events(tmp_path / "found", EVENTS, [form])
+    estimate = tmp_path / "found" if form in ("audacity", "raven") else files[0]
+    scored = score_protocol(strong, estimate, "dcase2017-b")
+    assert (scored.result.micro.f1, scored.result.micro.error_rate) == (1.0, 0.0)
+    assert f"rows '0 0 label' in {strong}: 1; not audible, nothing to be found" in scored.notes
+    told = [note for note in scored.notes if "under another name" in note]
+    assert told == (
+        [] if form == "dcase2017" else [f"clips of {estimate} under another name: 2 {told[0][told[0].index('(') :]}"]
+    )
+    scored = score_protocol(weak, estimate, "dcase2017-a")
+    assert (scored.result.micro.f1, scored.result.macro.f1, scored.result.files) == (1.0, 1.0, 2)
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json", "dcase2017"])
+def test_tags_in_any_format_find_their_clips(form, weak, strong, tmp_path):
+    tags = {name: [(event.label, 0.5) for event in found] for name, found in EVENTS.items()}
+    (path,) = write_tags(tmp_path / "found", tags, [form])
+    assert score_protocol(weak, path, "dcase2017-a").result.micro.f1 == 1.0
+    if form != "dcase2017":
+        with pytest.raises(DataError, match=r"holds tags only; task B \(dcase2017-b\) needs events"):
+            score_protocol(strong, path, "dcase2017-b")
+
+
+def test_two_names_of_one_clip_are_put_together(weak, tmp_path):
+    path = tmp_path / "p.txt"
+    path.write_text(f"{A}.wav\t0\t10\tTrain horn\nY{A}.wav\t0\t10\tTrain\n{B}\n")
+    scored = score_protocol(weak, path, "dcase2017-a")
+    assert (scored.result.micro.true_positives, scored.result.micro.false_positives) == (1, 1)
+    assert scored.notes == (
+        f"clips of {path} under another name: 1 (Y{A} is {A}); 1 of them are second names of a clip and put to it",
+    )
+
+
+def test_all_that_does_not_count_is_told(weak, strong, tmp_path):
+    path = tmp_path / "p.txt"
+    rows = [f"{A}.wav|0|10|Train horn", f"{A}.wav|5|10|Train horn", f"{A}.wav|0|0|Car", "other.wav|0|10|Bus"]
+    path.write_text("\n".join([*rows, f"{A}.wav|Car"]).replace("|", "\t"))
+    assert score_protocol(weak, path, "dcase2017-a").notes == (
+        f"rows that end at 0 in {path}: 1 (first in line 3); passed over, as in the official count",
+        f"rows without a label in the fourth cell in {path}: 1 (first in line 5); the clip counts, without one",
+        f"clips of {path} alone: 1 (first other); not counted",
+        f"clips of {weak} alone: 1 (first {B}); not counted as missed, as in the official count",
+        "labels given again to one clip: 1; false positives",
+    )
+    path.write_text("\n".join(rows[:1] + rows[3:]).replace("|", "\t"))
+    assert score_protocol(strong, path, "dcase2017-b").notes[1:] == (
+        f"clips of {path} alone: 1 (first other); not counted",
+        f"clips of {strong} alone: 1 (first {B}); all that is heard there counts as missed",
+    )
+
+
+def test_weak_labels_in_place_of_strong_ones_are_refused(weak, strong):
+    for pair in ((weak, strong), (strong, weak)):
+        with pytest.raises(DataError, match="the clips' places in their videos; task B needs the strong labels"):
+            score_protocol(*pair, "dcase2017-b")
+
+
+def test_files_that_have_nothing_in_common_are_refused(weak, tmp_path):
+    path = tmp_path / "p.txt"
+    path.write_text("other.wav\t0\t10\tBus\n")
+    with pytest.raises(DataError, match=rf"p.txt: names no clip of .*weak.csv \('other' here, '{A}' there\)"):
+        score_protocol(weak, path, "dcase2017-a")

@@ -1,7 +1,8 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.metrics.matching import graph_of, greedy_matching, maximum_matching
+from earmark.metrics.matching import graph_of, greedy_matching, match_pairs, maximum_matching
 
 edges = st.lists(st.tuples(st.integers(0, 7), st.integers(100, 107)), max_size=25, unique=True)
 
@@ -20,6 +21,14 @@ def test_a_matching_is_valid_and_as_large_as_can_be(pairs):
     assert len(set(matched.values())) == len(matched)
     assert all((left, right) in pairs for right, left in matched.items())
     assert len(matched) == largest(pairs)
+
+
+@given(edges)
+def test_many_small_graphs_at_once_are_matched_as_well(pairs):
+    left, right = match_pairs(*np.array(pairs, dtype=np.int64).reshape(-1, 2).T)
+    found = list(zip(left.tolist(), right.tolist(), strict=True))
+    assert set(found) <= set(pairs)
+    assert len(found) == len({a for a, _ in found}) == len({b for _, b in found}) == largest(pairs)
 
 
 @given(edges)

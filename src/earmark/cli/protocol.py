@@ -6,7 +6,7 @@ from dataclasses import astuple
 
 from earmark.cli.console import Terminal
 from earmark.metrics.dcase2017 import TaskA, TaskB
-from earmark.metrics.dcase2017_files import Scored
+from earmark.metrics.files import Scored
 from earmark.report.tables import Table, Value
 
 _TAGS = ("precision", "recall", "F1", "right", "wrong", "missed")

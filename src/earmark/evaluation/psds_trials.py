@@ -19,12 +19,9 @@ from earmark.decisions.tuning.sweep import Method, Setting
 from earmark.events import Event
 from earmark.metrics.columns import FloatArray, IntArray
 from earmark.metrics.intersection import BoolArray
-from earmark.metrics.psd_curves import ScoreSource
-from earmark.metrics.psd_roc import Rates, Roc, class_roc, cut, mean_roc, order_steps
-from earmark.metrics.psds import PsdsOptions
-from earmark.metrics.run_tree import Values
-from earmark.metrics.threshold_steps import Curve, Steps, find_steps, join_steps, no_steps
-from earmark.metrics.truth import truth_of
+from earmark.metrics.psd_curves import Curve, ScoreSource, Values, truth_of
+from earmark.metrics.psd_roc import PsdsOptions, Roc, class_rocs, mean_roc, order_steps
+from earmark.metrics.threshold_steps import Steps, find_steps, join_steps, no_steps
 from earmark.scores import Scores
 
 _CURVES_AT_ONCE = 64
@@ -69,24 +66,12 @@ class Trials:
             for number, steps in enumerate(self._steps)
         ]
         rocs = self._rocs(order_steps(join_steps(parts)), np.ones(len(self.lengths), dtype=np.bool_))
-        return mean_roc([roc for roc in rocs if roc], self.options.alpha_st).area(self.options.max_efpr)
+        return mean_roc(rocs, self.options.alpha_st).area(self.options.max_efpr)
 
     def _rocs(self, steps: Steps, keep: BoolArray) -> list[Roc | None]:
         """The curve of each class from ordered steps of the recordings kept; None where it has no events."""
-        events, columns = self.truth.events, len(self.truth.labels)
-        here = keep[events.recording]
-        count = np.bincount(events.label[here], minlength=columns).astype(np.float64)
-        seconds = np.zeros(columns)
-        np.add.at(seconds, events.label[here], self.truth.seconds[here])
-        options = self.options
-        rates = Rates(count, seconds, float(self.lengths[keep].sum()), options.unit, options.alpha_ct)
-        bounds = np.searchsorted(steps.column, np.arange(columns + 1))
-        rocs: list[Roc | None] = []
-        for column in range(columns):
-            of = slice(bounds[column], bounds[column + 1])
-            roc = class_roc(steps.score[of], steps.kind[of], steps.amount[of], count[column], rates)
-            rocs.append(cut(roc, options.max_efpr) if count[column] else None)
-        return rocs
+        weights = keep.astype(np.float64)
+        return class_rocs(steps, self.truth, self.options, float(self.lengths[keep].sum()), weights)
 
     def _curves(self, scores: Sequence[Scores], method: Method, setting: Setting) -> list[Curve]:
         labels = scores[0].labels

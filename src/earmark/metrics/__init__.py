@@ -4,23 +4,22 @@
 `segment`     segment-based F1 and error rate (sed_eval's numbers)
 `event`       event-based F1 and error rate with collars (sed_eval's numbers)
 `intersection`  intersection-based F1 (sed_scores_eval's numbers)
-`psds`        polyphonic sound detection score over all thresholds, exact (sed_scores_eval's numbers); what it is made
-              of: `psd_curves`, `psd_steps`, `threshold_steps`, `run_tree`, `truth`, `merging`, `psd_roc`
-`bootstrap`   confidence intervals over recordings, paired intervals for two systems; what can be resampled:
-              `bootstrap_counts`, `bootstrap_tagging`, `bootstrap_psds`
-`evaluation`  `evaluate`, the one door: every metric that what is given allows, and its JSON form
-`dcase2017`   `task_a`, `task_b`: DCASE2017 task 4 counted as its own scorers count (`dcase2017_files`: from two files)
+`psds`        polyphonic sound detection score over all thresholds, exact (sed_scores_eval's numbers). It is made of
+              `psd_curves` (reference and score curves), `threshold_steps` (what a falling threshold changes) and
+              `psd_roc` (the curve of each class, their mean, the area)
+`bootstrap`   confidence intervals over recordings, paired intervals for two systems; `statistics`: what is resampled
+`evaluation`  `evaluate`, the one door: every metric that the inputs allow, and its JSON form
+`dcase2017`   `task_a`, `task_b`: DCASE2017 task 4 counted as its own scorers count
+`files`       all of this from two label files: `earmark score`
 `columns`     event lists as arrays; how missing and unknown recordings and labels are met
-`rates`, `matching`  precision, recall, F1 from counts; the largest matching of two sets of events
+`rates`       precision, recall, F1 from counts
+`matching`    the largest matching of two sets of events
 
 Conventions: `reference` is the truth, `estimated` what a system says; events are `{recording: [Event,
 ...]}` in seconds, tags arrays (clips, classes). NaN means "not defined here", and is left out of means.
 """
 
 from earmark.metrics.bootstrap import Figures, Interval, Intervals, Resampling, intervals, paired_intervals
-from earmark.metrics.bootstrap_counts import counts_statistic
-from earmark.metrics.bootstrap_psds import psds_metrics_statistic, psds_of_events_statistic, psds_statistic
-from earmark.metrics.bootstrap_tagging import tagging_statistic
 from earmark.metrics.columns import Unknown
 from earmark.metrics.evaluation import Evaluation, encode_tags, evaluate, tags_of_events
 from earmark.metrics.event import ClassEvents, Collars, EventMetrics, event_metrics
@@ -39,6 +38,13 @@ from earmark.metrics.psds import (
 )
 from earmark.metrics.rates import f1_score, to_json
 from earmark.metrics.segment import ClassSegments, SegmentMetrics, segment_metrics
+from earmark.metrics.statistics import (
+    counts_statistic,
+    psds_metrics_statistic,
+    psds_of_events_statistic,
+    psds_statistic,
+    tagging_statistic,
+)
 from earmark.metrics.tagging import (
     ClassTags,
     TaggingMetrics,

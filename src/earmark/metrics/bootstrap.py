@@ -5,11 +5,7 @@ anew, many times; the interval holds the middle `confidence` share of what comes
 Events of one recording depend on each other, so recordings are drawn, never events.
 
 A draw is a row of weights, how often each recording came: a `Statistic` takes weights (resamples, recordings)
-and gives `Figures`, so that all draws are computed at once. Statistics are made by
-
-`bootstrap_counts`   segment-based, event-based, intersection-based figures: weighted sums of counts by recording
-`bootstrap_tagging`  F1s, mAP, mAUC, d-prime of weighted clips
-`bootstrap_psds`     PSDS of weighted recordings
+and gives `Figures`, so that all draws are computed at once. `statistics` makes them.
 
 Two systems on the same recordings are compared on the same draws (`paired_intervals`): what makes a draw hard makes
 it hard for both, and the difference is much surer than either figure. Its interval keeping clear of 0 is what

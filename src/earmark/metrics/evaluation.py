@@ -33,15 +33,13 @@ import numpy.typing as npt
 from earmark.errors import DataError, did_you_mean
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Intervals, Resampling, Statistic, intervals, paired_intervals
-from earmark.metrics.bootstrap_counts import counts_statistic
-from earmark.metrics.bootstrap_psds import psds_metrics_statistic
-from earmark.metrics.bootstrap_tagging import tagging_statistic
 from earmark.metrics.columns import EventLists, Unknown, pair_recordings
 from earmark.metrics.event import Collars, EventMetrics, event_metrics
 from earmark.metrics.intersection import Criteria, IntersectionMetrics, intersection_metrics
 from earmark.metrics.psds import PsdsMetrics, psds_metrics
 from earmark.metrics.rates import to_json
 from earmark.metrics.segment import SegmentMetrics, segment_metrics
+from earmark.metrics.statistics import counts_statistic, psds_metrics_statistic, tagging_statistic
 from earmark.metrics.tagging import BoolArray, TaggingMetrics, tagging_metrics
 from earmark.scores import Scores
 

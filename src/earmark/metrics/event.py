@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from earmark.labels import Labels
 from earmark.metrics.columns import Columns, EventLists, IntArray, Pair, Unknown, pair
-from earmark.metrics.matching import graph_of, greedy_matching, maximum_matching
+from earmark.metrics.matching import match_pairs
 from earmark.metrics.rates import f1_score, ratio
 
 _PAIRS_AT_ONCE = 2**20  # bounds memory: events of one recording are compared all with all
@@ -110,15 +110,11 @@ def event_metrics(
     both = pair(reference, estimated, labels, unknown_labels, unknown_recordings)
     near_reference, near_estimated = _near(both, collars or Collars())
     same = both.reference.label[near_reference] == both.estimated.label[near_estimated]
-    hits = list(zip(near_estimated[same].tolist(), near_reference[same].tolist(), strict=True))
-    matched = maximum_matching(graph_of(hits)) if matching == "optimal" else greedy_matching(hits)
-    found_reference, found_estimated = set(matched), set(matched.values())
-    swapped = greedy_matching(
-        (est, ref)
-        for est, ref in zip(near_estimated.tolist(), near_reference.tolist(), strict=True)
-        if ref not in found_reference and est not in found_estimated
-    )
-    return _results(labels, both, np.array(list(matched), dtype=np.int64), len(swapped))
+    hits = near_estimated[same], near_reference[same]
+    found_estimated, found_reference = match_pairs(*hits, matching)
+    left_over = ~(np.isin(near_estimated, found_estimated) | np.isin(near_reference, found_reference))
+    swapped, _ = match_pairs(near_estimated[left_over], near_reference[left_over], "greedy")
+    return _results(labels, both, found_reference, len(swapped))
 
 
 def _near(both: Pair, collars: Collars) -> tuple[IntArray, IntArray]:

@@ -35,9 +35,8 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.labels import Labels
-from earmark.metrics.columns import Columns, EventLists, FloatArray, IntArray, Unknown, pair
-from earmark.metrics.merging import merge_events
-from earmark.metrics.rates import ratio
+from earmark.metrics.columns import Columns, EventLists, FloatArray, IntArray, Unknown, merge_events, pair
+from earmark.metrics.rates import ratio, sum_by
 
 BoolArray = npt.NDArray[np.bool_]
 _PER_SECOND = 1e6  # criteria are compared in whole microseconds
@@ -134,11 +133,6 @@ def reaches(part: FloatArray, share: float, whole: FloatArray) -> BoolArray:
     """
     reached: BoolArray = np.rint(part * _PER_SECOND) >= np.maximum(np.rint(share * whole * _PER_SECOND), 1)
     return reached
-
-
-def sum_by(index: IntArray, values: FloatArray, size: int) -> FloatArray:
-    """Sums (size,) of the values of each index."""
-    return np.asarray(np.bincount(index, weights=values, minlength=size), dtype=np.float64)
 
 
 def _intersect(

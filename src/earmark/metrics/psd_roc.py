@@ -12,18 +12,42 @@ of all operating points that have no more. All arrays (points,), eFPR rising.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from earmark.metrics.columns import FloatArray
-from earmark.metrics.run_tree import Values
+from earmark.metrics.psd_curves import Truth, Values
+from earmark.metrics.rates import sum_by
 from earmark.metrics.threshold_steps import CROSS, FALSE, TRUE, Steps
 
 _CELLS_AT_ONCE = 2**22  # bounds memory where all curves are read at all their corners
 _SAME = 1e-12  # of the largest rate: sums of cross trigger weights nearer than this are the same number
+
+
+@dataclass(frozen=True)
+class PsdsOptions:
+    """Which PSDS; the defaults are those of PSDS1."""
+
+    dtc: float = 0.7  # detection tolerance criterion
+    gtc: float = 0.7  # ground truth intersection criterion
+    cttc: float = 0.3  # cross trigger tolerance criterion; without effect where alpha_ct is 0
+    alpha_ct: float = 0.0  # weight of cross triggers
+    alpha_st: float = 1.0  # weight of the standard deviation over classes
+    max_efpr: float = 100.0  # effective false positives per unit of time up to which the area is taken
+    unit: float = 3600.0  # seconds in a unit of time
+
+    def __post_init__(self) -> None:
+        if not all(0 < share <= 1 for share in (self.dtc, self.gtc, self.cttc)):
+            raise ValueError(f"criteria are shares above 0 and up to 1, got {self}")
+        if not (self.alpha_ct >= 0 and self.alpha_st >= 0 and 0 < self.max_efpr < np.inf and 0 < self.unit < np.inf):
+            raise ValueError(f"weights must not be negative, max_efpr and unit above 0 and finite, got {self}")
+
+
+PSDS1 = PsdsOptions()
+PSDS2 = PsdsOptions(dtc=0.1, gtc=0.1, alpha_ct=0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +93,29 @@ def order_steps(steps: Steps) -> Steps:
     return steps.where(np.lexsort((-steps.score, steps.column)))
 
 
+def class_rocs(
+    steps: Steps, truth: Truth, options: PsdsOptions, duration: float, weights: FloatArray | None = None
+) -> list[Roc | None]:
+    """The curve of each of the truth's classes up to `options.max_efpr`; None for one without events.
+
+    `steps` must be in the order of `order_steps`. `duration`: seconds of all recordings together. `weights`
+    (recordings,) says how often each recording counts, its steps and its events (`duration` then must be that of the
+    weighted recordings); None: each once.
+    """
+    columns, label = len(truth.labels), truth.events.label
+    drawn = np.ones(len(label)) if weights is None else weights[truth.events.recording]
+    count, seconds = sum_by(label, drawn, columns), sum_by(label, drawn * truth.seconds, columns)
+    amount = steps.amount if weights is None else steps.amount * weights[steps.recording]
+    rates = Rates(count, seconds, duration, options.unit, options.alpha_ct)
+    bounds = np.searchsorted(steps.column, np.arange(columns + 1))
+    rocs = list[Roc | None]()
+    for column in range(columns):
+        of = slice(bounds[column], bounds[column + 1])
+        roc = class_roc(steps.score[of], steps.kind[of], amount[of], count[column], rates) if count[column] else None
+        rocs.append(roc and cut(roc, options.max_efpr))
+    return rocs
+
+
 def class_roc(
     score: Values, kind: npt.NDArray[np.integer], amount: npt.NDArray[np.number], events: float, rates: Rates
 ) -> Roc:
@@ -103,8 +150,9 @@ def cut(roc: Roc, max_efpr: float) -> Roc:
     return Roc(roc.efpr[:stop], roc.tpr[:stop], roc.threshold[:stop])
 
 
-def mean_roc(rocs: Sequence[Roc], alpha_st: float) -> Roc:
-    """The mean curve over classes, less what they differ; none without classes."""
+def mean_roc(curves: Iterable[Roc | None], alpha_st: float) -> Roc:
+    """The mean curve over the classes that have one, less what they differ; none without classes."""
+    rocs = [roc for roc in curves if roc is not None]
     efpr = np.unique(np.concatenate([np.zeros(0), *(roc.efpr for roc in rocs)]))
     tpr = np.empty(len(efpr))
     block = max(1, _CELLS_AT_ONCE // max(len(rocs), 1))

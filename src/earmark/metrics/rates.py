@@ -8,12 +8,20 @@ With `tp` true positives among `estimated` that were claimed and `reference` tha
 As in sed_eval, F1 is NaN where precision or recall is: an empty estimate has no precision, and so no F1, while
 its error rate is 1. Paper: Mesaros, Heittola, Virtanen 2016, "Metrics for polyphonic sound event detection",
 Applied Sciences 6(6):162.
+
+`divide`, `mean_of_known` and `sum_by` are the same over arrays.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def ratio(part: float, whole: float) -> float:
@@ -30,6 +38,24 @@ def f1_score(precision: float, recall: float) -> float:
     if precision == 0 and recall == 0:
         return 0.0
     return 2 * precision * recall / (precision + recall)
+
+
+def divide(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> FloatArray:
+    """The quotients part / whole, broadcast; NaN where there is no whole."""
+    quotient = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    np.divide(part, whole, out=quotient, where=whole > 0)
+    return quotient
+
+
+def mean_of_known(values: FloatArray) -> FloatArray:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    return divide(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+
+
+def sum_by(index: npt.NDArray[np.int64], values: FloatArray, size: int) -> FloatArray:
+    """Sums (size,) of the values of each index."""
+    return np.asarray(np.bincount(index, weights=values, minlength=size), dtype=np.float64)
 
 
 def to_json(value: object) -> object:

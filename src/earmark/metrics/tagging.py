@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.labels import Labels
-from earmark.metrics.rates import ratio
+from earmark.metrics.rates import divide, mean_of_known, ratio
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -88,8 +88,8 @@ def tagging_metrics(
     ap, auc = (none, none) if scores is None else _rankings(truth, scores)
     hits, claimed = (none, none) if estimated is None else _counts(truth, estimated)
     positives = truth.sum(axis=0)
-    f1 = _divide(2 * hits, np.where(positives > 0, positives + claimed, 0))
-    precision, recall = _divide(hits, claimed), _divide(hits, positives)
+    f1 = divide(2 * hits, np.where(positives > 0, positives + claimed, 0))
+    precision, recall = divide(hits, claimed), divide(hits, positives)
     dprime = [d_prime(area) for area in auc.tolist()]
     columns = [ap.tolist(), auc.tolist(), dprime, f1.tolist(), precision.tolist(), recall.tolist()]
     columns += [positives.tolist(), np.nan_to_num(claimed).astype(int).tolist()]
@@ -190,14 +190,5 @@ def _counts(truth: BoolArray, estimated: npt.NDArray[Any]) -> tuple[FloatArray, 
     return (truth & given).sum(axis=0).astype(np.float64), given.sum(axis=0).astype(np.float64)
 
 
-def _divide(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> FloatArray:
-    """The quotient part / whole; NaN where there is no whole."""
-    quotient: FloatArray = np.full(part.shape, math.nan)
-    np.divide(part, whole, out=quotient, where=whole > 0)
-    return quotient
-
-
 def _mean(values: FloatArray) -> float:
-    """Mean of what is not NaN; NaN when nothing is left."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else math.nan
+    return float(mean_of_known(values))

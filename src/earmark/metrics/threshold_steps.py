@@ -3,9 +3,9 @@
 A threshold t turns scores into events: runs of frames with score > t. Counts only change where t falls below a
 score that occurs, so for each class a list of (score, change) says everything about all thresholds, and the
 lists of many recordings are simply joined. Ebbers, Serizel, Haeb-Umbach 2022, "Threshold-Independent Evaluation
-of Sound Event Detection Scores", ICASSP, arXiv:2201.13148. Here the changes come from the tree of runs (see
-`run_tree`) instead of a table thresholds x runs: what a run counts is added at its own score and taken away at its
-parent's,
+of Sound Event Detection Scores", ICASSP, arXiv:2201.13148. Here the changes come from the tree of runs
+(`run_tree`, below) instead of a table thresholds x runs: what a run counts is added at its own score and taken away at
+its parent's,
 
     change at frame i = count(run of i) - sum of count(children of i)
 
@@ -14,6 +14,26 @@ change nothing and leave no step. An event is found while the sum of its interse
 large enough (GTC): the same differences, in seconds, are summed from the highest score down and compared.
 
 `floor` (columns,) cuts what cannot matter: frames at or below it are never looked at. How it is chosen: `psds`.
+
+The tree. At score s a run is a longest stretch of frames that all score s or more. As s falls runs are born, grow and
+flow together, never apart: all runs of all thresholds form a tree, in which a run's parent is the next larger run that
+takes its place. Each frame stands for the run in which it is the lowest:
+
+    score 9 |  #       frame 1: its run is 1..1, its parent frame 0
+          7 | ##       frame 0: 0..1, parent frame 2
+          6 | ## #     frame 3: 3..3, parent frame 2
+          3 | ####     frame 2: 0..3, a root
+            +------> frame
+
+so a curve has as many runs as frames, however many thresholds there are. Among frames of one score the leftmost
+counts as the lowest: the others stand for runs that never show. They do no harm as long as changes at one
+score are summed before they are read, for what a run that never shows brings in, its parent takes out at the
+same score.
+
+The run of frame i reaches from the nearest lower frame on its left to the nearest lower one on its right. Both are
+found for all frames at once by doubling: with the minima of all windows of 2^k frames at hand, walk off from
+i by the largest power of two that meets nothing lower, then the next smaller one, and so on; n log n
+steps in a handful of array operations, whatever the curve looks like.
 """
 
 from __future__ import annotations
@@ -28,21 +48,12 @@ import numpy.typing as npt
 
 from earmark.metrics.columns import FloatArray, IntArray
 from earmark.metrics.intersection import BoolArray, reaches
-from earmark.metrics.run_tree import RunTree, Values, run_tree
-from earmark.metrics.truth import Covers, Truth, covers_of
+from earmark.metrics.psd_curves import Covers, Curve, Truth, Values, covers_of
 
 NarrowArray = npt.NDArray[np.int32]
+
 TRUE, FALSE, CROSS = 0, 1, 2  # kinds of steps; a cross trigger with column o is of kind CROSS + o
 _FRAMES_AT_ONCE = 2**18  # bounds memory and stays near the processor: curves are independent of each other
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """The scores of one recording."""
-
-    recording: int  # in Truth.recordings; their number for one that the reference does not know
-    edges: FloatArray  # (frames + 1,) seconds, rising
-    values: Values  # (frames, columns); -inf where nothing is ever reported
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,3 +255,57 @@ def _true_steps(gains: list[_Gains], truth: Truth, gtc: float, dtype: np.dtype[A
 def _narrow_steps(column: IntArray, score: Values, kind: IntArray, amount: IntArray, recording: IntArray) -> Steps:
     narrow = [part.astype(np.int32) for part in (column, kind, amount, recording)]
     return Steps(narrow[0], score, *narrow[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class RunTree:
+    """The run each frame stands for; three arrays (frames,)."""
+
+    first: IntArray  # first frame of the run
+    last: IntArray  # one past its last frame
+    parent: IntArray  # frame that stands for the parent run; -1 for a root
+
+
+def run_tree(values: Values, begins: BoolArray) -> RunTree:
+    """The tree of curves laid end to end; `values` (frames,), finite, `begins` (frames,) True where a curve begins.
+
+    >>> tree = run_tree(np.array([7.0, 9, 3, 6]), np.array([True, False, False, False]))
+    >>> tree.first.tolist(), tree.last.tolist(), tree.parent.tolist()
+    ([0, 1, 0, 3], [2, 2, 4, 4], [2, 0, -1, 2])
+    """
+    curve = np.cumsum(begins)
+    place = np.arange(len(values)) + curve  # a floor before each curve and one at the end
+    padded = np.full(len(values) + int(begins.sum()) + 1, -np.inf, dtype=values.dtype)
+    padded[place] = values
+    minima = _window_minima(padded, _longest(begins))
+    left, right = _nearest_lower(minima, place, values)
+    parent = np.where(padded[right] >= padded[left], right, left)  # of two equal frames the right one is the higher
+    root = np.isneginf(padded[parent])
+    return RunTree(left + 1 - curve, right - curve, np.where(root, -1, parent - curve))
+
+
+def _longest(begins: BoolArray) -> int:
+    heads = np.flatnonzero(begins)
+    return int(np.diff(heads, append=len(begins)).max(initial=1))
+
+
+def _window_minima(padded: Values, longest: int) -> list[Values]:
+    """minima[k][i] = min(padded[i : i + 2^k]), for all powers up to the longest curve."""
+    minima = [padded]
+    while 2 ** len(minima) <= longest:
+        half = len(minima[-1]) - 2 ** (len(minima) - 1)
+        minima.append(np.minimum(minima[-1][:half], minima[-1][-half:]))
+    return minima
+
+
+def _nearest_lower(minima: list[Values], place: IntArray, values: Values) -> tuple[IntArray, IntArray]:
+    """The nearest frame on the left scoring as much or less, the nearest on the right scoring less.
+
+    Floors end every walk: a window pushed back inside the array at either end holds one.
+    """
+    left, right = place.copy(), place + 1  # padded[left:i] is higher than i, padded[i:right] not lower
+    for power in range(len(minima) - 1, -1, -1):
+        window, step = minima[power], 2**power
+        left -= step * (window[np.maximum(left - step, 0)] > values)
+        right += step * (window[np.minimum(right, len(window) - 1)] >= values)
+    return left - 1, right

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from earmark.decisions.segments import BoolArray, IntArray, Runs
 from earmark.decisions.tuning.aims import Counts
 from earmark.decisions.tuning.timeline import Timeline
+from earmark.metrics.matching import match_pairs
 
 Weights = npt.NDArray[np.int64]
 
@@ -117,37 +118,8 @@ class EventCounter:
         fits = np.abs(onset[found] - self._onset[there]) <= self._collar
         fits &= np.abs(offset[found] - self._offset[there]) <= self._reach[there]
         hits = np.zeros(len(runs), dtype=np.int64)
-        hits[maximum_matching(found[fits], there[fits])] = 1
+        hits[match_pairs(found[fits], there[fits])[0]] = 1
         return hits, np.ones(len(runs), dtype=np.int64)
 
     def _key(self, column: IntArray, recording: IntArray) -> IntArray:
         return column * len(self._line.fold) + recording
-
-
-def maximum_matching(left: IntArray, right: IntArray) -> IntArray:
-    """The left ends (matches,) of a largest set of pairs (left[i], right[i]) in which no end comes twice.
-
-    >>> sorted(maximum_matching(np.array([0, 0, 1]), np.array([5, 6, 5])).tolist())
-    [0, 1]
-    """
-    busy_left = np.bincount(left)[left] > 1 if len(left) else np.zeros(0, dtype=np.bool_)
-    busy_right = np.bincount(right)[right] > 1 if len(right) else busy_left
-    contested = busy_left | busy_right
-    choices: dict[int, list[int]] = {}
-    for a, b in zip(left[contested].tolist(), right[contested].tolist(), strict=True):
-        choices.setdefault(a, []).append(b)
-    holder: dict[int, int] = {}
-    for a in choices:
-        _augment(a, choices, holder, set())
-    return np.concatenate((left[~contested], np.array(sorted(holder.values()), dtype=np.int64)))
-
-
-def _augment(a: int, choices: dict[int, list[int]], holder: dict[int, int], seen: set[int]) -> bool:
-    """Find `a` a partner, moving others to another of theirs where that helps (Kuhn's algorithm)."""
-    for b in choices[a]:
-        if b not in seen:
-            seen.add(b)
-            if b not in holder or _augment(holder[b], choices, holder, seen):
-                holder[b] = a
-                return True
-    return False

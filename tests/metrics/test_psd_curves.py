@@ -2,7 +2,7 @@ import numpy as np
 
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.metrics.truth import covers_of, truth_of
+from earmark.metrics.psd_curves import covers_of, truth_of
 
 LABELS = Labels(["cat", "dog", "owl"])
 

@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.metrics.columns import Columns
-from earmark.metrics.merging import merge_events
+from earmark.metrics.columns import Columns, merge_events
 
 ROWS = st.lists(st.tuples(*(st.integers(0, n) for n in (2, 1, 12, 5))), max_size=14)
 
