@@ -644,7 +644,7 @@ def score_protocol(
     reference: PathLike, estimate: PathLike, protocol: Literal["dcase2017-a", "dcase2017-b"]
 ) -> ProtocolScores:
     """Two label files counted as the scorers of DCASE2017 task 4 do: a is tagging, b detection."""
-    from earmark.metrics.dcase2017_files import score_protocol as count
+    from earmark.metrics.files import score_protocol as count
 
     return count(Path(reference), Path(estimate), protocol)
 

@@ -51,7 +51,7 @@ def test_task_b_is_shown_and_kept(earmark: Callable, files: tuple[Path, Path], t
     assert title == "DCASE2017 task 4 B, detection in seconds: 2 files scored"
     assert header.split()[:4] == ["average", "F1", "error", "rate"]
     assert micro.split()[:6] == ["micro", "(seconds)", "0.571", "0.600", "1.000", "0.400"]
-    assert macro.startswith("macro (classes)")
+    assert macro.startswith("macro (3 classes, F1 and precision: 1)")
     assert [line.split("  ")[0] for line in classes] == ["Air horn, truck horn", "Car", "Bus"]
     reference, estimate = files
     assert ran.err.splitlines() == [
@@ -76,7 +76,7 @@ def test_task_a_is_shown_and_kept(earmark: Callable, files: tuple[Path, Path], t
     assert title == "DCASE2017 task 4 A, tagging: 3 files, 2 scored"
     assert header.split() == ["average", "precision", "recall", "F1", "right", "wrong", "missed"]
     assert micro.split() == ["micro", "(clips)", "1.000", "0.500", "0.667", "1", "0", "1"]
-    assert macro.split() == ["macro", "(classes)", "0.500", "0.500", "0.500", "–", "–", "–"]
+    assert macro.split() == ["macro", "(2", "classes)", "0.500", "0.500", "0.500", "–", "–", "–"]
     assert [line.split()[0] for line in classes] == ["Car", "Bus"]
     found = json.loads((tmp_path / "a.json").read_text())
     assert (found["protocol"], found["files"], found["scored"]) == ("dcase2017-a", 3, 2)

@@ -80,8 +80,17 @@ def test_overlap_and_all_thresholds_have_their_sections():
     assert result["intersection"].keys() >= {"macro_f1", "micro_f1", "precision", "recall", "per_class", "merged"}
     assert result["intersection"]["per_class"]["dog"]["f1"] == pytest.approx(2 / 3)
     ones, none = {"psds1": 1.0, "psds2": 1.0}, {"psds1": None, "psds2": None}
-    assert result["psds"] == {**ones, "merged": 0, "per_class": {"cat": ones, "dog": ones, "owl": none}}
+    assert result["psds"] == {**ones, "merged": 0, "classes": 2, "per_class": {"cat": ones, "dog": ones, "owl": none}}
+    assert [result[name]["classes"] for name in ("tagging", "event", "intersection")] == [2, 2, 2]
     assert evaluate(LABELS, reference=REFERENCE, scores=frame_scores()).to_json().keys() == {"psds"}
+
+
+def test_one_recording_alone_has_no_intervals():
+    one = {"a.wav": [Event(0.0, 2.0, "dog"), Event(3.0, 4.0, "cat")]}
+    result = evaluate(LABELS, reference=one, estimated=one, criteria=Criteria(), resampling=Resampling(50)).to_json()
+    for section in result.values():
+        for owner in (section, *section["per_class"].values()):
+            assert {end for bounds in owner["intervals"].values() for end in bounds} == {None}
 
 
 def test_intervals_stand_beside_what_they_are_of():

@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earmark.errors import DataError
 from earmark.events import Event
@@ -9,6 +11,7 @@ from earmark.labels import Labels
 from earmark.metrics import Collars, event, event_metrics
 
 LABELS = Labels(["cat", "dog"])
+DOG = Labels(["dog"])
 
 
 def one(reference, estimated, **options):
@@ -81,3 +84,43 @@ def test_impossible_collars_are_refused():
         Collars(onset=-0.1)
     with pytest.raises(ValueError, match="onsets, their offsets or both"):
         Collars(evaluate_onset=False, evaluate_offset=False)
+
+
+@given(st.integers(0, 4000), st.integers(0, 60), st.integers(0, 3))
+def test_an_onset_exactly_at_the_collar_counts(onset, collar, places):
+    """As on paper, in any number of decimals: 0.9 s is 0.2 s after 0.7 s."""
+    unit = 10.0**places
+    one, other = onset / unit, (onset + collar) / unit
+    collars = Collars(onset=collar / unit, evaluate_offset=False)
+    for a, b in ((one, other), (other, one)):
+        found = event_metrics({"a": [Event(a, 9e3, "dog")]}, {"a": [Event(b, 9e3, "dog")]}, DOG, collars=collars)
+        assert found.f1 == 1.0
+    if collar:
+        less = Collars(onset=(collar - 1) / unit, evaluate_offset=False)
+        missed = event_metrics({"a": [Event(one, 9e3, "dog")]}, {"a": [Event(other, 9e3, "dog")]}, DOG, collars=less)
+        assert missed.f1 == 0.0
+
+
+def test_an_offset_exactly_at_its_share_of_the_length_counts():
+    reference = {"a": [Event(0.7, 3.0, "dog")]}  # a fifth of 2.3 s is 0.46 s
+    assert event_metrics(reference, {"a": [Event(0.7, 3.46, "dog")]}, DOG).f1 == 1.0
+    assert event_metrics(reference, {"a": [Event(0.7, 3.461, "dog")]}, DOG).f1 == 0.0
+
+
+def test_the_mean_of_classes_counts_what_is_never_reported_as_0():
+    labels = Labels(["cat", "dog", "owl", "yak"])
+    reference = {"a": [Event(0.0, 1.0, "dog"), Event(2.0, 3.0, "cat"), Event(4.0, 5.0, "owl")]}
+    found = event_metrics(reference, {"a": [Event(0.0, 1.0, "dog"), Event(7.0, 8.0, "cat")]}, labels)
+    assert (found.macro_f1, found.classes) == (pytest.approx(1 / 3), 3)
+    assert math.isnan(event_metrics({"a": []}, {"a": []}, labels).macro_f1)
+
+
+@pytest.mark.parametrize("late", [1e8, 1_700_000_003.0, 9e9])
+def test_absurd_times_cost_nothing(late):
+    absurd = {"a": [Event(0.0, 1.0, "dog"), Event(2.0, late, "dog")]}
+    assert event_metrics({"a": [Event(0.0, 1.0, "dog")]}, absurd, DOG).insertions == 1
+
+
+def test_times_that_can_be_no_seconds_are_refused():
+    with pytest.raises(DataError, match="times must be seconds from 0 to 9e"):
+        event_metrics({"a": []}, {"a": [Event(0.0, 1.7e12, "dog")]}, DOG)

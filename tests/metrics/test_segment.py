@@ -1,6 +1,8 @@
 import math
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,10 @@ from earmark.events import Event
 from earmark.formats import read_strong, read_weak
 from earmark.labels import Labels
 from earmark.metrics import segment_metrics
+from earmark.metrics.segment import touched
 
 LABELS = Labels(["cat", "dog"])
+DOG = Labels(["dog"])
 DCASE2017 = Path(__file__).parents[3] / "shared" / "data" / "dcase2017"
 
 times = st.integers(0, 120).map(lambda step: step / 10)
@@ -134,3 +138,27 @@ def test_anchors_on_the_real_labels_of_dcase2017(split, active, oracle, cars):
     assert (found.f1, found.error_rate) == pytest.approx(oracle, abs=6e-4)
     found = segment_metrics(truth, {name: [Event(0, 10, "Car")] for name in truth}, labels)
     assert (found.f1, found.error_rate) == pytest.approx(cars, abs=6e-4)
+
+
+@given(st.integers(0, 30_000), st.integers(1, 200), st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.7, 1 / 3, 0.01]))
+def test_a_border_belongs_to_the_segment_it_begins(first, count, length):
+    """An event from border to border touches the segments between, whatever the quotients of floats say."""
+    begin, end = touched(np.array([first * length]), np.array([(first + count) * length]), length)
+    assert (begin[0], end[0]) == (first, first + count)
+    found = segment_metrics(
+        {"a": [Event(first * length, (first + count) * length, "dog")]}, {}, DOG, segment_length=length
+    )
+    assert found.reference == count
+
+
+@pytest.mark.parametrize("late", [1e8, 1_700_000_003.0, 9e9])
+def test_absurd_times_cost_nothing(late):
+    """Time and memory grow with the events, not with the seconds."""
+    reference = {"a": [Event(0.5, 1.25, "dog"), Event(2.0, 3.0, "cat")]}
+    estimated = {"a": [Event(0.5, 1.25, "dog"), Event(2.0, late, "cat")]}
+    tracemalloc.start()
+    found = segment_metrics(reference, estimated, Labels(["cat", "dog"]), segment_length=0.001)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+    assert (found.deletions, found.insertions) == (0, round((late - 3) * 1000))

@@ -24,11 +24,17 @@ def show_protocol(terminal: Terminal, scored: Scored) -> None:
 
 
 def _task_a(result: TaskA) -> tuple[Table, Table, str]:
-    macro: tuple[Value, ...] = ("macro (classes)", *astuple(result.macro), None, None, None)
+    macro: tuple[Value, ...] = (f"macro ({result.classes} classes)", *astuple(result.macro), None, None, None)
     averages = Table(("average", *_TAGS), (("micro (clips)", *astuple(result.micro)), macro))
     rows = tuple((label, *astuple(score)) for label, score in result.per_class.items())
     title = f"DCASE2017 task 4 A, tagging: {result.files} files, {result.scored} scored"
     return averages, Table(("class", *_TAGS), rows), title
+
+
+def _over(result: TaskB) -> str:
+    """Over how many classes the macro figures are means."""
+    fewer = f", F1 and precision: {result.reported}" if result.reported < result.classes else ""
+    return f"macro ({result.classes} classes{fewer})"
 
 
 def _task_b(result: TaskB) -> tuple[Table, Table, str]:
@@ -38,7 +44,7 @@ def _task_b(result: TaskB) -> tuple[Table, Table, str]:
         *(one.substitutions, one.deletions, one.insertions, one.reference, one.estimated),
     )
     macro: tuple[Value, ...] = (
-        *("macro (classes)", mean.f1, mean.error_rate, mean.precision, mean.recall),
+        *(_over(result), mean.f1, mean.error_rate, mean.precision, mean.recall),
         *(None, None, None, None, None),
     )
     rows: tuple[tuple[Value, ...], ...] = tuple(

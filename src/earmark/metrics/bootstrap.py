@@ -10,7 +10,7 @@ and gives `Figures`, so that all draws are computed at once. `statistics` makes 
 Two systems on the same recordings are compared on the same draws (`paired_intervals`): what makes a draw hard makes
 it hard for both, and the difference is much surer than either figure. Its interval keeping clear of 0 is what
 says that one is better. A figure that a draw does not have (a class without events in it) is left out of the
-interval; weights, and so intervals, follow from the seed.
+interval; weights, and so intervals, follow from the seed. One recording alone has no interval (NaN).
 """
 
 from __future__ import annotations
@@ -117,6 +117,9 @@ def _intervals(statistics: Sequence[Statistic], recordings: int, resampling: Res
     tail = (1 - resampling.confidence) / 2
 
     def interval(value: FloatArray, samples: list[FloatArray]) -> Interval:
+        if recordings < 2:  # all draws are one and the same: they say nothing
+            blank = np.full_like(value[0], np.nan)
+            return Interval(value[0], blank, blank)
         ordered = np.sort(np.concatenate(samples), axis=0)  # NaN last
         return Interval(value[0], _quantile(ordered, tail), _quantile(ordered, 1 - tail))
 

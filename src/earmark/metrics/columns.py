@@ -8,7 +8,10 @@ silently:
   left out (`"ignore"`), or counted (`"count"`): its events are then insertions, and its label has no row per
   class.
 - A reference label outside `labels` is always a `DataError`.
-- Times that are not finite, negative, or run backwards are a `DataError`.
+- Times that are not finite, negative, beyond `LATEST`, or run backwards are a `DataError`.
+
+Times are compared to the nanosecond (`NANOSECOND`): numbers that differ by less than half of one are the same instant.
+So 0.9 s is 0.2 s after 0.7 s, as it is on paper, though not in binary fractions.
 
 Metrics that measure how much of one event lies in another must not count a second twice: `merge_events` joins events of
 one recording and one label that overlap or touch, and leaves out events of no length (a row `0 0 label`), which nothing
@@ -32,6 +35,18 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Unknown = Literal["error", "ignore", "count"]
 EventLists = Mapping[str, Sequence[Event]]
+
+NANOSECOND = 1e-9  # seconds
+LATEST = 9e9  # seconds, 285 years: up to here nanoseconds are 64-bit integers
+
+
+def nanoseconds(seconds: FloatArray) -> IntArray:
+    """Seconds in whole nanoseconds.
+
+    >>> nanoseconds(np.array([0.9])) - nanoseconds(np.array([0.7])) <= nanoseconds(np.array([0.2]))
+    array([ True])
+    """
+    return np.asarray(np.rint(seconds / NANOSECOND), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +121,12 @@ def _columns(side: str, events: EventLists, recordings: Sequence[str], numbers: 
     table = np.array(rows, dtype=np.float64).reshape(-1, 4)
     recording, label = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     onset, offset = table[:, 2].copy(), table[:, 3].copy()
-    good = (onset >= 0) & (offset >= onset) & (offset < np.inf)  # false for NaN too
+    good = (onset >= 0) & (offset >= onset) & (offset <= LATEST)  # false for NaN too
     if not good.all():
         first = int(np.argmin(good))
         raise DataError(
             f"{side} {recordings[recording[first]]}: event from {onset[first]:g} to {offset[first]:g} s;"
-            " times must be finite, not negative, and the offset not before the onset"
+            f" times must be seconds from 0 to {LATEST:g}, and the offset not before the onset"
         )
     return Columns(recording, label, onset, offset)
 

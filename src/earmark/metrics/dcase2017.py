@@ -65,6 +65,7 @@ class TaskA:
     micro: TagScore  # the ranking score
     macro: TagAverage
     per_class: dict[str, TagScore]
+    classes: int  # of either side: the macro figures are their means
     files: int  # 'Number of Audio Files' of the published script: those estimated
     scored: int  # clips of both sides
     unknown: tuple[str, ...]  # clips of the estimate alone: not counted
@@ -92,6 +93,8 @@ class TaskB:
 
     micro: SegmentMetrics  # the ranking score is its error rate; `per_class` is in it
     macro: SegmentAverage
+    classes: int  # of the reference: macro recall and error rate are their means
+    reported: int  # of these, classes that the estimate reports: macro F1 and precision are the means of these
     scored: int  # recordings of the reference
     unknown: tuple[str, ...]  # recordings of the estimate alone: not counted
     missing: tuple[str, ...]  # recordings of the reference alone: all that they hold is missed
@@ -130,6 +133,7 @@ def task_a(
         micro=_score(hits, claims - hits, truths - hits),
         macro=TagAverage(precision, recall, _f1(precision, recall)),
         per_class=per_class,
+        classes=len(classes),
         files=len(estimate) if files is None else files,
         scored=len(common),
         unknown=tuple(clip for clip in estimate if clip not in reference),
@@ -158,6 +162,8 @@ def task_b(reference: EventLists, estimate: EventLists) -> TaskB:
             recall=_mean(row.recall for row in rows),
             error_rate=_mean(row.error_rate for row in rows),
         ),
+        classes=len(rows),
+        reported=sum(not math.isnan(row.f1) for row in rows),
         scored=len(reference),
         unknown=tuple(name for name in estimate if name not in reference),
         missing=tuple(name for name in reference if name not in estimate),

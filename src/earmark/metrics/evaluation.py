@@ -7,15 +7,17 @@ its events: F1s then, but no mAP, which needs scores. `encode_tags` turns tags b
 
 `Evaluation.to_json()` has the keys that reports and the command line use, NaN and infinity as null:
 
-    tagging: {map, mauc, dprime, micro_f1, macro_f1, precision, recall, clips, unranked, per_class}
+    tagging: {map, mauc, dprime, micro_f1, macro_f1, precision, recall, clips, classes, ranked, unranked, per_class}
     segment: {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated,
               segment_length, per_class}
-    event:   {f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated, per_class}
+    event:   {f1, macro_f1, precision, recall, error_rate, substitutions, deletions, insertions, reference, estimated,
+              classes, per_class}
     intersection: {macro_f1, micro_f1, precision, recall, error_rate, deletions, insertions, cross_triggers, reference,
-              estimated, merged, per_class}
-    psds:    {psds1, psds2, merged, per_class}
+              estimated, merged, classes, per_class}
+    psds:    {psds1, psds2, merged, classes, per_class}
 
-`per_class` is {label: {...}}. Substitutions, deletions and insertions are counts; divided by `reference` they are
+`per_class` is {label: {...}}. `classes` says over how many classes the macro figures are means; `ranked` says so of mAP
+and mAUC. Substitutions, deletions and insertions are counts; divided by `reference` they are
 the rates that add up to the error rate. With `resampling` each section, and each class in it, also holds
 `intervals: {figure: [low, high]}`: bootstrap intervals over recordings (see `bootstrap`).
 """

@@ -19,11 +19,16 @@ possible) unless "greedy" is asked for; its own default for `percentage_of_lengt
 - Overlapping events of one class are not merged: each is an event.
 - F1 and precision of an empty estimate are NaN and its error rate is 1 (see `rates`).
 - Differs from sed_eval: with no reference events at all the error rate is NaN, not 0 or an astronomic number.
+- Differs from sed_eval: times are compared to the nanosecond. An onset exactly at the collar (0.9 against 0.7 s with
+  0.2 s) fits here; there it depends on how the decimals round in binary.
+- `macro_f1` is the mean F1 over the classes with reference events (`classes` of them); a class that is never reported
+  counts as 0. Differs from sed_eval, whose class-wise average leaves such a class out.
 - Missing and unknown recordings, unknown labels: see `columns`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,10 +38,21 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.labels import Labels
-from earmark.metrics.columns import Columns, EventLists, IntArray, Pair, Unknown, pair
+from earmark.metrics.columns import (
+    NANOSECOND,
+    Columns,
+    EventLists,
+    FloatArray,
+    IntArray,
+    Pair,
+    Unknown,
+    nanoseconds,
+    pair,
+)
 from earmark.metrics.matching import match_pairs
 from earmark.metrics.rates import f1_score, ratio
 
+Times = tuple[FloatArray, FloatArray]  # seconds: onsets, offsets
 _PAIRS_AT_ONCE = 2**20  # bounds memory: events of one recording are compared all with all
 
 
@@ -59,6 +75,7 @@ class EventMetrics:
     """Event-based results over all classes (micro average), and per class; counts of events."""
 
     f1: float
+    macro_f1: float  # mean over the classes with reference events
     precision: float
     recall: float
     error_rate: float
@@ -67,6 +84,7 @@ class EventMetrics:
     insertions: int
     reference: int
     estimated: int
+    classes: int  # with reference events
     per_class: dict[str, ClassEvents]
 
 
@@ -142,13 +160,28 @@ def _candidates(reference: Columns, estimated: Columns) -> Iterator[tuple[IntArr
 
 def _fit(both: Pair, reference: IntArray, estimated: IntArray, collars: Collars) -> npt.NDArray[np.bool_]:
     """Whether the times of these pairs fit; (pairs,)."""
-    onset, offset = both.reference.onset[reference], both.reference.offset[reference]
-    fits = np.ones(len(reference), dtype=np.bool_)
+    truth, found = both.reference, both.estimated
+    return within_collars(
+        (truth.onset[reference], truth.offset[reference]), (found.onset[estimated], found.offset[estimated]), collars
+    )
+
+
+def within_collars(reference: Times, estimated: Times, collars: Collars) -> npt.NDArray[np.bool_]:
+    """Whether each estimated event (onsets, offsets) fits the reference event of its place; (pairs,).
+
+    Compared in whole nanoseconds: an onset exactly at the collar fits.
+
+    >>> one, other = (np.array([0.7]), np.array([2.0])), (np.array([0.9]), np.array([2.26]))
+    >>> within_collars(one, other, Collars()).tolist()
+    [True]
+    """
+    onset, offset = (nanoseconds(side) for side in reference)
+    fits = np.ones(len(onset), dtype=np.bool_)
     if collars.evaluate_onset:
-        fits &= np.abs(onset - both.estimated.onset[estimated]) <= collars.onset
+        fits &= np.abs(onset - nanoseconds(estimated[0])) <= np.rint(collars.onset / NANOSECOND)
     if collars.evaluate_offset:
-        allowed = np.maximum(collars.offset, collars.offset_share * (offset - onset))
-        fits &= np.abs(offset - both.estimated.offset[estimated]) <= allowed
+        allowed = np.maximum(collars.offset / NANOSECOND, collars.offset_share * (offset - onset))
+        fits &= np.abs(offset - nanoseconds(estimated[1])) <= np.rint(allowed)
     return fits
 
 
@@ -160,8 +193,11 @@ def _results(labels: Labels, both: Pair, found: IntArray, substitutions: int) ->
         np.bincount(column, minlength=both.label_count).tolist()
         for column in (both.reference.label[found], both.reference.label, both.estimated.label)
     )
+    per_class = {name: _of_class(*row) for name, *row in zip(labels, *counts, strict=False)}
+    known = [0.0 if math.isnan(row.f1) else row.f1 for row in per_class.values() if row.reference]
     return EventMetrics(
         f1=f1_score(precision, recall),
+        macro_f1=ratio(math.fsum(known), len(known)),
         precision=precision,
         recall=recall,
         error_rate=ratio(substitutions + deletions + insertions, reference),
@@ -170,7 +206,8 @@ def _results(labels: Labels, both: Pair, found: IntArray, substitutions: int) ->
         insertions=insertions,
         reference=reference,
         estimated=estimated,
-        per_class={name: _of_class(*row) for name, *row in zip(labels, *counts, strict=False)},
+        classes=len(known),
+        per_class=per_class,
     )
 
 

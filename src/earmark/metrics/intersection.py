@@ -86,6 +86,7 @@ class IntersectionMetrics:
     reference: int
     estimated: int
     merged: int  # reference events joined to another of their class that they overlap or touch
+    classes: int  # with reference events: macro F1 is their mean
     per_class: dict[str, ClassIntersections]
 
 
@@ -121,7 +122,12 @@ def intersection_metrics(
     scored = [row.f1 for row in per_class.values() if row.reference]
     micro = asdict(_of_class(*(int(part.sum()) for part in counts)))
     return IntersectionMetrics(
-        macro_f1=ratio(sum(scored), len(scored)), micro_f1=micro.pop("f1"), merged=merged, per_class=per_class, **micro
+        macro_f1=ratio(sum(scored), len(scored)),
+        micro_f1=micro.pop("f1"),
+        merged=merged,
+        classes=len(scored),
+        per_class=per_class,
+        **micro,
     )
 
 

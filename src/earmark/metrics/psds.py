@@ -85,6 +85,7 @@ class PsdsMetrics:
     psds1: float
     psds2: float
     merged: int  # reference events joined to another of their class that they overlap or touch
+    classes: int  # with reference events: the curves are averaged over them
     per_class: dict[str, ClassPsds]
 
 
@@ -131,7 +132,7 @@ def psds_metrics(
         for options in (PSDS1, PSDS2)
     )
     per_class = {name: ClassPsds(one.per_class[name], two.per_class[name]) for name in labels}
-    return PsdsMetrics(one.value, two.value, one.merged, per_class)
+    return PsdsMetrics(one.value, two.value, one.merged, len(one.class_rocs), per_class)
 
 
 def psds_of_events(

@@ -20,6 +20,9 @@ numbers are those of sed_eval 0.2.1 (`SegmentBasedMetrics`). Edges:
 - A recording ends where the last event of either side does; with `durations` it ends there, and what lies
   beyond is not counted.
 - F1 and precision of an empty estimate are NaN and its error rate is 1 (see `rates`).
+- Differs from sed_eval: times are compared to the nanosecond, and a border belongs to the segment it begins. With
+  segments of 0.1 s an event from 0.3 s on begins in the fourth segment here; there in the third, as 0.3 / 0.1 is
+  2.9999999999999996 in binary.
 - Differs from sed_eval: with no reference activity at all the error rate is NaN, not 0 or an astronomic
   number.
 - Missing and unknown recordings, unknown labels: see `columns`.
@@ -27,14 +30,14 @@ numbers are those of sed_eval 0.2.1 (`SegmentBasedMetrics`). Edges:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from earmark.errors import DataError
 from earmark.labels import Labels
-from earmark.metrics.columns import Columns, EventLists, IntArray, Pair, Unknown, pair
+from earmark.metrics.columns import NANOSECOND, Columns, EventLists, FloatArray, IntArray, Pair, Unknown, pair
 from earmark.metrics.rates import f1_score, ratio
 
 
@@ -93,70 +96,108 @@ def segment_metrics(
     if not segment_length > 0:
         raise ValueError(f"a segment must last longer than 0 s, got {segment_length}")
     both = pair(reference, estimated, labels, unknown_labels, unknown_recordings)
-    first = _first_segments(both, segment_length, durations)
-    width = max(both.label_count, 1)
-    reference_cells = _active_cells(both.reference, first, segment_length, width)
-    estimated_cells = _active_cells(both.estimated, first, segment_length, width)
+    spans = [_spans(side, both, segment_length, durations) for side in (both.reference, both.estimated)]
+    starts, widths = _pieces(spans)
+    columns = max(both.label_count, 1)
+    reference_cells, estimated_cells = (_active(*part, columns) for part in zip(spans, starts, strict=True))
     agreed = np.intersect1d(reference_cells, estimated_cells, assume_unique=True)
-    return _results(labels, width, segment_length, int(first[-1]), reference_cells, estimated_cells, agreed)
+    return _results(labels, columns, segment_length, widths, (reference_cells, estimated_cells, agreed))
 
 
-def _first_segments(both: Pair, length: float, durations: Mapping[str, float] | None) -> IntArray:
-    """Where each recording's segments begin when all are laid end to end; (recordings + 1,)."""
+def touched(onset: FloatArray, offset: FloatArray, length: float) -> tuple[IntArray, IntArray]:
+    """The first segment that each event touches, and one past the last; a border belongs to the segment it begins.
+
+    >>> [ends.tolist() for ends in touched(np.array([0.3, 0.35]), np.array([0.7, 0.35]), 0.1)]
+    [[3, 3], [7, 4]]
+    """
+    return _cut(onset, length, np.floor), _cut(offset, length, np.ceil)
+
+
+def _cut(seconds: FloatArray, length: float, otherwise: Callable[[FloatArray], FloatArray]) -> IntArray:
+    """Seconds in segments: whole where they are a border to half a nanosecond, else rounded down or up."""
+    place = seconds / length
+    border = np.rint(place)
+    exact = np.abs(seconds - border * length) <= NANOSECOND / 2
+    return np.asarray(np.where(exact, border, otherwise(place)), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Spans:
+    """Events in whole segments; arrays (events,)."""
+
+    recording: IntArray
+    label: IntArray
+    begin: IntArray  # first segment
+    end: IntArray  # one past the last, above `begin`
+
+
+def _spans(events: Columns, both: Pair, length: float, durations: Mapping[str, float] | None) -> _Spans:
+    begin, end = touched(events.onset, events.offset, length)
     if durations is not None:
         missing = [name for name in both.recordings if name not in durations]
         if missing:
             raise DataError(f"no duration given for {missing[0]!r} ({len(missing)} in all)")
         seconds = np.array([durations[name] for name in both.recordings], dtype=np.float64)
-    else:
-        seconds = np.zeros(len(both.recordings))
-        for side in (both.reference, both.estimated):
-            np.maximum.at(seconds, side.recording, side.offset)
-    return np.concatenate(([0], np.cumsum(np.ceil(seconds / length).astype(np.int64))))
+        end = np.minimum(end, touched(seconds, seconds, length)[1][events.recording])
+    lasts = end > begin
+    return _Spans(events.recording[lasts], events.label[lasts], begin[lasts], end[lasts])
 
 
-def _active_cells(events: Columns, first: IntArray, length: float, width: int) -> IntArray:
-    """The (segment, label) cells in which an event is active, as sorted distinct numbers segment * width + label."""
-    begin = first[events.recording] + np.floor(events.onset / length).astype(np.int64)
-    end = first[events.recording] + np.ceil(events.offset / length).astype(np.int64)
-    end = np.minimum(end, first[events.recording + 1])
-    count = np.maximum(end - begin, 0)
+def _pieces(sides: Sequence[_Spans]) -> tuple[list[tuple[IntArray, IntArray]], IntArray]:
+    """Time cut where any event of either side begins or ends: within a piece all segments are alike.
+
+    So what is counted grows with the events, not with the seconds. Returns for each side the pieces at which its
+    events begin and end, and how many segments each piece has (pieces,).
+    """
+    recording = np.concatenate([side.recording for side in sides for _ in range(2)])
+    segment = np.concatenate([ends for side in sides for ends in (side.begin, side.end)])
+    order = np.lexsort((segment, recording))
+    recording, segment = recording[order], segment[order]
+    fresh = np.append(True, (recording[1:] != recording[:-1]) | (segment[1:] != segment[:-1]))[: len(order)]
+    piece = np.empty(len(order), dtype=np.int64)
+    piece[order] = np.cumsum(fresh) - 1
+    cuts = np.cumsum([len(side.begin) for side in sides for _ in range(2)])[:-1]
+    begins_and_ends = np.split(piece, cuts)
+    pairs = list(zip(begins_and_ends[0::2], begins_and_ends[1::2], strict=True))
+    return pairs, np.diff(segment[fresh], append=0)  # no event covers what follows a recording's last border
+
+
+def _active(side: _Spans, ends: tuple[IntArray, IntArray], columns: int) -> IntArray:
+    """The (piece, label) cells in which an event is active, as sorted distinct numbers piece * columns + label."""
+    begin, end = ends
+    count = end - begin
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)  # 0, 1, .. of each event
-    segment = np.repeat(begin, count) + within
-    return np.unique(segment * width + np.repeat(events.label, count))
+    return np.unique((np.repeat(begin, count) + within) * columns + np.repeat(side.label, count))
 
 
 def _results(
-    labels: Labels,
-    width: int,
-    length: float,
-    segments: int,
-    reference_cells: IntArray,
-    estimated_cells: IntArray,
-    agreed: IntArray,
+    labels: Labels, columns: int, length: float, widths: IntArray, cells: tuple[IntArray, IntArray, IntArray]
 ) -> SegmentMetrics:
-    n_ref, n_sys, n_tp = (
-        np.bincount(cells // width, minlength=segments) for cells in (reference_cells, estimated_cells, agreed)
-    )
-    substitutions = int((np.minimum(n_ref, n_sys) - n_tp).sum())
-    deletions = int(np.maximum(n_ref - n_sys, 0).sum())
-    insertions = int(np.maximum(n_sys - n_ref, 0).sum())
-    precision, recall = ratio(len(agreed), len(estimated_cells)), ratio(len(agreed), len(reference_cells))
-    counts = (
-        np.bincount(cells % width, minlength=width).tolist() for cells in (agreed, reference_cells, estimated_cells)
-    )
+    """From active cells of the reference, of the estimate and of both; `widths` (pieces,) in segments."""
+    n_ref, n_sys, n_tp = (np.bincount(part // columns, minlength=len(widths)) for part in cells)
+    substitutions = int(((np.minimum(n_ref, n_sys) - n_tp) * widths).sum())
+    deletions = int((np.maximum(n_ref - n_sys, 0) * widths).sum())
+    insertions = int((np.maximum(n_sys - n_ref, 0) * widths).sum())
+    counts = np.zeros((3, columns), dtype=np.int64)
+    for row, part in zip(counts, cells, strict=True):
+        np.add.at(row, part % columns, widths[part // columns])
+    reference, estimated, tp = counts.sum(axis=1).tolist()
+    precision, recall = ratio(tp, estimated), ratio(tp, reference)
     return SegmentMetrics(
         f1=f1_score(precision, recall),
         precision=precision,
         recall=recall,
-        error_rate=ratio(substitutions + deletions + insertions, len(reference_cells)),
+        error_rate=ratio(substitutions + deletions + insertions, reference),
         substitutions=substitutions,
         deletions=deletions,
         insertions=insertions,
-        reference=len(reference_cells),
-        estimated=len(estimated_cells),
+        reference=reference,
+        estimated=estimated,
         segment_length=length,
-        per_class={name: _of_class(*row) for name, *row in zip(labels, *counts, strict=False)},
+        per_class={
+            name: _of_class(tp, reference, estimated)
+            for name, (reference, estimated, tp) in zip(labels, counts.T.tolist(), strict=False)
+        },
     )
 
 

@@ -42,7 +42,7 @@ import numpy.typing as npt
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Figures, Statistic
 from earmark.metrics.columns import EventLists, FloatArray, Unknown, pair
-from earmark.metrics.event import EventMetrics
+from earmark.metrics.event import EventMetrics, event_metrics
 from earmark.metrics.intersection import IntersectionMetrics, intersection_metrics
 from earmark.metrics.psd_curves import CurveSource, EventSource, ScoreSource, truth_of
 from earmark.metrics.psd_roc import PSDS1, PSDS2, PsdsOptions, class_rocs, mean_roc, order_steps
@@ -92,7 +92,7 @@ def counts_statistic(
     names = pair(reference, estimated, labels, unknown_labels, unknown_recordings).recordings
     one = partial(metric, **options, **unknown)
     counts = _counts(one, reference, estimated, labels, names)
-    figures = _intersection_figures if metric is intersection_metrics else _figures
+    figures = {intersection_metrics: _intersection_figures, event_metrics: _event_figures}.get(metric, _figures)
     return lambda weights: figures(counts, weights), len(names)
 
 
@@ -143,6 +143,14 @@ def _rates(sums: FloatArray) -> dict[str, FloatArray]:
 
 def _figures(counts: Counts, weights: FloatArray) -> Figures:
     return Figures(*(_rates(sums) for sums in _sums(counts, weights)))
+
+
+def _event_figures(counts: Counts, weights: FloatArray) -> Figures:
+    """With the mean of classes: a class that is there and never reported counts as 0."""
+    found = _figures(counts, weights)
+    reference, f1 = _sums(counts, weights)[1][2], found.per_class["f1"]
+    macro = mean_of_known(np.where(reference > 0, np.nan_to_num(f1), np.nan))
+    return Figures({**found.overall, "macro_f1": macro}, found.per_class)
 
 
 def _intersection_figures(counts: Counts, weights: FloatArray) -> Figures:

@@ -62,6 +62,8 @@ class TaggingMetrics:
     precision: float  # micro
     recall: float  # micro
     clips: int
+    classes: int  # with a positive clip: macro F1 is their mean
+    ranked: int | None  # with a positive and a negative clip: mAP and mAUC are their means; None without scores
     unranked: int | None  # classes without a positive or a negative clip, not in map and mauc; None without scores
     per_class: dict[str, ClassTags]
 
@@ -102,6 +104,8 @@ def tagging_metrics(
         precision=ratio(float(hits.sum()), float(claimed.sum())),
         recall=ratio(float(hits.sum()), float(positives.sum())),
         clips=len(truth),
+        classes=int((positives > 0).sum()),
+        ranked=None if scores is None else int((~np.isnan(auc)).sum()),
         unranked=None if scores is None else int(np.isnan(auc).sum()),
         per_class={name: ClassTags(*row) for name, *row in zip(labels, *columns, strict=True)},
     )

@@ -55,6 +55,10 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ("tagging", "precision"): Metric("Tagging precision", "Share of the given tags that are correct.", True),
         ("tagging", "recall"): Metric("Tagging recall", "Share of the true tags that were given.", True),
         ("tagging", "clips"): Metric("Clips", "Recordings scored."),
+        ("tagging", "classes"): Metric("Classes averaged", "Some clip holds them: the mean of classes is over these."),
+        ("tagging", "ranked"): Metric(
+            "Classes ranked", "Some clips hold them and some do not: mAP and mAUC are averages over these."
+        ),
         ("tagging", "unranked"): Metric(
             "Classes not ranked", "Classes that no clip or every clip contains: they are in neither mAP nor mAUC."
         ),
@@ -78,6 +82,11 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ("event", "f1"): Metric(
             "Event F1", "Whole events, correct only if start and end are close to the true ones (0.2 s).", True, True
         ),
+        ("event", "macro_f1"): Metric(
+            "Event F1, mean of classes",
+            "The same for each class, then averaged over the classes with events; never reported counts as 0.",
+            True,
+        ),
         ("event", "precision"): Metric("Event precision", "Share of the reported events that are correct.", True),
         ("event", "recall"): Metric("Event recall", "Share of the true events that were found.", True),
         ("event", "error_rate"): Metric(
@@ -88,6 +97,7 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ("event", "insertions"): Metric("Insertions", "Events reported that are not there."),
         ("event", "reference"): Metric("True events", "Events of the reference."),
         ("event", "estimated"): Metric("Reported events", "Events the model reported."),
+        ("event", "classes"): Metric("Classes averaged", "The reference has events of them: the mean is over these."),
         ("intersection", "macro_f1"): Metric(
             "Intersection F1",
             "An event is found if reports cover enough of it; exact times do not matter. Averaged over classes.",
@@ -112,6 +122,9 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
         ("intersection", "reference"): Metric("True events", "Events of the reference."),
         ("intersection", "estimated"): Metric("Reported events", "Events the model reported."),
         ("intersection", "merged"): Metric("Merged events", "Events of the reference that overlap one of their class."),
+        ("intersection", "classes"): Metric(
+            "Classes averaged", "The reference has events of them: the average is over these."
+        ),
         ("psds", "psds1"): Metric(
             "PSDS1", "Events found at few false alarms, over all thresholds; strict about times.", True, True
         ),
@@ -119,6 +132,7 @@ METRICS: Mapping[tuple[str, str], Metric] = MappingProxyType(
             "PSDS2", "The same, lenient about times and strict about confusing sounds.", True, True
         ),
         ("psds", "merged"): Metric("Merged events", "Events of the reference that overlap one of their class."),
+        ("psds", "classes"): Metric("Classes averaged", "The reference has events of them: the mean is over these."),
     }
 )  # fmt: skip
 

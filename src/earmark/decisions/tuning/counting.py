@@ -4,11 +4,10 @@ A counter weighs the runs of a `Timeline`: of each run, how many units it adds t
 these are right. `count_runs` sums these weights to counts (gates, folds, classes, 3) of true positives, false
 positives, false negatives; gate 0 takes all runs, gate 1 those of clips that pass (see `Timeline.passes`).
 
-`SegmentCounter`  segments of 1 s, as sed_eval: a segment is active if any part of an event touches it, that
-                  is from floor(onset / length) to ceil(offset / length)
-`EventCounter`    whole events, as sed_eval: one is found if its onset lies within a collar of the reference's
-                  and its offset within the larger of a collar and a share of the reference's length; pairs
-                  are matched so that as many as possible are found (a maximum matching)
+`SegmentCounter`  segments of 1 s, by the rules of `metrics.segment`: a segment is active if an event touches it
+`EventCounter`    whole events, by the rules of `metrics.event`: one is found if its onset lies within a collar of the
+                  reference's and its offset within the larger of a collar and a share of the reference's length; pairs
+                  are matched so that as many as possible are found
 """
 
 from __future__ import annotations
@@ -21,7 +20,9 @@ import numpy.typing as npt
 from earmark.decisions.segments import BoolArray, IntArray, Runs
 from earmark.decisions.tuning.aims import Counts
 from earmark.decisions.tuning.timeline import Timeline
+from earmark.metrics.event import Collars, within_collars
 from earmark.metrics.matching import match_pairs
+from earmark.metrics.segment import touched
 
 Weights = npt.NDArray[np.int64]
 
@@ -54,26 +55,35 @@ def count_runs(line: Timeline, counter: Counter, runs: Runs, gated: bool = False
 
 
 class SegmentCounter:
-    """Segments of `length` seconds; those of all recordings stand in one row a class."""
+    """Segments of `length` seconds; those of all recordings stand in one row a class.
+
+    What a reference holds beyond the end of its recording no run can reach: it is missed, and only counted (`outside`).
+    """
 
     def __init__(self, line: Timeline, length: float = 1.0) -> None:
-        last = [
-            max([scores.duration, *(event.offset for event in events)])
-            for scores, events in zip(line.scores, line.references, strict=True)
-        ]
-        self.sizes = np.ceil(np.array(last) / length).astype(np.int64)  # segments of each recording
+        durations = np.array([scores.duration for scores in line.scores])
+        self.sizes = touched(durations, durations, length)[1]  # segments of each recording
         start = np.cumsum(self.sizes) - self.sizes
-        self.first = start[line.recording] + np.floor(line.begins / length).astype(np.int64)  # (places,)
-        self.last = start[line.recording] + np.ceil(line.ends / length).astype(np.int64)
+        first, last = touched(line.begins, line.ends, length)
+        self.first, self.last = start[line.recording] + first, start[line.recording] + last  # (places,)
         self.truth = np.zeros((len(line.labels), int(self.sizes.sum())), dtype=np.bool_)
-        for events, place in zip(line.references, start.tolist(), strict=True):
-            for event in events:
-                since, until = np.floor(event.onset / length), np.ceil(event.offset / length)
-                self.truth[line.labels.index(event.label), place + int(since) : place + int(until)] = True
+        self.outside = np.zeros((line.folds, len(line.labels)), dtype=np.int64)
+        for recording, events in enumerate(line.references):
+            size, place, fold = int(self.sizes[recording]), int(start[recording]), line.fold[recording]
+            counted = dict.fromkeys(range(len(line.labels)), size)  # up to which segment, by class
+            for event in sorted(events):
+                column = line.labels.index(event.label)
+                since, until = (
+                    int(end[0]) for end in touched(np.array([event.onset]), np.array([event.offset]), length)
+                )
+                self.truth[column, place + since : place + min(until, size)] = True
+                self.outside[fold, column] += max(0, until - max(since, counted[column]))
+                counted[column] = max(counted[column], until)
         self._before = np.zeros((self.truth.shape[0], self.truth.shape[1] + 1), dtype=np.int32)
         np.cumsum(self.truth, axis=1, out=self._before[:, 1:])  # [c, i]: active segments before the i-th
         segment_fold = np.repeat(line.fold, self.sizes)
-        self.there = np.stack([self.truth[:, segment_fold == fold].sum(axis=1) for fold in range(line.folds)])
+        within = [self.truth[:, segment_fold == fold].sum(axis=1) for fold in range(line.folds)]
+        self.there = np.stack(within) + self.outside
 
     def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
         """Of each run: segments that are active in the reference too, and segments; none counted for two runs."""
@@ -95,12 +105,12 @@ class EventCounter:
         )
         table = np.array(rows, dtype=np.float64).reshape(-1, 4)
         column, recording = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-        self._line, self._collar = line, collar
+        self._line, self._collars = line, Collars(collar, collar, share)
         self._onset, self._offset = table[:, 2], table[:, 3]
-        self._reach = np.maximum(collar, share * (self._offset - self._onset))
-        # One number orders class, recording and onset: each (class, recording) has a stretch of its own.
-        self._stretch = float(max([1.0, *line.ends.tolist(), *self._offset.tolist()])) + 2 * collar + 2
-        self._place = self._key(column, recording) * self._stretch + self._onset
+        # One number orders class, recording and onset: each (class, recording) has a stretch of its own. Events that
+        # begin beyond the end of all recordings, which no run can find, stand at the end of theirs.
+        self._stretch = float(line.ends.max(initial=1.0)) + 2 * collar + 2
+        self._place = self._key(column, recording) * self._stretch + np.minimum(self._onset, self._stretch - 1)
         classes = len(line.labels)
         cell = line.fold[recording] * classes + column
         self.there = np.bincount(cell, minlength=line.folds * classes).reshape(-1, classes)
@@ -110,13 +120,13 @@ class EventCounter:
         recording = self._line.recording[runs.first]
         onset, offset = self._line.begins[runs.first], self._line.ends[runs.last - 1]
         place = self._key(runs.column, recording) * self._stretch + onset
-        margin = self._collar + 1e-3  # the exact test follows
+        margin = self._collars.onset + 1e-3  # the exact test follows
         low = np.searchsorted(self._place, place - margin)
         near = np.searchsorted(self._place, place + margin, side="right") - low
         found = np.repeat(np.arange(len(runs)), near)
         there = np.arange(len(found)) - np.repeat(np.cumsum(near) - near, near) + np.repeat(low, near)
-        fits = np.abs(onset[found] - self._onset[there]) <= self._collar
-        fits &= np.abs(offset[found] - self._offset[there]) <= self._reach[there]
+        times = (self._onset[there], self._offset[there]), (onset[found], offset[found])
+        fits = within_collars(*times, self._collars)
         hits = np.zeros(len(runs), dtype=np.int64)
         hits[match_pairs(found[fits], there[fits])[0]] = 1
         return hits, np.ones(len(runs), dtype=np.int64)

@@ -45,13 +45,14 @@ class OverallErrors:
 
     def rate(self, choices: IntArray) -> float:
         """Overall error rate of choices (folds, classes), each for the recordings of its fold."""
-        wrong = 0
+        outside = int(self._counter.outside.sum())  # missed, whatever is chosen
+        wrong = outside
         for fold, choice in enumerate(choices):
             within = self._fold == fold
             active = np.stack([self._active(column, one) for column, one in enumerate(choice.tolist())])[:, within]
             hits = (active & self._counter.truth[:, within]).sum(axis=0)
             wrong += int((np.maximum(self._reference[within], active.sum(axis=0)) - hits).sum())
-        return wrong / max(int(self._reference.sum()), 1)
+        return wrong / max(int(self._reference.sum()) + outside, 1)
 
     def improve(self, choice: IntArray, without: int | None = None) -> IntArray:
         """The ascent from a choice (classes,), on all recordings, or on those outside the fold `without`."""
