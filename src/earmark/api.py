@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from earmark.evaluation.labelled import ScoredClips
     from earmark.evaluation.report import Measured
     from earmark.events import EventLog
-    from earmark.metrics.dcase2017_files import Scored as ProtocolScores
+    from earmark.metrics.files import Scored as ProtocolScores
     from earmark.metrics.evaluation import Evaluation
     from earmark.recipes import Recipe
     from earmark.report.comparison import Comparison

@@ -143,3 +143,19 @@ def test_the_scores_that_detect_writes_give_the_psds_that_evaluate_gives(
     assert model["psds1"] > 0
     assert files["psds1"] == pytest.approx(model["psds1"], abs=1e-9)
     assert files["psds2"] == pytest.approx(model["psds2"], abs=1e-9)
+
+
+def test_events_outside_their_recording_are_named(earmark: Callable, reference: Path, tmp_path: Path) -> None:
+    (tmp_path / "durations.tsv").write_text("filename\tduration\na.wav\t5\nb.wav\t5\nsilent.wav\t5\n")
+    late = estimate(tmp_path / "e.tsv", "a.wav|0|2|dog", "a.wav|3000|4000|cat", "silent.wav|0|1|dog")
+    ran = earmark("score", reference, late, "--json", tmp_path / "s.json")
+    assert ran.code == 1
+    assert "a.wav: 1 of 2 events outside the recording, which lasts 5 s (cat from 3000 s)" in ran.err
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert (found["event"]["insertions"], found["event"]["deletions"]) == (2, 1)
+
+
+def test_the_mean_of_classes_is_printed_with_their_number(earmark: Callable, reference: Path) -> None:
+    ran = earmark("score", reference, reference)
+    assert "Event F1, mean of classes" in ran.out
+    assert "Classes averaged" in ran.out

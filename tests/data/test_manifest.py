@@ -241,3 +241,23 @@ def test_real_esc50():
     manifest = read_manifest(SHARED / "esc50" / "clips.csv")
     assert (len(manifest), len(manifest.labels), manifest.problems) == (1600, 50, ())
     assert {clip.split for clip in manifest.clips} == {"1", "2", "3", "4"}
+
+
+def test_a_clip_whose_only_label_is_unknown_is_left_out_and_listed(recordings, table):
+    """It holds a sound: as a clip in which nothing is heard it would make false alarms of right answers."""
+    recordings("a.wav", "b.wav", "c.wav", "d.wav")
+    path = table(
+        "t.csv",
+        "filename,onset,offset,event_label",
+        "a.wav,0,1,dog",
+        "b.wav,0,1,hound",
+        "c.wav,,,",
+        "d.wav,0,1,hound",
+        "d.wav,0,1,dog",
+    )
+    manifest = read_manifest(path, labels=Labels(["dog"]))
+    assert tags(manifest) == {"a.wav": ("dog",), "c.wav": (), "d.wav": ("dog",)}
+    assert [str(problem) for problem in manifest.problems] == [
+        "hound: not one of the 1 labels asked for; left out of 2 clips",
+        "b.wav: its labels (hound) are none of the 1 asked for; it is left out",
+    ]

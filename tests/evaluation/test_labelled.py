@@ -55,6 +55,18 @@ def test_clips_that_cannot_be_read_are_listed_and_never_scored(
     assert told == [(n, 11) for n in range(1, 12)]
 
 
+def test_events_outside_their_recording_are_listed(loudness: Tagger, manifest: Manifest) -> None:
+    """As where milliseconds stand for seconds: they are left out, and not in silence."""
+    first, *rest = manifest.clips
+    late = Clip(first.path, first.name, first.labels, (Event(500, 1000, "loud"), Event(1.0, 9.0, "loud")))
+    found = scored(loudness, manifest.with_clips([late, *rest]))
+    (problem,) = found.problems
+    assert str(problem).endswith(
+        "1 of 2 events outside the recording, which lasts 4 s (loud from 500 s); are times in seconds?"
+    )
+    assert found.references()[0] == [Event(1.0, 4.0, "loud")]
+
+
 def test_no_readable_clip_at_all_is_an_error(loudness: Tagger, manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"here: none of its 1 clips can be read; the first: gone\.wav"):
         scored(loudness, manifest.with_clips([Clip(tmp_path / "gone.wav", "gone.wav", ())]))

@@ -235,3 +235,78 @@ def test_files_that_have_nothing_in_common_are_refused(weak, tmp_path):
     path.write_text("other.wav\t0\t10\tBus\n")
     with pytest.raises(DataError, match=rf"p.txt: names no clip of .*weak.csv \('other' here, '{A}' there\)"):
         score_protocol(weak, path, "dcase2017-a")
+
+
+def table(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(rows).replace("|", "\t") + "\n")
+    return path
+
+
+STRONG = ("filename|onset|offset|event_label", "a.wav|0|2|dog", "a.wav|3|4|cat")
+
+
+def test_false_alarms_in_silent_recordings_count(tmp_path: Path) -> None:
+    """`dev_durations.tsv` names a recording that `dev_strong.tsv` does not: nothing is heard in it."""
+    reference = table(tmp_path / "dev_strong.tsv", *STRONG)
+    table(tmp_path / "dev_durations.tsv", "filename|duration", "a.wav|5", "silent.wav|10")
+    estimate = table(tmp_path / "e.tsv", *STRONG, "silent.wav|1|3|dog")
+    found = score_files(reference, estimate)
+    assert (found.event.insertions, found.segment.insertions, found.intersection.insertions) == (1, 2, 1)
+    assert (found.tagging.clips, found.tagging.precision) == (2, pytest.approx(2 / 3))
+    assert not found.problems
+
+
+def test_slices_end_where_the_recording_does(tmp_path: Path) -> None:
+    reference = table(tmp_path / "r.tsv", *STRONG)
+    table(tmp_path / "durations.tsv", "filename|duration", "a.wav|4")
+    estimate = table(tmp_path / "e.tsv", STRONG[0], "a.wav|0|2|dog", "a.wav|3|5.5|cat")
+    assert score_files(reference, estimate).segment.insertions == 0
+
+
+@pytest.mark.parametrize("side", ["r.tsv", "e.tsv"])
+def test_events_outside_their_recording_are_counted_and_listed(tmp_path: Path, side: str) -> None:
+    for name in ("r.tsv", "e.tsv"):
+        more = ["a.wav|500|1000|dog"] if name == side else []
+        table(tmp_path / name, *STRONG, *more)
+    table(tmp_path / "durations.tsv", "filename|duration", "a.wav|5")
+    found = score_files(tmp_path / "r.tsv", tmp_path / "e.tsv")
+    (line,) = found.problems
+    assert f"{side} a.wav: 1 of 3 events outside the recording, which lasts 5 s (dog from 500 s)" in line
+    assert found.event.insertions + found.event.deletions == 1
+
+
+def test_psds_counts_false_alarms_per_hour_of_true_duration(tmp_path: Path) -> None:
+    reference = table(tmp_path / "r.tsv", STRONG[0], "a.wav|0|1|dog", "a.wav|4|5|dog")
+    (tmp_path / "scores").mkdir()
+    rows = ["0|1|0.9", "1|2|0.1", "2|3|0.8", "3|4|0.1", "4|5|0.7"]  # a false alarm above the second event
+    table(tmp_path / "scores" / "a.tsv", "onset|offset|dog", *rows)
+    short = score_files(reference, tmp_path / "scores").psds.psds1
+    assert short == pytest.approx(0.5)  # one false alarm in 5 s: 720 an hour, too many for the second event
+    table(tmp_path / "durations.tsv", "filename|duration", "a.wav|5", "silent.wav|67")
+    found = score_files(reference, tmp_path / "scores")
+    assert found.psds.psds1 == pytest.approx(0.5 + 0.5 * (100 - 50) / 100)  # in 72 s: 50 an hour
+    assert found.problems == (
+        f"{tmp_path / 'scores'}: no score table of 1 silent recordings (first silent.wav); no false alarm",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "filename\tonset\toffset\tevent_label\n",
+        "filename,onset,offset,event_label,score\n",
+        "filename\tevent_labels\n",
+        '{"recordings": {}}',
+    ],
+)
+def test_an_estimate_that_is_only_a_header_scores_as_empty(tmp_path: Path, text: str) -> None:
+    reference = table(tmp_path / "r.tsv", *STRONG)
+    estimate = tmp_path / ("e.json" if "recordings" in text else "e.csv" if "," in text else "e.tsv")
+    estimate.write_text(text)
+    found = score_files(reference, estimate)
+    assert (found.tagging.recall, found.tagging.micro_f1) == (0.0, 0.0)
+    if "labels" not in text:
+        assert (found.event.deletions, found.event.recall, found.event.error_rate) == (2, 0.0, 1.0)
+        if "recordings" not in text:
+            scored = score_protocol(reference, estimate, "dcase2017-b")
+            assert scored.result.micro.recall == 0.0

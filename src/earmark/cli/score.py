@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import Terminal
+from earmark.cli.console import OK, SOME_FAILED, Terminal
 
 
 def command(
@@ -40,6 +40,7 @@ def command(
 
     check_file(json_file)
     terminal = Terminal(quiet)
+    problems: tuple[str, ...] = ()
     if protocol is not None:
         if (segment_length, onset_collar, offset_share, ignore_unknown) != (1.0, 0.2, 0.2, False):
             raise ConfigError(
@@ -50,7 +51,7 @@ def command(
         show_protocol(terminal, scored)
         metrics = scored.to_json()
     else:
-        metrics = api.score(
+        evaluation = api.score(
             reference,
             estimate,
             segment_length=segment_length,
@@ -58,8 +59,11 @@ def command(
             offset_share=offset_share,
             ignore_unknown=ignore_unknown,
             resamples=resamples,
-        ).to_json()
+        )
+        metrics, problems = evaluation.to_json(), evaluation.problems
         terminal.metrics(metrics)
     if json_file is not None:
         write_text(json_file, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         terminal.say(f"wrote {json_file}")
+    terminal.faults(problems, "counted, but worth a look")
+    raise typer.Exit(SOME_FAILED if problems else OK)

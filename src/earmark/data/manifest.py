@@ -162,5 +162,14 @@ def _finish(
         guess = did_you_mean(name, labels)
         message = f"not one of the {len(labels)} labels asked for{guess}; left out of {found[name]} clips"
         problems.append(Problem("label", name, message))
-    kept = [clip.only(labels) for clip in clips] if other else clips
+    kept = []
+    for clip in clips:
+        known = clip.only(labels)
+        if clip.labels and not known.labels:  # it holds a sound, and which one in these labels' terms is not known
+            message = (
+                f"its labels ({', '.join(clip.labels[:3])}) are none of the {len(labels)} asked for; it is left out"
+            )
+            problems.append(Problem("unlabelled", clip.name, message))
+        else:
+            kept.append(known)
     return Manifest(source, tuple(kept), labels, tuple(problems), unused)

@@ -20,6 +20,7 @@ from earmark.errors import DataError
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Resampling
+from earmark.metrics.columns import events_outside
 from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.metrics.event import Collars
 from earmark.metrics.intersection import Criteria
@@ -61,6 +62,9 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
         else:
             clips.append(clip)
             scores.append(scored.scores)
+            found = {clip.name: clip.events or ()}
+            outside = events_outside("events of", found, {clip.name: scored.scores.duration})
+            problems += [Problem("outside", clip.name, line) for line in outside]
         if progress is not None:
             progress(number, len(manifest))
     if not clips:

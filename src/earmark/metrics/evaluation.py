@@ -66,6 +66,7 @@ class Evaluation:
     statistics: Mapping[str, Callable[[], tuple[Statistic, int]]] = field(
         default_factory=dict, repr=False
     )  # to resample
+    problems: tuple[str, ...] = ()  # what in the input does not fit, a line each; none of it was dropped in silence
 
     def to_json(self) -> dict[str, Any]:
         """Sections that are there, as plain dicts; NaN and infinity become None."""

@@ -5,6 +5,11 @@ both sides. The estimate may also be a folder of score tables, one file a record
 is taken of the frame scores. Labels are those of the reference. Recordings are matched by name, or by name without
 extension where one side has none.
 
+`durations.tsv` beside a strong reference (`dev_durations.tsv` beside `dev_strong.tsv`) says how long recordings last,
+those included in which nothing is heard: reports there are false alarms, slices end where the recording does, and PSDS
+counts false alarms per hour of their sum. Events that lie outside their recording are counted by each metric's own rule
+and listed in `Evaluation.problems`. An estimate without rows is an empty one.
+
 An official protocol. `score_protocol` counts as the scorers of DCASE2017 task 4 do (`earmark score --protocol
 dcase2017-a` and `-b`; the rules: `dcase2017`). Either file may be an official one (`formats.dcase2017`) or anything
 else `formats` reads: what `earmark tag` and `earmark detect` write in any format, label files of other kinds. Official
@@ -26,11 +31,12 @@ from typing import Any, Generic, Literal, TypeVar
 
 from earmark.errors import ConfigError, DataError
 from earmark.events import Event
-from earmark.formats import LabelFile, match_recordings, read_labels, read_scores
+from earmark.formats import LabelFile, match_recordings, read_durations, read_labels, read_scores
 from earmark.formats.dcase2017 import TagFile, clip_key, cut_name, is_official, read_tag_file, times_in_video
 from earmark.formats.tables import read_text
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Resampling
+from earmark.metrics.columns import events_outside
 from earmark.metrics.dcase2017 import TaskA, TaskB, task_a, task_b
 from earmark.metrics.evaluation import Evaluation, encode_tags, evaluate
 from earmark.metrics.event import Collars
@@ -59,18 +65,24 @@ def score_files(
     labels = Labels(sorted({tag for tags in truth.tags.values() for tag in tags}))
     if not len(labels):
         raise DataError(f"{reference}: no label in it; are reference and estimate swapped?")
+    durations = _durations(reference) if truth.events is not None else {}
+    for name in durations:  # recordings in which nothing is heard
+        truth.tags.setdefault(name, [])
+        (truth.events or {}).setdefault(name, [])
     if tables := score_tables(estimate):
-        return _score_scores(reference, truth, labels, estimate, tables, unknown, resampling)
+        return _score_scores(reference, truth, labels, estimate, tables, durations, unknown, resampling)
     found = read_labels(estimate)
     names = _matched(reference, truth.tags, estimate, found.tags)
     estimated_tags = _renamed(found.tags, names)
     if truth.events is None or found.events is None:
         rows = encode_tags(truth.tags, estimated_tags, labels, unknown, unknown)
         return evaluate(labels, reference_tags=rows[0], estimated_tags=rows[1], resampling=resampling)
-    return evaluate(
+    estimated = _renamed(found.events, names)
+    evaluation = evaluate(
         labels,
         reference=truth.events,
-        estimated=_renamed(found.events, names),
+        estimated=estimated,
+        durations=_filled(durations, truth.events, estimated) if durations else None,
         segment_length=segment_length,
         collars=collars,
         criteria=Criteria(),
@@ -78,6 +90,33 @@ def score_files(
         unknown_labels=unknown,
         unknown_recordings=unknown,
     )
+    outside = [
+        *events_outside(str(reference), truth.events, durations),
+        *events_outside(str(estimate), estimated, durations),
+    ]
+    return replace(evaluation, problems=tuple(outside))
+
+
+def _durations(reference: Path) -> dict[str, float]:
+    """Seconds by recording from the table beside a strong reference: `dev_durations.tsv` beside `dev_strong.tsv`, or
+    else `durations.tsv` (or .csv); empty where there is none.
+    """
+    names = [reference.name.replace("strong", "durations")] if "strong" in reference.stem else []
+    for name in (*names, "durations.tsv", "durations.csv"):
+        beside = reference.with_name(name)
+        if beside.is_file() and beside != reference:
+            return read_durations(beside)
+    return {}
+
+
+def _filled(durations: Mapping[str, float], *sides: Mapping[str, Sequence[Event]]) -> dict[str, float]:
+    """Durations of all recordings: of one without, the end of its last event."""
+    last = {
+        name: max((event.offset for side in sides for event in side.get(name, ())), default=0.0)
+        for side in sides
+        for name in side
+    }
+    return {**last, **durations}
 
 
 def score_tables(folder: Path) -> list[Path]:
@@ -93,6 +132,7 @@ def _score_scores(
     labels: Labels,
     estimate: Path,
     tables: Sequence[Path],
+    durations: Mapping[str, float],
     unknown: Literal["error", "ignore"],
     resampling: Resampling | None,
 ) -> Evaluation:
@@ -101,19 +141,34 @@ def _score_scores(
         raise DataError(f"{reference}: holds tags only; PSDS of the scores in {estimate} needs events with times")
     scores = {each.recording: each for each in map(read_scores, tables)}
     names = _matched(reference, truth.tags, estimate, scores)
-    missing = sorted(truth.events.keys() - names.values())
+    silent = {name for name in durations if not truth.events[name]}
+    missing = sorted(truth.events.keys() - names.values() - silent)
     if missing:
         raise DataError(f"{estimate}: no score table of {missing[0]!r} ({len(missing)} of {len(truth.events)} missing)")
     renamed = [replace(each, recording=names.get(name, name)) for name, each in scores.items()]
-    return evaluate(labels, reference=truth.events, scores=renamed, resampling=resampling, unknown_recordings=unknown)
+    evaluation = evaluate(
+        labels,
+        reference=truth.events,
+        scores=renamed,
+        durations=durations,
+        resampling=resampling,
+        unknown_recordings=unknown,
+    )
+    untold = sorted(silent - set(names.values()))
+    problems = events_outside(str(reference), truth.events, durations)
+    if untold:
+        problems.append(
+            f"{estimate}: no score table of {len(untold)} silent recordings (first {untold[0]}); no false alarm"
+        )
+    return replace(evaluation, problems=tuple(problems))
 
 
 def _matched(
     reference: Path, truth: Mapping[str, object], estimate: Path, found: Mapping[str, object]
 ) -> dict[str, str]:
     names = match_recordings(found, truth)
-    if not names:
-        first, other = next(iter(found), "nothing"), next(iter(truth))
+    if found and not names:  # an estimate that names no recording at all is an empty one
+        first, other = next(iter(found)), next(iter(truth))
         raise DataError(f"{estimate}: names no recording of {reference} ({first!r} here, {other!r} there)")
     return names
 
@@ -239,8 +294,8 @@ def _join(
     near |= match_recordings(
         [name for name in found if name not in same and name not in near], [name for name in truth if name not in taken]
     )
-    if not same and not near:
-        first, other = next(iter(found), "nothing"), next(iter(truth), "nothing")
+    if found and not same and not near:
+        first, other = next(iter(found)), next(iter(truth), "nothing")
         raise DataError(f"{estimate}: names no clip of {reference} ({first!r} here, {other!r} there)")
     items: dict[str, list[Item]] = {}
     for name, listed in found.items():

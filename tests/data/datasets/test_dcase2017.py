@@ -223,7 +223,8 @@ def test_a_models_labels_keep_their_order(folder):
     manifest = read_manifest(folder, labels=Labels(["Train", "Car", "Bus"]))
     assert manifest.labels.names == ("Train", "Car", "Bus")
     assert [(p.where, p.message) for p in manifest.problems] == [
-        (AIR, "not one of the 3 labels asked for; left out of 3 clips")
+        (AIR, "not one of the 3 labels asked for; left out of 3 clips"),
+        (f"{TRAIN[1]}.wav", f"its labels ({AIR}) are none of the 3 asked for; it is left out"),
     ]
 
 
