@@ -1,10 +1,14 @@
 """mAP, mAUC and d-prime of a set as large as AudioSet's evaluation clips, beside scikit-learn class by class.
 
-    OMP_NUM_THREADS=1 python benchmarks/tagging_metrics.py            20,371 clips, 527 classes, three turns: 15 s
+    OMP_NUM_THREADS=1 python benchmarks/tagging_metrics.py            20,371 clips, 527 classes, three turns: 40 s
     OMP_NUM_THREADS=1 python benchmarks/tagging_metrics.py --write    and the table goes into docs/benchmarks.md
 
 Long-tailed random tags (59 to a third of the clips) and scores that lean towards them. Both sides see the same arrays
-in turn, on one thread; times are medians, and every number must agree to 1e-9.
+in turn, on one thread; times are medians, and every number must agree to 1e-9. Then the confidence intervals of all
+tagging figures, by 1,000 draws of the clips.
+
+What the ratio depends on is numpy's sort: with AVX-512 or AVX2 it takes a third of the time, without them (try
+`NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"`) six times as long.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import sklearn
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from earmark.labels import Labels
-from earmark.metrics import tagging_metrics
+from earmark.metrics import Resampling, evaluate, tagging_metrics
 from sections import machine, replace_section
 
 CLIPS, CLASSES = 20_371, 527
@@ -57,6 +61,7 @@ def timed(score: Callable[..., tuple[float, float]], *given: object) -> tuple[fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
     asked = parser.parse_args()
     labels = Labels(str(number) for number in range(CLASSES))
@@ -81,7 +86,19 @@ def main() -> None:
         slow, fast = (statistics.median(times) for times in seconds.values())
         assert apart < 1e-9, apart
         lines.append(f"| {name} | {tags.sum():,} | {slow:.2f} s | {fast:.3f} s | {slow / fast:.0f} x | {apart:.0e} |")
+    tags, scores = make(None)
+    begin = time.process_time()
+    evaluate(
+        labels,
+        reference_tags=tags,
+        estimated_tags=scores > 0.5,
+        clip_scores=scores,
+        resampling=Resampling(asked.resamples),
+    )
     lines += [
+        "",
+        f"Intervals of mAP, mAUC, d-prime and F1s, overall and per class, {asked.resamples:,} resamples: "
+        f"{time.process_time() - begin:.0f} s.",
         "",
         f"scikit-learn {sklearn.__version__}. "
         f"Command: `OMP_NUM_THREADS=1 python benchmarks/tagging_metrics.py --write`. {machine()}",

@@ -62,7 +62,7 @@ def test_events_outside_their_recording_are_listed(loudness: Tagger, manifest: M
     found = scored(loudness, manifest.with_clips([late, *rest]))
     (problem,) = found.problems
     assert str(problem).endswith(
-        "1 of 2 events outside the recording, which lasts 4 s (loud from 500 s); are times in seconds?"
+        "1 of 2 events outside the recording, which lasts 4 s (loud from 500 s); are the times in seconds?"
     )
     assert found.references()[0] == [Event(1.0, 4.0, "loud")]
 

@@ -271,7 +271,7 @@ def test_events_outside_their_recording_are_counted_and_listed(tmp_path: Path, s
     table(tmp_path / "durations.tsv", "filename|duration", "a.wav|5")
     found = score_files(tmp_path / "r.tsv", tmp_path / "e.tsv")
     (line,) = found.problems
-    assert f"{side} a.wav: 1 of 3 events outside the recording, which lasts 5 s (dog from 500 s)" in line
+    assert f"{side}: a.wav: 1 of 3 events outside the recording, which lasts 5 s (dog from 500 s)" in line
     assert found.event.insertions + found.event.deletions == 1
 
 

@@ -124,6 +124,15 @@ def test_a_draw_is_the_metric_of_the_clips_drawn():
             assert list(values[0]) == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
+@pytest.mark.parametrize("weights", [np.array([[0.5, 0.25, 1.0, 2.0]]), np.array([[1e9, 1, 1, 1]])])
+def test_weights_need_not_be_small_whole_numbers(weights):
+    truth, scores = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.8], [0.7], [0.8]])
+    statistic, _ = tagging_statistic(truth, scores=scores)
+    a, b, c, d = weights[0].tolist()
+    expected = (a + c * (a + c) / (a + b + c + d)) / (a + c)
+    assert statistic(weights).per_class["ap"].ravel().tolist() == [pytest.approx(expected, abs=1e-15)]
+
+
 def test_only_what_is_given_is_resampled():
     truth = np.array([[1], [0], [1]])
     scored, clips = tagging_statistic(truth, scores=truth * 0.5)

@@ -62,9 +62,8 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
         else:
             clips.append(clip)
             scores.append(scored.scores)
-            found = {clip.name: clip.events or ()}
-            outside = events_outside("events of", found, {clip.name: scored.scores.duration})
-            problems += [Problem("outside", clip.name, line) for line in outside]
+            outside = events_outside({clip.name: clip.events or ()}, {clip.name: scored.scores.duration})
+            problems += [Problem("outside", name, line) for name, line in outside.items()]
         if progress is not None:
             progress(number, len(manifest))
     if not clips:

@@ -132,20 +132,20 @@ def _columns(side: str, events: EventLists, recordings: Sequence[str], numbers: 
     return Columns(recording, label, onset, offset)
 
 
-def events_outside(side: str, events: EventLists, durations: Mapping[str, float]) -> list[str]:
-    """A line for each recording with events that begin at its end or later; recordings without a duration have none.
+def events_outside(events: EventLists, durations: Mapping[str, float]) -> dict[str, str]:
+    """What to say of each recording with events that begin at its end or later; one without a duration has none.
 
-    >>> events_outside("reference", {"a.wav": [Event(500.0, 1000.0, "dog")]}, {"a.wav": 10.0})
-    ['reference a.wav: 1 of 1 events outside the recording, which lasts 10 s (dog from 500 s); are times in seconds?']
+    >>> events_outside({"a.wav": [Event(500.0, 1000.0, "dog")]}, {"a.wav": 10.0})
+    {'a.wav': '1 of 1 events outside the recording, which lasts 10 s (dog from 500 s); are the times in seconds?'}
     """
-    lines = []
+    lines = {}
     for name, found in events.items():
         end = durations.get(name, math.inf)
         late = [event for event in found if event.onset >= end and event.offset > event.onset]
         if late:
-            lines.append(
-                f"{side} {name}: {len(late)} of {len(found)} events outside the recording, which lasts {end:g} s"
-                f" ({late[0].label} from {late[0].onset:g} s); are times in seconds?"
+            lines[name] = (
+                f"{len(late)} of {len(found)} events outside the recording, which lasts {end:g} s"
+                f" ({late[0].label} from {late[0].onset:g} s); are the times in seconds?"
             )
     return lines
 

@@ -90,11 +90,12 @@ def score_files(
         unknown_labels=unknown,
         unknown_recordings=unknown,
     )
-    outside = [
-        *events_outside(str(reference), truth.events, durations),
-        *events_outside(str(estimate), estimated, durations),
-    ]
+    outside = [*_outside(reference, truth.events, durations), *_outside(estimate, estimated, durations)]
     return replace(evaluation, problems=tuple(outside))
+
+
+def _outside(path: Path, events: Mapping[str, Sequence[Event]], durations: Mapping[str, float]) -> list[str]:
+    return [f"{path}: {name}: {line}" for name, line in events_outside(events, durations).items()]
 
 
 def _durations(reference: Path) -> dict[str, float]:
@@ -155,7 +156,7 @@ def _score_scores(
         unknown_recordings=unknown,
     )
     untold = sorted(silent - set(names.values()))
-    problems = events_outside(str(reference), truth.events, durations)
+    problems = _outside(reference, truth.events, durations)
     if untold:
         problems.append(
             f"{estimate}: no score table of {len(untold)} silent recordings (first {untold[0]}); no false alarm"

@@ -41,7 +41,7 @@ import numpy.typing as npt
 
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Figures, Statistic
-from earmark.metrics.columns import EventLists, FloatArray, Unknown, pair
+from earmark.metrics.columns import EventLists, FloatArray, IntArray, Unknown, pair
 from earmark.metrics.event import EventMetrics, event_metrics
 from earmark.metrics.intersection import IntersectionMetrics, intersection_metrics
 from earmark.metrics.psd_curves import CurveSource, EventSource, ScoreSource, truth_of
@@ -51,6 +51,9 @@ from earmark.metrics.rates import divide, mean_of_known
 from earmark.metrics.segment import SegmentMetrics
 from earmark.metrics.tagging import d_prime
 from earmark.scores import Scores
+
+_DRAWS_AT_ONCE = 32  # rows of that many weights stay in the processor's cache
+_EXACT = 2**24  # whole numbers below are exact in float32
 
 Metrics = SegmentMetrics | EventMetrics | IntersectionMetrics
 
@@ -202,22 +205,62 @@ def tagging_statistic(
 
 def _rankings(truth: FloatArray, scores: npt.NDArray[Any], weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """AP and AUC, each (resamples, classes)."""
-    ap, auc = np.empty((2, len(weights), truth.shape[1]))
+    whole = bool(np.all(weights == np.rint(weights))) and weights.sum(axis=1).max(initial=0) < _EXACT
+    blocks: list[npt.NDArray[np.floating[Any]]] = [
+        np.ascontiguousarray(weights[first : first + _DRAWS_AT_ONCE].T, dtype=np.float32 if whole else np.float64)
+        for first in range(0, len(weights), _DRAWS_AT_ONCE)
+    ]  # (clips, draws) each
+    ap, auc = np.full((2, len(weights), truth.shape[1]), np.nan)
     for column in range(truth.shape[1]):
-        order = np.argsort(-scores[:, column], kind="stable")
-        ordered = scores[order, column]
-        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)])
-        drawn = weights[:, order]
-        claimed = np.cumsum(drawn, axis=1)[:, ends]
-        found = np.cumsum(drawn * truth[order, column], axis=1)[:, ends]
-        false = claimed - found
-        positive, negative = found[:, -1:], false[:, -1:]
-        gained = np.diff(found, axis=1, prepend=0)
-        precision = np.divide(found, claimed, out=np.zeros_like(found), where=claimed > 0)
-        ap[:, column] = divide((gained * precision).sum(axis=1), positive[:, 0])
-        beaten = negative - false + np.diff(false, axis=1, prepend=0) / 2
-        auc[:, column] = divide((gained * beaten).sum(axis=1), (positive * negative)[:, 0])
+        held = truth[:, column] > 0
+        if held.any():
+            ranking = _Ranking.of(held, scores[:, column])
+            both = [ranking.areas(block) for block in blocks]
+            ap[:, column], auc[:, column] = (np.concatenate(part) for part in zip(*both, strict=True))
     return ap, auc
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranking:
+    """A class sorted once, from the highest score down.
+
+    Only groups of equal scores that hold a positive clip matter (groups,): a draw needs the weight of each, of its
+    positives, and of all that lies between two of them. So what is summed are stretches of clips, of many draws at
+    once, a row a clip.
+    """
+
+    order: IntArray  # (clips,)
+    starts: IntArray  # (stretches,) where each begins, in the order
+    first: IntArray  # (groups,) stretches before the group
+    last: IntArray  # (groups,) and up to its end
+    positive: IntArray  # (positives,) clips, in the order
+    heads: IntArray  # (groups,) where each group begins among the positives
+
+    @classmethod
+    def of(cls, held: npt.NDArray[np.bool_], scores: npt.NDArray[Any]) -> _Ranking:
+        order = np.argsort(-scores)
+        ordered, held = scores[order], held[order]
+        edges = np.append(np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])), len(order))
+        group = np.searchsorted(edges, np.flatnonzero(held), side="right") - 1  # of each positive
+        groups, heads = np.unique(group, return_index=True)
+        begins, ends = edges[groups], edges[groups + 1]
+        starts = np.unique(np.concatenate(([0], begins, ends)))
+        starts = starts[starts < len(order)]
+        first, last = np.searchsorted(starts, begins), np.searchsorted(starts, ends)
+        return cls(order, starts, first, last, order[held], heads)
+
+    def areas(self, weights: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
+        """AP and AUC of draws, `weights` (clips, draws); (draws,) each."""
+        drawn = np.take(weights, self.order, axis=0, mode="clip")  # "clip" is the fast way; all are in range
+        sums = np.add.reduceat(drawn, self.starts, axis=0)
+        total = np.cumsum(np.concatenate((np.zeros_like(sums[:1]), sums)), axis=0, dtype=np.float64)
+        gained = np.add.reduceat(weights[self.positive], self.heads, axis=0).astype(np.float64)  # (groups, draws)
+        claimed, found = total[self.last], np.cumsum(gained, axis=0)
+        false, tied = claimed - found, claimed - total[self.first] - gained
+        positive, negative = found[-1], total[-1] - found[-1]
+        precision = np.divide(found, claimed, out=np.zeros_like(found), where=claimed > 0)
+        ap = divide((gained * precision).sum(axis=0), positive)
+        return ap, divide((gained * (negative - false + tied / 2)).sum(axis=0), positive * negative)
 
 
 def psds_statistic(
