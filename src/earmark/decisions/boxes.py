@@ -30,7 +30,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from earmark.decisions.segments import FloatArray, IntArray, Runs
+from earmark.arrays import FloatArray, IntArray
+from earmark.decisions.segments import Runs
 
 _TINY = 1e-9  # steps below are rounding of the running sums, not steps
 _Sums = npt.NDArray[np.float64]

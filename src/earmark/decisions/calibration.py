@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
+from earmark.arrays import BoolArray, FloatArray
+
 _Wide = npt.NDArray[np.float64]
 _EDGE = 1e-7  # scores nearer to 0 or 1 count as this near: float32 has no more to say
 _GROUPS = 4096  # distinct scores that are fitted as they are

@@ -21,19 +21,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from earmark.arrays import FloatArray, IntArray
 from earmark.decisions.boxes import find_boxes
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
-from earmark.decisions.segments import (
-    FloatArray,
-    IntArray,
-    Runs,
-    drop_short,
-    fill_gaps,
-    find_runs,
-    pad_curve,
-    runs_to_events,
-    whole_frames,
-)
+from earmark.decisions.segments import Runs, drop_short, fill_gaps, find_runs, pad_curve, runs_to_events, whole_frames
 from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.events import Event
 from earmark.scores import Scores

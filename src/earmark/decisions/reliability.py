@@ -14,12 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import BoolArray, FloatArray
 from earmark.decisions.calibration import Isotonic, Platt, fit_isotonic, fit_platt
 from earmark.decisions.operating_point import OperatingPoint
 from earmark.errors import ConfigError, did_you_mean
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import BoolArray, FloatArray, IntArray
 from earmark.events import Event, merge_overlapping
 from earmark.scores import Scores
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 FLOOR = np.float32(-1)  # below every probability: ends each class (and recording) in a padded curve
 

@@ -17,7 +17,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from earmark.arrays import FloatArray
+
 _BLOCK = 2**22  # values gathered at once: bounds the memory of a recording of hours to some 16 MB
 
 

@@ -14,11 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from earmark.arrays import BoolArray, DoubleArray, IntArray
 from earmark.decisions import ClassPoint, OperatingPoint, score_curve
 from earmark.decisions.tuning.sweep import Method, Setting
 from earmark.events import Event
-from earmark.metrics.columns import FloatArray, IntArray
-from earmark.metrics.intersection import BoolArray
 from earmark.metrics.psd_curves import Curve, ScoreSource, Values, truth_of
 from earmark.metrics.psd_roc import PsdsOptions, Roc, class_rocs, mean_roc, order_steps
 from earmark.metrics.threshold_steps import Steps, find_steps, join_steps, no_steps
@@ -50,11 +49,11 @@ class Trials:
         floor = self._floor(np.min([[curve.values.max(axis=0) for curve in each] for each in curves], axis=0))
         self._steps = [order_steps(self._find(each, floor)) for each in curves]
 
-    def carriers(self, keep: BoolArray) -> FloatArray:
+    def carriers(self, keep: BoolArray) -> DoubleArray:
         """Recordings (of those kept) that carry each class; (columns,)."""
         return np.asarray(np.sum(~self._absent[keep], axis=0), dtype=np.float64)
 
-    def areas(self, keep: BoolArray) -> FloatArray:
+    def areas(self, keep: BoolArray) -> DoubleArray:
         """Area beneath each class's own curve (settings, columns), on some recordings; 0 for one without events."""
         found = [self._rocs(steps.where(keep[steps.recording]), keep) for steps in self._steps]
         return np.array([[roc.area(self.options.max_efpr) if roc else 0.0 for roc in rocs] for rocs in found])

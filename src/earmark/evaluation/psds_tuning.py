@@ -24,14 +24,13 @@ from itertools import product
 
 import numpy as np
 
+from earmark.arrays import BoolArray, DoubleArray, IntArray
 from earmark.decisions.tuning import BoxGrid
 from earmark.decisions.tuning.shrinkage import FALLBACK, SHRINKAGES, SHRUNK
 from earmark.decisions.tuning.sweep import Method, Setting
 from earmark.evaluation.psds_trials import Trials
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.metrics.columns import FloatArray, IntArray
-from earmark.metrics.intersection import BoolArray
 from earmark.metrics.psds import PsdsOptions
 from earmark.scores import Scores
 
@@ -101,7 +100,7 @@ def tune_smoothing(
     return Smoothing(method, _by_label(trials, settings, scores[0].labels, best), best, held)
 
 
-def choose(areas: FloatArray, carriers: FloatArray, shrinkage: float) -> IntArray:
+def choose(areas: DoubleArray, carriers: DoubleArray, shrinkage: float) -> IntArray:
     """Setting of each class (columns,) from areas (settings, columns) and recordings with it (columns,).
 
     A class without recordings follows the mean; of equals the first is taken.
@@ -116,7 +115,7 @@ def choose(areas: FloatArray, carriers: FloatArray, shrinkage: float) -> IntArra
     return np.asarray((values >= values.max(axis=0) - _TIE).argmax(axis=0))
 
 
-def _choosable(trials: Trials, keep: BoolArray, settings: int) -> tuple[FloatArray, FloatArray]:
+def _choosable(trials: Trials, keep: BoolArray, settings: int) -> tuple[DoubleArray, DoubleArray]:
     """On some recordings: areas (settings, columns) of what can be chosen, and how many carry each class (columns,)."""
     return trials.areas(keep)[:settings], trials.carriers(keep)
 

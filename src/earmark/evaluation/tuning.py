@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from earmark.arrays import BoolArray
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
 from earmark.decisions.operating_point import ClassPoint
@@ -40,7 +41,6 @@ from earmark.errors import ConfigError, DataError, did_you_mean
 from earmark.evaluation.labelled import ScoredClips
 from earmark.evaluation.psds_tuning import Smoothing, tune_smoothing
 from earmark.events import Event
-from earmark.metrics.intersection import BoolArray
 from earmark.metrics.psds import PSDS1, PSDS2
 from earmark.scores import Scores
 

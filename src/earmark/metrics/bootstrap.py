@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from earmark.metrics.columns import FloatArray
+from earmark.arrays import DoubleArray
 from earmark.metrics.rates import to_json
 
 _WEIGHTS_AT_ONCE = 2**22  # bounds memory
@@ -39,7 +39,7 @@ class Resampling:
         if self.resamples < 1 or not 0 < self.confidence < 1:
             raise ValueError(f"at least one resample and a confidence between 0 and 1, got {self}")
 
-    def weights(self, recordings: int) -> Iterator[FloatArray]:
+    def weights(self, recordings: int) -> Iterator[DoubleArray]:
         """How often each recording is drawn, in blocks (resamples, recordings); rows sum to `recordings`."""
         random = np.random.default_rng(self.seed)
         block = max(1, _WEIGHTS_AT_ONCE // max(recordings, 1))
@@ -54,20 +54,20 @@ class Resampling:
 class Figures:
     """Figures of some draws, NaN where a draw has none."""
 
-    overall: dict[str, FloatArray]  # (resamples,)
-    per_class: dict[str, FloatArray]  # (resamples, classes)
+    overall: dict[str, DoubleArray]  # (resamples,)
+    per_class: dict[str, DoubleArray]  # (resamples, classes)
 
 
-Statistic = Callable[[FloatArray], Figures]
+Statistic = Callable[[DoubleArray], Figures]
 
 
 @dataclass(frozen=True, eq=False)
 class Interval:
     """A figure of all recordings and what the draws made of it; arrays () or (classes,)."""
 
-    value: FloatArray
-    low: FloatArray
-    high: FloatArray
+    value: DoubleArray
+    low: DoubleArray
+    high: DoubleArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def _intervals(statistics: Sequence[Statistic], recordings: int, resampling: Res
     ]
     tail = (1 - resampling.confidence) / 2
 
-    def interval(value: FloatArray, samples: list[FloatArray]) -> Interval:
+    def interval(value: DoubleArray, samples: list[DoubleArray]) -> Interval:
         if recordings < 2:  # all draws are one and the same: they say nothing
             blank = np.full_like(value[0], np.nan)
             return Interval(value[0], blank, blank)
@@ -140,7 +140,7 @@ def _difference(figures: Sequence[Figures]) -> Figures:
         )
 
 
-def _quantile(ordered: FloatArray, share: float) -> FloatArray:
+def _quantile(ordered: DoubleArray, share: float) -> DoubleArray:
     """Quantile over the first axis, linear between neighbours, of what is not NaN; NaN where nothing is."""
     count = (~np.isnan(ordered)).sum(axis=0, keepdims=True)
     place = share * np.maximum(count - 1, 0)

@@ -26,14 +26,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import DoubleArray, IntArray
 from earmark.errors import DataError, did_you_mean
 from earmark.events import Event
 from earmark.labels import Labels
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 Unknown = Literal["error", "ignore", "count"]
 EventLists = Mapping[str, Sequence[Event]]
 
@@ -41,7 +39,7 @@ NANOSECOND = 1e-9  # seconds
 LATEST = 9e9  # seconds, 285 years: up to here nanoseconds are 64-bit integers
 
 
-def nanoseconds(seconds: FloatArray) -> IntArray:
+def nanoseconds(seconds: DoubleArray) -> IntArray:
     """Seconds in whole nanoseconds.
 
     >>> nanoseconds(np.array([0.9])) - nanoseconds(np.array([0.7])) <= nanoseconds(np.array([0.2]))
@@ -56,8 +54,8 @@ class Columns:
 
     recording: IntArray  # index into Pair.recordings
     label: IntArray  # index into the labels; from len(labels) on: unknown ones that count
-    onset: FloatArray  # seconds
-    offset: FloatArray  # seconds
+    onset: DoubleArray  # seconds
+    offset: DoubleArray  # seconds
 
 
 @dataclass(frozen=True, eq=False)

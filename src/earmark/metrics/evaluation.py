@@ -32,6 +32,7 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import BoolArray
 from earmark.errors import DataError, did_you_mean
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Intervals, Resampling, Statistic, intervals, paired_intervals
@@ -42,7 +43,7 @@ from earmark.metrics.psds import PsdsMetrics, psds_metrics
 from earmark.metrics.rates import to_json
 from earmark.metrics.segment import SegmentMetrics, segment_metrics
 from earmark.metrics.statistics import counts_statistic, psds_metrics_statistic, tagging_statistic
-from earmark.metrics.tagging import BoolArray, TaggingMetrics, tagging_metrics
+from earmark.metrics.tagging import TaggingMetrics, tagging_metrics
 from earmark.scores import Scores
 
 TagLists = Mapping[str, Iterable[str]]

@@ -37,22 +37,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import DoubleArray, IntArray
 from earmark.labels import Labels
-from earmark.metrics.columns import (
-    NANOSECOND,
-    Columns,
-    EventLists,
-    FloatArray,
-    IntArray,
-    Pair,
-    Unknown,
-    nanoseconds,
-    pair,
-)
+from earmark.metrics.columns import NANOSECOND, Columns, EventLists, Pair, Unknown, nanoseconds, pair
 from earmark.metrics.matching import match_pairs
 from earmark.metrics.rates import f1_score, ratio
 
-Times = tuple[FloatArray, FloatArray]  # seconds: onsets, offsets
+Times = tuple[DoubleArray, DoubleArray]  # seconds: onsets, offsets
 _PAIRS_AT_ONCE = 2**20  # bounds memory: events of one recording are compared all with all
 
 

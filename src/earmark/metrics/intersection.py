@@ -32,13 +32,12 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import BoolArray, DoubleArray, IntArray
 from earmark.labels import Labels
-from earmark.metrics.columns import Columns, EventLists, FloatArray, IntArray, Unknown, merge_events, pair
+from earmark.metrics.columns import Columns, EventLists, Unknown, merge_events, pair
 from earmark.metrics.rates import ratio, sum_by
 
-BoolArray = npt.NDArray[np.bool_]
 _PER_SECOND = 1e6  # criteria are compared in whole microseconds
 _PAIRS_AT_ONCE = 2**20  # bounds memory: events of one recording are compared all with all
 
@@ -131,7 +130,7 @@ def intersection_metrics(
     )
 
 
-def reaches(part: FloatArray, share: float, whole: FloatArray) -> BoolArray:
+def reaches(part: DoubleArray, share: float, whole: DoubleArray) -> BoolArray:
     """Whether seconds `part` are at least `share` of seconds `whole`, in whole microseconds and at least one.
 
     >>> reaches(np.array([0.3, 0.0]), 0.1, np.array([3.0, 0.0])).tolist()
@@ -143,7 +142,7 @@ def reaches(part: FloatArray, share: float, whole: FloatArray) -> BoolArray:
 
 def _intersect(
     truth: Columns, reports: Columns, width: int, criteria: Criteria
-) -> tuple[BoolArray, FloatArray, IntArray]:
+) -> tuple[BoolArray, DoubleArray, IntArray]:
     """Which reports are relevant; seconds of each reference event covered by them; each report's cross triggers."""
     length = reports.offset - reports.onset
     relevant = np.zeros(len(length), dtype=np.bool_)

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from earmark.arrays import IntArray
+
 Graph = Mapping[int, Sequence[int]]  # left vertex -> its right neighbours
 
 

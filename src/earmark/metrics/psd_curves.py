@@ -21,19 +21,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import DoubleArray, IntArray
 from earmark.errors import DataError, did_you_mean
 from earmark.labels import Labels
-from earmark.metrics.columns import (
-    Columns,
-    EventLists,
-    FloatArray,
-    IntArray,
-    Unknown,
-    check_labels,
-    merge_events,
-    pair,
-    pair_recordings,
-)
+from earmark.metrics.columns import Columns, EventLists, Unknown, check_labels, merge_events, pair, pair_recordings
 from earmark.scores import Scores
 
 Values = npt.NDArray[np.floating[Any]]
@@ -51,7 +42,7 @@ class Truth:
     merged: int  # events joined to another of their class that they overlap or touch
 
     @property
-    def seconds(self) -> FloatArray:
+    def seconds(self) -> DoubleArray:
         """Length of each event (events,)."""
         return self.events.offset - self.events.onset
 
@@ -74,7 +65,7 @@ class Covers:
     `shift[r] + e`.
     """
 
-    seconds: FloatArray  # of the row's events before the edge
+    seconds: DoubleArray  # of the row's events before the edge
     ended: IntArray  # how many of them end at or before the edge
     begun: IntArray  # how many begin before the edge
     shift: IntArray  # (rows,)
@@ -84,7 +75,7 @@ class Covers:
     row: IntArray  # (recordings, columns): the row of a class, -1 where it has no events
 
 
-def covers_of(truth: Truth, recordings: Sequence[int], edges: Sequence[FloatArray]) -> Covers:
+def covers_of(truth: Truth, recordings: Sequence[int], edges: Sequence[DoubleArray]) -> Covers:
     """Covers of these recordings at their edges."""
     events, heads = truth.events, []
     seconds, ended, begun = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -123,7 +114,7 @@ class Curve:
     """The scores of one recording."""
 
     recording: int  # in Truth.recordings; their number for one that the reference does not know
-    edges: FloatArray  # (frames + 1,) seconds, rising
+    edges: DoubleArray  # (frames + 1,) seconds, rising
     values: Values  # (frames, columns); -inf where nothing is ever reported
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earmark.metrics.columns import FloatArray
+from earmark.arrays import DoubleArray
 from earmark.metrics.psd_curves import Truth, Values
 from earmark.metrics.rates import sum_by
 from earmark.metrics.threshold_steps import CROSS, FALSE, TRUE, Steps
@@ -54,9 +54,9 @@ PSDS2 = PsdsOptions(dtc=0.1, gtc=0.1, alpha_ct=0.5)
 class Roc:
     """The corners of a staircase."""
 
-    efpr: FloatArray  # effective false positives per unit of time
-    tpr: FloatArray  # share of events found; effective TPR in the mean curve
-    threshold: FloatArray  # score that the threshold has to fall below; empty in the mean curve
+    efpr: DoubleArray  # effective false positives per unit of time
+    tpr: DoubleArray  # share of events found; effective TPR in the mean curve
+    threshold: DoubleArray  # score that the threshold has to fall below; empty in the mean curve
 
     def area(self, max_efpr: float) -> float:
         """Area up to `max_efpr`, divided by it: 1 for a curve that is 1 from the start.
@@ -74,13 +74,13 @@ class Roc:
 class Rates:
     """What counts are divided by; arrays (columns,)."""
 
-    events: FloatArray  # reference events
-    seconds: FloatArray  # of reference events
+    events: DoubleArray  # reference events
+    seconds: DoubleArray  # of reference events
     duration: float  # seconds of all recordings
     unit: float  # seconds
     alpha_ct: float
 
-    def cross_weights(self) -> FloatArray:
+    def cross_weights(self) -> DoubleArray:
         """What one cross trigger with each class adds to the eFPR."""
         there = self.events > 0
         weights = np.zeros(len(self.events))
@@ -94,7 +94,7 @@ def order_steps(steps: Steps) -> Steps:
 
 
 def class_rocs(
-    steps: Steps, truth: Truth, options: PsdsOptions, duration: float, weights: FloatArray | None = None
+    steps: Steps, truth: Truth, options: PsdsOptions, duration: float, weights: DoubleArray | None = None
 ) -> list[Roc | None]:
     """The curve of each of the truth's classes up to `options.max_efpr`; None for one without events.
 
@@ -133,7 +133,7 @@ def class_roc(
     )
 
 
-def _staircase(efpr: FloatArray, tpr: FloatArray, threshold: FloatArray) -> Roc:
+def _staircase(efpr: DoubleArray, tpr: DoubleArray, threshold: DoubleArray) -> Roc:
     """Operating points -> those that find more than all with no more false positives."""
     order = np.lexsort((tpr, efpr))
     efpr, tpr, threshold = efpr[order], tpr[order], threshold[order]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from earmark.arrays import DoubleArray
 
 
 def ratio(part: float, whole: float) -> float:
@@ -40,20 +40,20 @@ def f1_score(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def divide(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> FloatArray:
+def divide(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> DoubleArray:
     """The quotients part / whole, broadcast; NaN where there is no whole."""
     quotient = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
     np.divide(part, whole, out=quotient, where=whole > 0)
     return quotient
 
 
-def mean_of_known(values: FloatArray) -> FloatArray:
+def mean_of_known(values: DoubleArray) -> DoubleArray:
     """Mean over the last axis of what is not NaN; NaN where nothing is."""
     known = ~np.isnan(values)
     return divide(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
 
 
-def sum_by(index: npt.NDArray[np.int64], values: FloatArray, size: int) -> FloatArray:
+def sum_by(index: npt.NDArray[np.int64], values: DoubleArray, size: int) -> DoubleArray:
     """Sums (size,) of the values of each index."""
     return np.asarray(np.bincount(index, weights=values, minlength=size), dtype=np.float64)
 

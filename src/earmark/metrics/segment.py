@@ -35,9 +35,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from earmark.arrays import DoubleArray, IntArray
 from earmark.errors import DataError
 from earmark.labels import Labels
-from earmark.metrics.columns import NANOSECOND, Columns, EventLists, FloatArray, IntArray, Pair, Unknown, pair
+from earmark.metrics.columns import NANOSECOND, Columns, EventLists, Pair, Unknown, pair
 from earmark.metrics.rates import f1_score, ratio
 
 
@@ -104,7 +105,7 @@ def segment_metrics(
     return _results(labels, columns, segment_length, widths, (reference_cells, estimated_cells, agreed))
 
 
-def touched(onset: FloatArray, offset: FloatArray, length: float) -> tuple[IntArray, IntArray]:
+def touched(onset: DoubleArray, offset: DoubleArray, length: float) -> tuple[IntArray, IntArray]:
     """The first segment that each event touches, and one past the last; a border belongs to the segment it begins.
 
     >>> [ends.tolist() for ends in touched(np.array([0.3, 0.35]), np.array([0.7, 0.35]), 0.1)]
@@ -113,7 +114,7 @@ def touched(onset: FloatArray, offset: FloatArray, length: float) -> tuple[IntAr
     return _cut(onset, length, np.floor), _cut(offset, length, np.ceil)
 
 
-def _cut(seconds: FloatArray, length: float, otherwise: Callable[[FloatArray], FloatArray]) -> IntArray:
+def _cut(seconds: DoubleArray, length: float, otherwise: Callable[[DoubleArray], DoubleArray]) -> IntArray:
     """Seconds in segments: whole where they are a border to half a nanosecond, else rounded down or up."""
     place = seconds / length
     border = np.rint(place)

@@ -39,9 +39,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import DoubleArray, IntArray
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Figures, Statistic
-from earmark.metrics.columns import EventLists, FloatArray, IntArray, Unknown, pair
+from earmark.metrics.columns import EventLists, Unknown, pair
 from earmark.metrics.event import EventMetrics, event_metrics
 from earmark.metrics.intersection import IntersectionMetrics, intersection_metrics
 from earmark.metrics.psd_curves import CurveSource, EventSource, ScoreSource, truth_of
@@ -66,8 +67,8 @@ class Counts:
     `claimed` is what precision divides by: found plus false.
     """
 
-    overall: FloatArray  # (recordings, 4)
-    per_class: FloatArray  # (recordings, classes, 4)
+    overall: DoubleArray  # (recordings, 4)
+    per_class: DoubleArray  # (recordings, classes, 4)
 
 
 def counts_statistic(
@@ -126,14 +127,14 @@ def _counts(
     return Counts(overall, per_class)
 
 
-def _sums(counts: Counts, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _sums(counts: Counts, weights: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """Summed counts (4, resamples) and (4, resamples, classes)."""
     classes = counts.per_class.shape[1]
     per_class = weights @ counts.per_class.reshape(len(counts.overall), -1)
     return (weights @ counts.overall).T, np.moveaxis(per_class.reshape(len(weights), classes, 4), -1, 0)
 
 
-def _rates(sums: FloatArray) -> dict[str, FloatArray]:
+def _rates(sums: DoubleArray) -> dict[str, DoubleArray]:
     found, claimed, reference, errors = sums
     f1 = divide(2 * found, np.where((claimed > 0) & (reference > 0), claimed + reference, 0))
     return {
@@ -144,11 +145,11 @@ def _rates(sums: FloatArray) -> dict[str, FloatArray]:
     }
 
 
-def _figures(counts: Counts, weights: FloatArray) -> Figures:
+def _figures(counts: Counts, weights: DoubleArray) -> Figures:
     return Figures(*(_rates(sums) for sums in _sums(counts, weights)))
 
 
-def _event_figures(counts: Counts, weights: FloatArray) -> Figures:
+def _event_figures(counts: Counts, weights: DoubleArray) -> Figures:
     """With the mean of classes: a class that is there and never reported counts as 0."""
     found = _figures(counts, weights)
     reference, f1 = _sums(counts, weights)[1][2], found.per_class["f1"]
@@ -156,7 +157,7 @@ def _event_figures(counts: Counts, weights: FloatArray) -> Figures:
     return Figures({**found.overall, "macro_f1": macro}, found.per_class)
 
 
-def _intersection_figures(counts: Counts, weights: FloatArray) -> Figures:
+def _intersection_figures(counts: Counts, weights: DoubleArray) -> Figures:
     """A class that is there and never reported has F1 0 here."""
     parts = []
     for sums in _sums(counts, weights):
@@ -176,8 +177,8 @@ def tagging_statistic(
     """The figures of `tagging_metrics`, to be resampled; and the number of clips. Arrays are (clips, classes)."""
     truth = np.asarray(reference).astype(np.float64)
 
-    def statistic(weights: FloatArray) -> Figures:
-        overall, per_class = dict[str, FloatArray](), dict[str, FloatArray]()
+    def statistic(weights: DoubleArray) -> Figures:
+        overall, per_class = dict[str, DoubleArray](), dict[str, DoubleArray]()
         if scores is not None:
             ap, auc = _rankings(truth, np.asarray(scores), weights)
             mauc = mean_of_known(auc)
@@ -203,7 +204,7 @@ def tagging_statistic(
     return statistic, len(truth)
 
 
-def _rankings(truth: FloatArray, scores: npt.NDArray[Any], weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _rankings(truth: DoubleArray, scores: npt.NDArray[Any], weights: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """AP and AUC, each (resamples, classes)."""
     whole = bool(np.all(weights == np.rint(weights))) and weights.sum(axis=1).max(initial=0) < _EXACT
     blocks: list[npt.NDArray[np.floating[Any]]] = [
@@ -249,7 +250,7 @@ class _Ranking:
         first, last = np.searchsorted(starts, begins), np.searchsorted(starts, ends)
         return cls(order, starts, first, last, order[held], heads)
 
-    def areas(self, weights: npt.NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
+    def areas(self, weights: npt.NDArray[np.floating[Any]]) -> tuple[DoubleArray, DoubleArray]:
         """AP and AUC of draws, `weights` (clips, draws); (draws,) each."""
         drawn = np.take(weights, self.order, axis=0, mode="clip")  # "clip" is the fast way; all are in range
         sums = np.add.reduceat(drawn, self.starts, axis=0)
@@ -305,7 +306,7 @@ def psds_metrics_statistic(
         for name, options in names.items()
     }
 
-    def statistic(weights: FloatArray) -> Figures:
+    def statistic(weights: DoubleArray) -> Figures:
         found = {name: part(weights) for name, part in parts.items()}
         return Figures(
             {name: figures.overall["psds"] for name, figures in found.items()},
@@ -338,7 +339,7 @@ def _statistic(
     most_false = options.max_efpr / options.unit
     found = [collect(most_false)]
 
-    def statistic(weights: FloatArray) -> Figures:
+    def statistic(weights: DoubleArray) -> Figures:
         if not _floor_holds(found[-1], weights, most_false):
             found.append(collect(np.inf))
         drawn = np.array([_of_draw(found[-1], row, labels, options) for row in weights])
@@ -347,7 +348,7 @@ def _statistic(
     return statistic, len(truth.recordings)
 
 
-def _floor_holds(found: Found, weights: FloatArray, most_false: float) -> bool:
+def _floor_holds(found: Found, weights: DoubleArray, most_false: float) -> bool:
     """Whether in every draw more false positives than allowed are sure at the floor."""
     cut_columns = np.isfinite(found.floor)
     absent = np.ones(found.best.shape, dtype=np.bool_)
@@ -356,7 +357,7 @@ def _floor_holds(found: Found, weights: FloatArray, most_false: float) -> bool:
     return bool(np.all(sure > (weights @ found.lengths * most_false)[:, None]))
 
 
-def _of_draw(found: Found, weights: FloatArray, labels: Labels, options: PsdsOptions) -> list[float]:
+def _of_draw(found: Found, weights: DoubleArray, labels: Labels, options: PsdsOptions) -> list[float]:
     """PSDS of a draw, then of each of `labels`."""
     curves = class_rocs(found.steps, found.truth, options, float(weights @ found.lengths), weights)
     rocs = {name: roc for name, roc in zip(found.truth.labels, curves, strict=True) if roc}

@@ -27,11 +27,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import BoolArray, DoubleArray
 from earmark.labels import Labels
 from earmark.metrics.rates import divide, mean_of_known, ratio
-
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float64]
 
 _BLOCK = 16  # classes sorted at a time: the scores of 20,000 clips then stay in the processor's cache
 
@@ -111,7 +109,7 @@ def tagging_metrics(
     )
 
 
-def average_precision(reference: npt.NDArray[Any], scores: npt.NDArray[Any]) -> FloatArray:
+def average_precision(reference: npt.NDArray[Any], scores: npt.NDArray[Any]) -> DoubleArray:
     """Average precision per class (classes,): sum over thresholds of precision times the recall gained.
 
     >>> average_precision(np.array([[1], [0], [1]]), np.array([[0.9], [0.8], [0.7]])).round(4)
@@ -120,7 +118,7 @@ def average_precision(reference: npt.NDArray[Any], scores: npt.NDArray[Any]) -> 
     return _rankings(_binary("reference", reference), scores)[0]
 
 
-def roc_auc(reference: npt.NDArray[Any], scores: npt.NDArray[Any]) -> FloatArray:
+def roc_auc(reference: npt.NDArray[Any], scores: npt.NDArray[Any]) -> DoubleArray:
     """Area under the ROC curve per class (classes,).
 
     It is the probability that a positive clip scores above a negative one, a tie counting one half.
@@ -141,7 +139,7 @@ def d_prime(auc: float) -> float:
     return math.sqrt(2) * NormalDist().inv_cdf(auc)
 
 
-def _rankings(truth: BoolArray, scores: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+def _rankings(truth: BoolArray, scores: npt.NDArray[Any]) -> tuple[DoubleArray, DoubleArray]:
     """AP and AUC per class."""
     scores = np.asarray(scores)
     if scores.shape != truth.shape:
@@ -186,7 +184,7 @@ def _binary(name: str, values: npt.NDArray[Any]) -> BoolArray:
     return values.astype(np.bool_)
 
 
-def _counts(truth: BoolArray, estimated: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+def _counts(truth: BoolArray, estimated: npt.NDArray[Any]) -> tuple[DoubleArray, DoubleArray]:
     """Tags rightly given and tags given, per class."""
     given = _binary("estimated", estimated)
     if given.shape != truth.shape:
@@ -194,5 +192,5 @@ def _counts(truth: BoolArray, estimated: npt.NDArray[Any]) -> tuple[FloatArray, 
     return (truth & given).sum(axis=0).astype(np.float64), given.sum(axis=0).astype(np.float64)
 
 
-def _mean(values: FloatArray) -> float:
+def _mean(values: DoubleArray) -> float:
     return float(mean_of_known(values))

@@ -46,8 +46,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from earmark.metrics.columns import FloatArray, IntArray
-from earmark.metrics.intersection import BoolArray, reaches
+from earmark.arrays import BoolArray, DoubleArray, IntArray
+from earmark.metrics.intersection import reaches
 from earmark.metrics.psd_curves import Covers, Curve, Truth, Values, covers_of
 
 NarrowArray = npt.NDArray[np.int32]
@@ -98,7 +98,7 @@ class _Gains:
 
     event: IntArray
     score: Values
-    seconds: FloatArray
+    seconds: DoubleArray
 
 
 def no_steps(dtype: np.dtype[Any]) -> Steps:
@@ -152,7 +152,7 @@ def _frames_above(curves: Sequence[Curve], floor: Values) -> _Frames:
     return _Frames(value, column, slots, edge, np.diff(places, prepend=-2) != 1)
 
 
-def _covered(covers: Covers, row: IntArray, first: IntArray, last: IntArray) -> FloatArray:
+def _covered(covers: Covers, row: IntArray, first: IntArray, last: IntArray) -> DoubleArray:
     """Seconds of a row's events between two edges."""
     shift = covers.shift[row]
     return np.asarray(covers.seconds[shift + last] - covers.seconds[shift + first])
@@ -171,7 +171,7 @@ def _cross_triggers(
     block: _Frames,
     first: IntArray,
     last: IntArray,
-    length: FloatArray,
+    length: DoubleArray,
     false: BoolArray,
     cttc: float,
 ) -> Iterator[tuple[BoolArray, IntArray]]:
@@ -194,7 +194,7 @@ def _gains_of(
     met: IntArray,
     row: IntArray,
     span: tuple[IntArray, IntArray],
-    edges: FloatArray,
+    edges: DoubleArray,
 ) -> Iterator[_Gains]:
     """What the relevant runs (frames `met`, from edge to edge `span`) add to the events they meet, and take away again.
 
@@ -219,7 +219,7 @@ def _gains_of(
         )
 
 
-def _sum_gains(event: IntArray, score: Values, seconds: FloatArray) -> _Gains:
+def _sum_gains(event: IntArray, score: Values, seconds: DoubleArray) -> _Gains:
     """By event, then from the highest score down; those of one event and score in one."""
     order = np.lexsort((-score, event))
     event, score, seconds = event[order], score[order], seconds[order]

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from earmark.arrays import BoolArray, FloatArray, IntArray
 from earmark.decisions.operating_point import OperatingPoint
 from earmark.decisions.reliability import Reliability, reliability, with_calibration
-from earmark.decisions.segments import BoolArray, FloatArray, IntArray
 from earmark.decisions.tuning.report import CalibrationReport
 from earmark.decisions.tuning.shrinkage import assign_folds
 from earmark.events import Event

@@ -17,7 +17,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from earmark.decisions.segments import BoolArray, IntArray, Runs
+from earmark.arrays import BoolArray, IntArray
+from earmark.decisions.segments import Runs
 from earmark.decisions.tuning.aims import Counts
 from earmark.decisions.tuning.timeline import Timeline
 from earmark.metrics.event import Collars, within_collars

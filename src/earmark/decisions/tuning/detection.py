@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from earmark.arrays import BoolArray
 from earmark.decisions.decide import calibrated, weighted
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
-from earmark.decisions.segments import BoolArray
 from earmark.decisions.tuning.aims import Aim, ErrorRate, Unit, parse_objective
 from earmark.decisions.tuning.counting import Counter, EventCounter, SegmentCounter
 from earmark.decisions.tuning.error_rate import OverallErrors

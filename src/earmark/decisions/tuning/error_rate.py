@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import BoolArray, IntArray
 from earmark.decisions.operating_point import ClassPoint
-from earmark.decisions.segments import BoolArray, IntArray
 from earmark.decisions.tuning.counting import SegmentCounter
 from earmark.decisions.tuning.sweep import Method, Sweep, runs_by_threshold
 from earmark.decisions.tuning.timeline import Timeline

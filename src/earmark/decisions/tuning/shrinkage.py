@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.decisions.segments import BoolArray, IntArray
+from earmark.arrays import BoolArray, IntArray
 from earmark.decisions.tuning.aims import Aim, Counts
 
 SHRINKAGES = (1.0, 4.0, 16.0, 64.0, 256.0, math.inf)  # pseudo-recordings tried

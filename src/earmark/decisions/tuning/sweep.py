@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from earmark.arrays import FloatArray, IntArray
 from earmark.decisions.boxes import find_boxes
 from earmark.decisions.decide import half_steps
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
-from earmark.decisions.segments import FloatArray, IntArray, Runs, drop_short, fill_gaps, find_runs, whole_frames
+from earmark.decisions.segments import Runs, drop_short, fill_gaps, find_runs, whole_frames
 from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.decisions.tuning.aims import Counts
 from earmark.decisions.tuning.counting import Counter, count_runs

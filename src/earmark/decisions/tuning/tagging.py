@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from earmark.decisions.segments import BoolArray, FloatArray, IntArray
+from earmark.arrays import BoolArray, FloatArray, IntArray
 from earmark.decisions.tuning.aims import AtLeast, ClassF1, Counts, parse_objective
 from earmark.decisions.tuning.report import TuningReport, make_report
 from earmark.decisions.tuning.shrinkage import (

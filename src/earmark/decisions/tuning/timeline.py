@@ -13,7 +13,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from earmark.decisions.segments import FLOOR, BoolArray, FloatArray, IntArray, Runs
+from earmark.arrays import BoolArray, FloatArray, IntArray
+from earmark.decisions.segments import FLOOR, Runs
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.scores import Scores
