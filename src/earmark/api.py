@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from earmark.evaluation.labelled import ScoredClips
     from earmark.evaluation.report import Measured
     from earmark.events import EventLog
-    from earmark.metrics.files import Scored as ProtocolScores
     from earmark.metrics.evaluation import Evaluation
+    from earmark.metrics.files import Scored as ProtocolScores
     from earmark.recipes import Recipe
     from earmark.report.comparison import Comparison
     from earmark.runtime.bulk import Account
