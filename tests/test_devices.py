@@ -44,7 +44,7 @@ def test_the_measurement_itself_takes_a_moment_only() -> None:
 
 
 def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(ConfigError, match="device 'gpu' is unknown: expected auto, cpu"):
+    with pytest.raises(ConfigError, match="device 'gpu' is unknown; expected auto, cpu"):
         devices.resolve_device("gpu")
 
 
@@ -57,7 +57,7 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, th
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match=r"'cuda' is not there.*--device cpu"):
+    with pytest.raises(ConfigError, match=r"'cuda' is not available.*--device cpu"):
         devices.resolve_device("cuda:1")
 
 

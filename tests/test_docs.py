@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -84,3 +85,27 @@ def test_links_lead_to_files_and_headings(document: Path) -> None:
         assert target.exists(), f"{name(document)} links to {link}"
         if place:
             assert place in {anchor(heading) for heading in headings(target)}, f"{name(document)} links to {link}"
+
+
+def test_the_readme_of_the_benchmarks_names_every_program() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    programs = {
+        path.name
+        for path in (ROOT / "benchmarks").rglob("*.py")
+        if path.parent.name not in {"ours", "rivals"} and '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+    rows = set(re.findall(r"^\| `([\w/]+\.py)` \|", text, re.MULTILINE))
+    assert {name.rpartition("/")[2] for name in rows} >= programs - {"worker.py"}
+    for row in rows:
+        assert list((ROOT / "benchmarks").rglob(row)), f"{row} does not exist"
+
+
+def test_contributing_names_the_rooms_in_the_order_that_is_tested() -> None:
+    house = (ROOT / "tests" / "test_house.py").read_text(encoding="utf-8")
+    tree = ast.parse(house)
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    source = ast.get_source_segment(house, assigned["ROOMS"]) or ""
+    text = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    order = re.search(r"`base`(?: < `\w+`)+", text)
+    assert order is not None
+    assert re.findall(r"\w+", order[0]) == re.findall(r'"(\w+)"', source)

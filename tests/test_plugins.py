@@ -1,13 +1,17 @@
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from earmark import plugins
 from earmark.errors import ConfigError
+from earmark.models.tagger import Tagger
 
 POOLING = """
     import torch
@@ -126,6 +130,24 @@ def test_own_front_end_encoder_and_pooling_are_trained_saved_and_run(
     assert config["encoder"]["plugin"] == config["features"]["plugin"] == "mine.py"
     sound = next((collection / "dev" / "audio").iterdir())
     assert earmark("detect", sound, "-m", tmp_path / "m", "--plugin", mine).code == 0
+
+
+def test_the_examples_of_the_guide_are_trained_and_run(
+    earmark: Callable, collection: Path, recipe: Path, tmp_path: Path
+) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guides" / "plugins.md").read_text(encoding="utf-8")
+    mine = write(tmp_path / "mine.py", *re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE))
+    words = ["train", collection / "train", "-o", tmp_path / "m", "--recipe", recipe, "--epochs", 1, "-q"]
+    changes = ["network.pooling={kind: loudest}", "network.encoder={kind: linear}", "network.features={kind: level}"]
+    sets = [word for change in changes for word in ("--set", change)]
+    ran = earmark(*words, *sets, "--precision", "float32", "--plugin", mine)
+    assert ran.code == 0, ran.err
+    tagger = Tagger.from_pretrained(tmp_path / "m").eval()
+    short, long = torch.randn(1, 16_000), torch.randn(1, 24_000)
+    both = torch.cat([nn.functional.pad(short, (0, 8_000)), long])
+    with torch.no_grad():
+        alone, beside = tagger(short), tagger(both, torch.tensor([16_000, 24_000]))
+    torch.testing.assert_close(beside.clip[:1], alone.clip)
 
 
 def test_without_the_plugin_a_model_says_what_is_missing(

@@ -170,19 +170,21 @@ def _source(start_from: str | None, freeze: Literal["encoder"] | None, output: P
         return None
     source = Source(start_from, locate(start_from), freeze)
     if source.directory.resolve() == output.resolve():
-        raise ConfigError(f"--from {start_from} and -o {output} are the same directory; write into another one")
+        raise ConfigError(
+            f"--from {start_from} and -o {output} are the same directory; choose another output directory"
+        )
     return source
 
 
 def _check_members(recipe: Recipe, source: Source | None, processes: int) -> None:
     """What cannot be asked of a recipe with members."""
     if source is not None:
-        raise ConfigError(f"recipe {recipe.name!r} trains several networks, --from is for one")
+        raise ConfigError(f"recipe {recipe.name!r} trains several networks, but --from is for a single one")
     if processes > 1:
         theirs = " and ".join(dict.fromkeys(recipe.members))
         raise ConfigError(
-            f"recipe {recipe.name!r} trains in one process; with --processes train {theirs} by themselves, "
-            "then put them together with 'earmark fuse'"
+            f"recipe {recipe.name!r} trains in one process; to use --processes, train {theirs} one by one, then join "
+            "them with 'earmark fuse'"
         )
 
 
@@ -279,8 +281,8 @@ def open_models(
     if not directories:
         reporter.say(box.notice(len(pipeline.labels)))
     if len(directories) > 1 and operating_point is None:
-        reporter.say(f"{len(directories)} models as one; decided by {pipeline.operating_point.origin}")
-        reporter.say("better: put them together with 'earmark fuse', then 'earmark tune' the result")
+        reporter.say(f"{len(directories)} models fused; operating point: {pipeline.operating_point.origin}")
+        reporter.say("for better results join them with 'earmark fuse', then tune the result with 'earmark tune'")
     if operating_point is not None:
         pipeline.operating_point = _point(Path(operating_point), pipeline)
     if threshold is not None:
@@ -471,7 +473,8 @@ def tune(
     directory = locate(model)
     if target is None and box.holds(directory):
         raise OutputError(
-            f"{box.NAME} stays as it is: write to a file, -o point.json, and listen with --operating-point point.json"
+            f"{box.NAME} cannot be changed; write to a file with -o point.json and use it with --operating-point "
+            "point.json"
         )
     pipeline = open_models([directory], device=device, precision=precision)
     manifest = read_manifest(Path(data), audio=_path(audio), labels=pipeline.labels)
@@ -555,7 +558,7 @@ def evaluate(
         for model in directories
     ]
     if any(pipeline.labels != pipelines[0].labels for pipeline in pipelines):
-        raise ConfigError(f"{models[0]} and {models[1]} know different labels and cannot be compared")
+        raise ConfigError(f"{models[0]} and {models[1]} have different labels and cannot be compared")
     manifest = read_manifest(Path(data), audio=_path(audio), labels=pipelines[0].labels)
     found = [
         _measure(model, pipeline, manifest, measuring, reporter)

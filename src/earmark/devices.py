@@ -76,10 +76,10 @@ def resolve_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind = device.partition(":")[0]
     if kind not in ("cpu", "cuda", "mps"):
-        raise ConfigError(f"device {device!r} is unknown: expected auto, cpu, cuda, cuda:N or mps")
+        raise ConfigError(f"device {device!r} is unknown; expected auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "device 'cuda' is not there: this PyTorch sees no GPU; use --device cpu or install a GPU build"
+            "device 'cuda' is not available: PyTorch finds no GPU; use --device cpu or install a GPU build of PyTorch"
         )
     return device
 

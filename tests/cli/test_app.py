@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -7,11 +8,17 @@ from pathlib import Path
 import pytest
 
 from earmark import __version__
+from earmark.cli.app import app
 
 VERBS = (
     *("demo", "train", "fuse", "tune", "tag", "detect", "evaluate", "score"),
     *("doctor", "synth", "card", "recipes", "reproduce", "import-panns"),
 )
+
+
+def commands() -> dict[str, Callable]:
+    """The function behind each command."""
+    return {command.name or "": command.callback for command in app.registered_commands if command.callback}
 
 
 def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -40,6 +47,17 @@ def test_every_verb_has_help(earmark: Callable) -> None:
         assert ran.code == 0
         assert ran.out.startswith(f"Usage: earmark {verb} ")
         assert ran.err == ""
+
+
+def test_the_list_of_commands_shows_every_summary_whole_at_80_columns() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "earmark", "--help"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}
+    )
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    listed = dict(line.split(maxsplit=1) for line in done.stdout.partition("Commands:\n")[2].splitlines())
+    for verb in VERBS:
+        summary = " ".join((commands()[verb].__doc__ or "").split("\n\n")[0].split())
+        assert listed[verb] == summary
 
 
 def test_without_a_verb_help_is_shown(earmark: Callable) -> None:
@@ -100,7 +118,7 @@ def test_an_interruption_is_told_and_what_can_go_on_says_so(
     ran = earmark(verb, *(["-o", tmp_path] if verb == "demo" else [tmp_path]))
     assert ran.code == 130
     last = ran.err.splitlines()[-1]
-    assert last == "earmark: stopped" + ("; the same command goes on where it stopped" if goes_on else "")
+    assert last == "earmark: stopped" + ("; the same command continues where it stopped" if goes_on else "")
 
 
 def test_what_begins_anew_goes_on_by_another_command(
@@ -113,7 +131,7 @@ def test_what_begins_anew_goes_on_by_another_command(
     ran = earmark("train", collection / "train", "-o", tmp_path / "m", "--recipe", recipe, "--overwrite")
     assert ran.code == 130
     last = ran.err.splitlines()[-1]
-    assert last == "earmark: stopped; the same command without --overwrite goes on where it stopped"
+    assert last == "earmark: stopped; the same command without --overwrite continues where it stopped"
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:

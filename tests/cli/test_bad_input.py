@@ -10,7 +10,7 @@ import pytest
 BROKEN = {  # what is said of each file of `mixed`
     "nought.wav": "is empty (0 bytes)",
     "none.wav": "holds no samples",
-    "short.wav": "lasts 10 ms, too short to hold a sound",
+    "short.wav": "lasts 10 ms, too short to contain a sound",
     "nan.wav": "sample 500 (0.031 s) is not a number",
     "half.mp3": "cut short",
     "text.wav": "it is a text file, not audio",
@@ -79,7 +79,7 @@ def test_places_that_are_wrong(earmark: Callable, trained: Path, collection: Pat
     refused(earmark(verb, sound, "-m", trained, "-o", "/proc/x/y"), "cannot write /proc/x/y")
     refused(earmark(verb, sound, "-m", trained, "-o", sound / "x"), f"{sound} is a file, not a folder")
     refused(earmark(verb, sound, "-m", trained, "-o", tmp_path / "x.csv", "-f", "json"), "x.csv cannot hold json")
-    refused(earmark(verb, sound, "-m", trained, "--device", "gpu"), "device 'gpu' is unknown: expected auto, cpu, cuda")
+    refused(earmark(verb, sound, "-m", trained, "--device", "gpu"), "device 'gpu' is unknown; expected auto, cpu, cuda")
 
 
 @pytest.mark.parametrize("damage", ["config", "weights", "point", "version"])
@@ -109,7 +109,7 @@ def test_a_label_whose_clips_are_all_broken_is_left_out(train: Callable, data: P
     table.write_text(table.read_text().replace("text.wav\tbeep", "text.wav\tghost"))
     ran = train(data, tmp_path / "m", "--valid-fraction", 0)
     assert ran.code == 1
-    assert "  ghost: no clip with this label can be trained on; the label is left out\n" in ran.err
+    assert "  ghost: no usable clip has this label; the label is left out\n" in ran.err
     assert json.loads((tmp_path / "m" / "config.json").read_text())["labels"] == ["beep", "horn", "hum", "whistle"]
     again = train(data, tmp_path / "m", "--valid-fraction", 0)
     assert (again.code, "is finished already" in again.err) == (0, True)
@@ -160,13 +160,13 @@ def test_data_that_is_wrong(train: Callable, collection: Path, tmp_path: Path) -
 def test_model_directories_that_cannot_be(train: Callable, collection: Path, tmp_path: Path) -> None:
     data = collection / "train"
     (tmp_path / "file").write_text("")
-    refused(train(data, tmp_path / "file"), "is a file; expected a directory to write the model into")
+    refused(train(data, tmp_path / "file"), "is a file; expected a directory for the model")
     refused(train(data, tmp_path / "file" / "m"), "file is a file, not a folder")
     refused(train(data, "/proc/x/m"), "cannot write /proc/x/m: nothing can be made in /proc")
-    refused(train(data, tmp_path), "is not empty and holds no training; give a new directory")
+    refused(train(data, tmp_path), "is not empty and contains no training run; choose a new directory")
     (tmp_path / "m" / "training").mkdir(parents=True)
     (tmp_path / "m" / "training" / "run.json").write_text("{")
-    refused(train(data, tmp_path / "m"), "run.json is damaged", "--overwrite begins anew")
+    refused(train(data, tmp_path / "m"), "run.json is damaged", "use --overwrite to start again")
     assert train(data, tmp_path / "m", "--overwrite").code == 0
 
 

@@ -97,4 +97,6 @@ def test_a_package_without_its_model_says_so_in_one_line(
 def test_help_says_what_happens_without_a_model(earmark: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     for words in ("tag", "detect", "card"):
-        assert "Default: earmark/everyday, which is in the package" in " ".join(earmark(words, "--help").out.split())
+        assert "Default: earmark/everyday, which is part of the package" in " ".join(
+            earmark(words, "--help").out.split()
+        )

@@ -13,7 +13,7 @@ def test_a_clean_collection_is_healthy(earmark: Callable, collection: Path) -> N
     assert lines[0].startswith("32 clips, 64 s of sound, 4 labels, ")
     assert lines[1] == "      32  WAV PCM_16, 16000 Hz, 1 channel"
     assert lines[2].split() == ["label", "clips", "seconds", "seconds", "of", "events"]
-    assert lines[-1] == "nothing to mend"
+    assert lines[-1] == "no problems found"
 
 
 def test_every_planted_fault_is_named(earmark: Callable, collection: Path, mixed: Path, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_models_of_other_labels_and_too_many_paths_are_refused(
         path.write_text(path.read_text().replace('"whistle"', '"flute"'))
     ran = earmark("evaluate", trained, model, collection / "dev")
     assert ran.code == 2
-    assert "know different labels" in ran.err
+    assert "have different labels" in ran.err
     assert "expected MODEL DATA or MODEL OTHER DATA, got 4 paths" in earmark("evaluate", "a", "b", "c", "d").err
 
 

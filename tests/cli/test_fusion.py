@@ -64,7 +64,7 @@ def test_the_order_of_models_does_not_matter_and_how_they_decide_is_said(
         two = earmark(verb, audio, "-m", other, "-m", trained, "--threshold", 0.3)
         assert one.code == two.code == 0
         assert one.out == two.out
-        assert one.err.startswith("2 models as one; decided by ")
+        assert one.err.startswith("2 models fused; operating point: ")
         assert "'earmark fuse'" in one.err
 
 
@@ -85,7 +85,7 @@ def test_models_of_other_labels_are_refused(earmark: Callable, trained: Path, mo
         ran = earmark(*line)
         assert ran.code == 2
         assert ran.err == (
-            f"earmark: models of different labels cannot be fused: {trained} knows 'horn', {model} does not\n"
+            f"earmark: models with different labels cannot be fused: {trained} has 'horn', {model} does not\n"
         )
 
 
@@ -95,7 +95,7 @@ def test_a_fused_model_is_made_tuned_measured_and_used(
     folder = tmp_path / "fused"
     made = earmark("fuse", trained, fused, "-o", folder)  # a fusion within a fusion
     assert made.code == 0, made.err
-    assert made.err.startswith(f"2 models as one in {folder}; decided by ")
+    assert made.err.startswith(f"2 models fused in {folder}; operating point: ")
     assert "- **mean of the scores of**: model, model-2" in (folder / "README.md").read_text()
     tuned = earmark("tune", folder, collection / "dev")
     assert tuned.code == 0, tuned.err
@@ -111,7 +111,7 @@ def test_a_fused_model_is_made_tuned_measured_and_used(
     assert len(events(earmark("detect", collection / "dev", "-m", folder).out)) > 4
     again = earmark("fuse", trained, "-o", folder)
     assert again.code == 2
-    assert again.err == f"earmark: {folder} is there already; give a new directory\n"
+    assert again.err == f"earmark: {folder} already exists; choose a new directory\n"
 
 
 def test_a_recipe_with_members_trains_each_and_fuses_them(fused: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_same_command_goes_on_where_it_stopped(
     earmark: Callable, words: list[str], fused: Path, tmp_path: Path
 ) -> None:
     torn = Path(shutil.copytree(fused, tmp_path / "model"))
-    assert earmark(*words, torn).err == f"{torn} is finished already; --overwrite trains anew\n"
+    assert earmark(*words, torn).err == f"{torn} is already finished; use --overwrite to train it again\n"
     (torn / "config.json").unlink()  # as after a stop before the fusion was tuned
     (torn / "members" / "coarse" / "config.json").unlink()  # and its last member was saved
     ran = earmark(*words, torn)
@@ -148,14 +148,17 @@ def test_the_same_command_goes_on_where_it_stopped(
 def test_another_wish_in_the_same_directory_is_refused(earmark: Callable, words: list[str], fused: Path) -> None:
     ran = earmark(*words, fused, "--seed", 1)
     assert ran.code == 2
-    assert "holds a training of its own, with another members.fine.seed" in ran.err
+    assert "already contains a training run with a different members.fine.seed" in ran.err
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--processes", 2], "recipe 'both' trains in one process; with --processes train fine.yaml and coarse.yaml"),
-        (["--from", "MODEL"], "recipe 'both' trains several networks, --from is for one"),
+        (
+            ["--processes", 2],
+            "recipe 'both' trains in one process; to use --processes, train fine.yaml and coarse.yaml",
+        ),
+        (["--from", "MODEL"], "recipe 'both' trains several networks, but --from is for a single one"),
         (["--set", "training.epoch=3"], "unknown key 'training.epoch' (did you mean 'epochs'?)"),
     ],
 )
@@ -195,4 +198,4 @@ def test_a_recipe_with_members_has_no_network_of_its_own(earmark: Callable, coll
     (tmp_path / "bad.yaml").write_text(BOTH + "training: {epochs: 3}\n")
     ran = earmark("train", collection / "train", "-o", tmp_path / "m", "--recipe", tmp_path / "bad.yaml")
     assert ran.code == 2
-    assert "a recipe with members has no network or training of its own" in ran.err
+    assert "a recipe with members cannot have a network or training" in ran.err

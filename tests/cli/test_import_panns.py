@@ -47,8 +47,8 @@ def test_it_says_what_the_file_was(earmark: Callable, checkpoint: Path, tmp_path
     ran = earmark("import-panns", checkpoint, "-o", tmp_path / "m")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.splitlines() == [
-        "cnn10, its checksum is not a published one: 527 labels, 5,219,279 parameters",
-        f"the model is in {tmp_path / 'm'}; its thresholds are 0.5, 'earmark tune' chooses better ones",
+        "cnn10, its checksum is not among the published ones: 527 labels, 5,219,279 parameters",
+        f"the model is in {tmp_path / 'm'}; all thresholds are 0.5; 'earmark tune' chooses better ones",
     ]
     assert {path.name for path in (tmp_path / "m").iterdir()} == {
         *("config.json", "model.safetensors", "operating_point.json", "README.md")
@@ -87,11 +87,11 @@ def test_what_cannot_be_imported_is_refused_in_one_line(
     torch.save({"model": {"a": torch.ones(2)}}, tmp_path / "x.pth")
     (tmp_path / "text.pth").write_text("no checkpoint")
     for words, message in (
-        ((tmp_path / "x.pth", "-o", tmp_path / "m"), "is none of the checkpoints that can be imported; nearest is"),
-        ((tmp_path / "text.pth", "-o", tmp_path / "m"), "is no checkpoint of PyTorch, or a damaged one"),
+        ((tmp_path / "x.pth", "-o", tmp_path / "m"), "is not one of the checkpoints that can be imported; nearest is"),
+        ((tmp_path / "text.pth", "-o", tmp_path / "m"), "is not a PyTorch checkpoint, or it is damaged"),
         ((tmp_path / "nowhere.pth", "-o", tmp_path / "m"), "no checkpoint at"),
-        ((checkpoint, "-o", imported), "is not empty; give a new directory"),
-        ((checkpoint, "-o", tmp_path / "m", "--architecture", "cnn14"), "is no cnn14: missing"),
+        ((checkpoint, "-o", imported), "is not empty; choose a new directory"),
+        ((checkpoint, "-o", tmp_path / "m", "--architecture", "cnn14"), "is not cnn14: missing"),
         ((checkpoint, "-o", tmp_path / "m", "--architecture", "cnn15"), "cnn15"),
     ):
         ran = earmark("import-panns", *words)

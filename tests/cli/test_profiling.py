@@ -39,7 +39,7 @@ def test_a_profile_adds_up(earmark: Callable, collection: Path, trained: Path, t
     assert sum(share for name, (_, share) in stages.items() if name != "decode") == pytest.approx(100, abs=0.5)
     assert all(stages[name][0] > 0 for name in ("load", "decode", "features", "model"))
     known = re.fullmatch(
-        r"after loading, ([\d.e+]+) recordings and ([\d.e+]+) s of audio a second \(16 recordings, 32.0 s\)", speed
+        r"after loading, ([\d.e+]+) recordings and ([\d.e+]+) s of audio per second \(16 recordings, 32.0 s\)", speed
     )
     assert known
     assert float(known[2]) == pytest.approx(2 * float(known[1]), rel=0.01)  # two seconds each

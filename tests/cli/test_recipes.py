@@ -43,4 +43,4 @@ def test_the_list_has_sizes_and_published_figures(earmark: Callable) -> None:
 def test_a_misspelt_name_gets_a_guess(earmark: Callable) -> None:
     ran = earmark("recipes", "dmo")
     assert ran.code == 2
-    assert ran.err.startswith("earmark: no recipe 'dmo' (did you mean 'demo'?); there are default, ")
+    assert ran.err.startswith("earmark: no recipe 'dmo' (did you mean 'demo'?); known: default, ")

@@ -13,7 +13,7 @@ import pytest
 
 EPOCHS = 24
 PATIENCE = 120  # seconds until something that should happen must have happened
-RESUMES = "earmark: stopped; the same command goes on where it stopped"
+RESUMES = "earmark: stopped; the same command continues where it stopped"
 
 Process = subprocess.Popen[str]
 
@@ -74,7 +74,7 @@ def test_killed_and_interrupted_it_ends_with_the_very_weights_of_an_undisturbed_
         stopped.send_signal(number)
         err = stopped.communicate()[1]
         assert stopped.returncode == code, err
-        assert "going on from update " in err
+        assert "continuing from update " in err
         assert err.splitlines()[-1] == RESUMES
         assert "Traceback" not in err
         assert not (torn / "config.json").exists()

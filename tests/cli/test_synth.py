@@ -41,17 +41,17 @@ def test_soundscapes_are_made_told_and_added_to(earmark: Callable, isolated: Pat
     told = (tmp_path / "set" / "sources.tsv").read_text()
     assert not any(f"{label}2.wav" in told for label in ("bang", "buzz", "hiss"))  # fold 3
     again = earmark(*words, "--clips", 8)
-    assert again.err.splitlines()[-1] == f"8 soundscapes, 6 of them there before: {tmp_path / 'set'}"
+    assert again.err.splitlines()[-1] == f"8 soundscapes, 6 of them already there: {tmp_path / 'set'}"
     assert earmark(*words, "--clips", 8, "--quiet").err == ""
     healthy = earmark("doctor", tmp_path / "set")
-    assert (healthy.code, healthy.out.splitlines()[-1]) == (0, "nothing to mend")
+    assert (healthy.code, healthy.out.splitlines()[-1]) == (0, "no problems found")
 
 
 def test_without_backgrounds_noise_is_made_and_said(earmark: Callable, isolated: Path, tmp_path: Path) -> None:
     ran = earmark("synth", isolated / "clips.csv", "-o", tmp_path / "set", "-n", 2, "-f", "flac", *SMALL)
     assert (ran.code, ran.err.splitlines()[0]) == (
         0,
-        "9 recordings of 3 labels over noise made on the spot, for want of backgrounds",
+        "9 recordings of 3 labels over synthetic noise, because no backgrounds were given",
     )
     assert len(list((tmp_path / "set" / "audio").glob("*.flac"))) == 2
 
@@ -60,7 +60,7 @@ def test_sounds_for_which_there_is_no_room_are_counted(earmark: Callable, isolat
     words = ("--events", 4, 4, "--polyphony", 1, "--duration", 1, "--rate", 8_000)
     ran = earmark("synth", isolated / "clips.csv", "-o", tmp_path / "set", "-n", 2, *words)
     assert ran.code == 0
-    assert "left out for want of room" in ran.err
+    assert "did not fit and were left out" in ran.err
 
 
 def test_broken_recordings_are_listed_and_the_rest_is_made(
@@ -82,7 +82,7 @@ def test_broken_recordings_are_listed_and_the_rest_is_made(
         (["--where", "licence=MIT"], "{data}: nothing is left of licence=MIT; there is CC0-1.0"),
         (["--background-label", "his"], "no recording is labelled 'his' (did you mean 'hiss'?)"),
         (["--backgrounds", "nowhere"], "nowhere: no such file or folder"),
-        (["--background-fold", "1"], "--background-fold and --background-where choose among --backgrounds"),
+        (["--background-fold", "1"], "--background-fold and --background-where need --backgrounds"),
         (["--longest", "0"], "soundscapes: longest: Input should be greater than 0"),
         (["--format", "mp3"], "Invalid value for '--format'"),
     ],

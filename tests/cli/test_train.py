@@ -55,7 +55,7 @@ def test_it_says_what_it_does_on_stderr_and_what_came_of_it_on_stdout(
     assert lines[1].startswith("epoch 1/2  loss 0.")
     assert "valid mAP" in lines[1]
     assert lines[-1] == f"the model is in {tmp_path / 'm'}"
-    assert ran.out.startswith("on the validation clips, tuned on them as well\n\nTagging\nmetric")
+    assert ran.out.startswith("on the validation clips, on which it was also tuned (optimistic)\n\nTagging\nmetric")
 
 
 def test_the_same_command_on_a_finished_run_says_so_and_changes_nothing(
@@ -66,7 +66,7 @@ def test_the_same_command_on_a_finished_run_says_so_and_changes_nothing(
     before = (tmp_path / "m" / "model.safetensors").read_bytes()
     again = train(collection / "train", tmp_path / "m")
     assert (again.code, again.out) == (0, "")
-    assert again.err == f"{tmp_path / 'm'} is finished already; --overwrite trains anew\n"
+    assert again.err == f"{tmp_path / 'm'} is already finished; use --overwrite to train it again\n"
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == before
     assert not (tmp_path / "m" / "cache").exists()
 
@@ -89,8 +89,8 @@ def test_another_request_in_the_same_directory_is_refused_and_named(
     ran = earmark(*words, *valid, *more)
     assert ran.code == 2
     assert ran.err == (
-        f"earmark: {trained} holds a training of its own, with another {named}; "
-        "give another directory, or --overwrite to begin anew\n"
+        f"earmark: {trained} already contains a training run with a different {named}; "
+        "choose another directory, or use --overwrite to start again\n"
     )
     assert sorted(trained.rglob("*")) == before
 
@@ -104,7 +104,7 @@ def test_overwrite_begins_anew_and_spares_what_is_not_its_own(
     before = (folder / "model.safetensors").read_bytes()
     ran = train(collection / "train", folder, "--seed", 1, "--overwrite")
     assert ran.code == 2  # notes.txt is in the way of a new model, and is not removed
-    assert "is not empty and holds no training" in ran.err
+    assert "is not empty and contains no training run" in ran.err
     assert (folder / "notes.txt").read_text() == "mine"
     (folder / "notes.txt").unlink()
     assert train(collection / "train", folder, "--seed", 1).code == 0
@@ -118,7 +118,7 @@ def test_overwrite_never_touches_a_folder_that_holds_no_model(
     (project / "training").mkdir(parents=True)
     (project / "training" / "precious.csv").write_text("1")
     ran = train(collection / "train", project, "--overwrite")
-    assert (ran.code, "is not empty and holds no training" in ran.err) == (2, True)
+    assert (ran.code, "is not empty and contains no training run" in ran.err) == (2, True)
     assert (project / "training" / "precious.csv").read_text() == "1"
 
 

@@ -37,10 +37,10 @@ def test_the_card_follows(earmark: Callable, collection: Path, model: Path) -> N
     assert "tuned for segment-f1" not in card
     onset = classes(model)["beep"]["onset"]
     assert f"| beep | {classes(model)['beep']['tag_threshold']:.3f} | {onset:.3f} |" in card
-    assert card.count("The operating point was chosen anew since") == 1
+    assert card.count("The operating point was changed afterwards") == 1
     earmark("tune", model, collection / "dev")
     again = (model / "README.md").read_text()
-    assert again.count("The operating point was chosen anew since") == 1
+    assert again.count("The operating point was changed afterwards") == 1
     assert len(again.splitlines()) == len(before.splitlines())
 
 
@@ -50,7 +50,7 @@ def test_tags_alone_tune_tags_and_leave_tuned_events_as_they_are(
     before = classes(model)
     ran = earmark("tune", model, collection / "dev" / "weak.tsv")
     assert ran.code == 0
-    assert "note: tuned on tags alone: tag thresholds are new, events are decided as before" in ran.err
+    assert "note: tuned on tags alone: the tag thresholds are new, the decisions on events are unchanged" in ran.err
     for label, part in classes(model).items():
         assert {**part, "tag_threshold": 0} == {**before[label], "tag_threshold": 0}
 
@@ -147,7 +147,7 @@ def test_the_model_in_the_package_stays_as_it_is(
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     ran = earmark("tune", "earmark/everyday", collection / "dev")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("earmark: earmark/everyday stays as it is: write to a file, -o point.json")
+    assert ran.err.startswith("earmark: earmark/everyday cannot be changed; write to a file with -o point.json")
     point = tmp_path / "point.json"
     assert earmark("tune", "earmark/everyday", collection / "dev", "-o", point).code == 0
     assert earmark("evaluate", "earmark/everyday", collection / "dev", "--operating-point", point).code == 0

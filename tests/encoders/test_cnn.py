@@ -97,7 +97,7 @@ def test_kernels_start_glorot() -> None:
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"pools \(4\) and channels \(2\) must name as many blocks"):
+    with pytest.raises(ConfigError, match=r"pools \(4\) and channels \(2\) must have the same number of entries"):
         CNNOptions.parse({"channels": [4, 4]}, "encoder")
     with pytest.raises(ConfigError, match=r"pools\.0\.1: .*greater than 0, got 0"):
         CNNOptions.parse({"channels": [4], "pools": [[1, 0]]}, "encoder")

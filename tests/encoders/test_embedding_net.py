@@ -59,5 +59,5 @@ def test_statistics_are_those_of_valid_vectors_alone() -> None:
 
 @pytest.mark.parametrize("level", [0, 4])
 def test_a_level_that_is_not_there_is_refused(level: int) -> None:
-    with pytest.raises(ConfigError, match=f"levels names layer {level}, expected 1 to 3"):
+    with pytest.raises(ConfigError, match=f"levels contains {level}, expected layers 1 to 3"):
         EmbeddingNetOptions.parse({"levels": [level]}, "encoder")

@@ -54,5 +54,5 @@ def test_kernels_start_small_and_even() -> None:
 
 
 def test_an_even_context_has_no_middle() -> None:
-    with pytest.raises(ConfigError, match="context must be odd, as many frames before as after, got 4"):
+    with pytest.raises(ConfigError, match=r"context must be odd \(as many frames before as after\), got 4"):
         MLPOptions.parse({"context": 4}, "encoder")

@@ -102,7 +102,7 @@ def test_features_without_samples_are_refused() -> None:
     ("changes", "message"),
     [
         ({"pools": [[2, 2]]}, r"pools \(1\) and channels \(6\)"),
-        ({"channels": [4, 4], "pools": [[1, 2], [1, 1]]}, r"first of pools must be \(2, 2\).*got \(1, 2\)"),
+        ({"channels": [4, 4], "pools": [[1, 2], [1, 1]]}, r"first entry of pools must be \(2, 2\).*got \(1, 2\)"),
         ({"wave_channels": [4, 4, 5]}, "multiple of half the 64 bands"),
     ],
 )

@@ -114,7 +114,7 @@ def test_layers_start_and_normalise_as_in_keras() -> None:
 @pytest.mark.parametrize(("bands", "pools"), [(40, (2, 4)), (128, (2, 4)), (64, (2, 2))])
 def test_bands_that_do_not_end_at_one_are_refused(bands: int, pools: tuple[int, int]) -> None:
     with pytest.raises(
-        ValueError, match=r"must leave one band, these leave [02]: last_pools \(2, [24]\) suit 64 bands"
+        ValueError, match=r"must leave one band, but these leave [02]; last_pools \(2, [24]\) suit 64 bands"
     ):
         Xu2018(Xu2018Options(last_pools=pools), bands)
 

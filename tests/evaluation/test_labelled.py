@@ -113,7 +113,7 @@ def test_clips_too_short_to_hold_a_sound_are_listed_and_never_scored(
     path = write("short.wav", noise(0.05))
     found = scored(loudness, manifest.with_clips([manifest.clips[0], Clip(path, "short.wav", ("loud",), ())]))
     assert [clip.name for clip in found.clips] == ["0.wav"]
-    assert [str(problem) for problem in found.problems] == ["short.wav: lasts 50 ms, too short to hold a sound"]
+    assert [str(problem) for problem in found.problems] == ["short.wav: lasts 50 ms, too short to contain a sound"]
 
 
 def test_tags_alone_leave_tuned_events_as_they_are(loudness: Tagger, manifest: Manifest) -> None:
@@ -128,7 +128,9 @@ def test_tags_alone_leave_tuned_events_as_they_are(loudness: Tagger, manifest: M
         assert part.model_copy(update={"tag_threshold": 0.999}) == base.of(label)
     assert tuned.point.origin.startswith("tags tuned for recall=0.9 on 10 recordings of other clips")
     assert tuned.point.origin.endswith(f"; events {base.origin}")
-    assert tuned.report.notes[-1] == "tuned on tags alone: tag thresholds are new, events are decided as before"
+    assert tuned.report.notes[-1] == (
+        "tuned on tags alone: the tag thresholds are new, the decisions on events are unchanged"
+    )
     again = tune(strong, "precision=0.9", base=tuned.point)
     assert again.point.origin.count("; events ") == 1
 

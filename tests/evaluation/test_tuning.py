@@ -69,7 +69,7 @@ def test_for_psds_each_class_is_smoothed_as_it_needs_and_unseen_recordings_gain(
     assert held["no smoothing"].objective == pytest.approx(plain, abs=0.15)
     assert tuned.report.reached == pytest.approx(reached, abs=0.15)
     assert tuned.report.gain > 0.1
-    assert any(f"{objective} looks at all thresholds" in note for note in tuned.report.notes)
+    assert any(f"{objective} covers all thresholds" in note for note in tuned.report.notes)
     evaluation, _ = evaluate_scored(fresh, tuned.point)
     assert evaluation.segment is not None
     assert evaluation.segment.f1 > 0.6  # its thresholds are usable
@@ -199,7 +199,7 @@ def test_events_decided_otherwise_than_tags_are_left_alone_by_tags():
         assert part.model_copy(update=same) == old
     assert tags.point.classes["flicker"].clip_calibration is not None
     assert tags.point.method == strong.point.method
-    assert "events are decided as before" in tags.report.summary()
+    assert "the decisions on events are unchanged" in tags.report.summary()
     assert "; events tuned for event-f1" in tags.point.origin
 
 

@@ -96,7 +96,7 @@ def test_what_it_says_reaches_stderr_and_can_be_silenced(everyday: Path) -> None
     quiet = f"import logging; logging.getLogger('earmark').setLevel('ERROR'); {loud}"
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True) for code in (loud, quiet)]
     assert [run.stdout for run in runs] == ["", ""]
-    assert runs[0].stderr.startswith("no model named: listening with earmark/everyday (")
+    assert runs[0].stderr.startswith("no model given: using earmark/everyday (")
     assert runs[0].stderr.count("\n") == 1
     assert runs[1].stderr == ""
 
@@ -107,12 +107,12 @@ def test_what_it_says_reaches_stderr_and_can_be_silenced(everyday: Path) -> None
 def test_a_package_without_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(box, "__file__", str(tmp_path / "hub" / "box.py"))
     for load in (earmark.load, lambda: earmark.load("earmark/everyday")):
-        with pytest.raises(ModelError, match=r"earmark/everyday is missing from this installation .*: install earmark"):
+        with pytest.raises(ModelError, match=r"earmark/everyday is missing from this installation .*; reinstall"):
             load()
 
 
 def test_a_name_that_is_none_gets_a_guess() -> None:
-    with pytest.raises(ModelError, match=r"no model 'earmark/evryday' \(did you mean 'earmark/everyday'\?\); there"):
+    with pytest.raises(ModelError, match=r"no model 'earmark/evryday' \(did you mean 'earmark/everyday'\?\); known"):
         earmark.load("earmark/evryday")
 
 
@@ -170,10 +170,10 @@ def spoil_weights(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (spoil_weights, r"model\.safetensors is not the file that was put into the box: its checksum differs"),
+        (spoil_weights, r"model\.safetensors was changed: its checksum differs"),
         (lambda folder: (folder / "recipe.yaml").unlink(), r"recipe\.yaml is missing"),
         (lambda folder: (folder / "notes.txt").write_text("x"), r"notes\.txt is not in SHA256SUMS"),
-        (lambda folder: (folder / "SHA256SUMS").unlink(), r"SHA256SUMS is missing: nothing says what belongs"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), r"SHA256SUMS is missing, so the files cannot be checked"),
     ],
 )
 def test_what_was_changed_since_is_named(sealed: Path, harm, message: str) -> None:
@@ -207,7 +207,7 @@ def shorter(stated: dict) -> dict:
     [
         (louder, "the frames score of hum is off by 0.0002"),
         (shorter, r"hum has \d+ frames, not \d+"),
-        (lambda stated: dict(reversed(stated.items())), "its labels are not those of the model"),
+        (lambda stated: dict(reversed(stated.items())), "its labels differ from those of the model"),
     ],
 )
 def test_other_scores_than_written_down_are_told(sealed: Path, change, message: str) -> None:
@@ -218,5 +218,5 @@ def test_other_scores_than_written_down_are_told(sealed: Path, change, message: 
 
 def test_what_is_too_big_is_refused(model: Path) -> None:
     (model / "big.bin").write_bytes(bytes(8_000_001))
-    with pytest.raises(ModelError, match=r"holds 8,\d+,\d+ bytes; a box may hold 8,000,000"):
+    with pytest.raises(ModelError, match=r"has 8,\d+,\d+ bytes; the limit is 8,000,000"):
         box.seal(model)

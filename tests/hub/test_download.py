@@ -38,7 +38,7 @@ def test_broken_connections_are_taken_up_where_they_broke(server, address: str, 
 
 def test_given_up_it_is_taken_up_by_the_next_run(server, address: str, tmp_path: Path) -> None:
     server.breaks = [327_680, 0, 0, 0]
-    with pytest.raises(ModelError, match=r"no answer from the server; 0 MB are kept, and the next attempt goes on"):
+    with pytest.raises(ModelError, match=r"does not answer; 0 MB are kept, and the next attempt continues"):
         download(address, MD5, tmp_path / "a.pth")
     assert not (tmp_path / "a.pth").exists()
     server.asked.clear()
@@ -64,26 +64,26 @@ def test_leftovers_of_another_file_do_not_stay_in_the_way(server, address: str, 
     assert download(address, MD5, tmp_path / "a.pth").read_bytes() == CONTENT
     (tmp_path / "a.pth").unlink()
     (tmp_path / "a.pth.part").write_bytes(b"x" * 1_000)
-    with pytest.raises(ModelError, match="is not the published file"):
+    with pytest.raises(ModelError, match="is not the published one"):
         download(address, MD5, tmp_path / "a.pth")
     assert download(address, MD5, tmp_path / "a.pth").read_bytes() == CONTENT
 
 
 def test_another_file_than_promised_is_refused_and_not_kept(server, address: str, tmp_path: Path) -> None:
     server.files["a.pth"] = CONTENT[:-1] + b"!"
-    with pytest.raises(ModelError, match=rf"what came is not the published file \(its checksum is not {MD5}\)"):
+    with pytest.raises(ModelError, match=rf"file is not the published one \(its checksum is not {MD5}\)"):
         download(address, MD5, tmp_path / "a.pth")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_server_that_refuses_is_quoted(server, address: str, tmp_path: Path) -> None:
     server.status = 503
-    with pytest.raises(ModelError, match=r"cannot be downloaded: the server says 503 Service Unavailable"):
+    with pytest.raises(ModelError, match=r"cannot be downloaded: the server answered 503 Service Unavailable"):
         download(address, MD5, tmp_path / "a.pth")
 
 
 def test_offline_it_says_so_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no network, or no answer from the server$"):
+    with pytest.raises(ModelError, match=r"there is no network, or the server does not answer$"):
         download("http://127.0.0.1:9/a.pth", MD5, tmp_path / "a.pth")
 
 

@@ -61,7 +61,7 @@ def test_a_published_file_is_known_by_its_checksum(
         import_panns(checkpoint, tmp_path / "n", "cnn14")
     monkeypatch.setitem(CHECKPOINTS, "cnn14", Published("Cnn14", "x", md5))
     monkeypatch.delitem(CHECKPOINTS, "cnn10")
-    with pytest.raises(ModelError, match=r"c.pth is no cnn14: missing 'bn0"):
+    with pytest.raises(ModelError, match=r"c.pth is not cnn14: missing 'bn0"):
         import_panns(*(saved(tmp_path / "c.pth", {}), tmp_path / "n", "cnn14"))
 
 
@@ -81,7 +81,7 @@ def saved(path: Path, state: dict[str, torch.Tensor]) -> Path:
 def test_of_two_that_look_alike_the_user_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alike = {key: torch.zeros(()).expand(shape) for key, shape in expected("cnn14").items()}
     path = saved(tmp_path / "c.pth", alike)
-    message = r"c.pth may be cnn14 or cnn14-decision-max, which have the same tensors.*say which with --architecture"
+    message = r"c.pth may be cnn14 or cnn14-decision-max, which have the same tensors.*name one with --architecture"
     with pytest.raises(ModelError, match=message):
         import_panns(path, tmp_path / "m")
     taken: list[str] = []
@@ -106,11 +106,11 @@ def test_the_state_of_a_sampler_is_skipped(original: nn.Module, tmp_path: Path) 
 
 
 def test_anything_else_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"is none of the checkpoints that can be imported; nearest is cnn10: missing"):
+    with pytest.raises(ModelError, match=r"is not one of the checkpoints .*; nearest is cnn10: missing"):
         import_panns(saved(tmp_path / "x.pth", {"conv.weight": torch.zeros(3)}), tmp_path / "m")
     torch.save({"state_dict": {}}, tmp_path / "x.pth")
     with pytest.raises(ModelError, match=r"x.pth: expected a checkpoint with weights under 'model', found"):
         import_panns(tmp_path / "x.pth", tmp_path / "m")
-    with pytest.raises(ModelError, match=r"c.pth is no cnn14: missing 'conv_block5"):
+    with pytest.raises(ModelError, match=r"c.pth is not cnn14: missing 'conv_block5"):
         import_panns(checkpoint, tmp_path / "m", "cnn14")
     assert not (tmp_path / "m").exists()

@@ -158,7 +158,7 @@ def test_other_labels_are_refused_by_the_names_of_the_directories(
     network: Callable[..., Tagger], tmp_path: Path
 ) -> None:
     one, other = save(network(), tmp_path / "one"), save(network(labels=("loud", "cat")), tmp_path / "other")
-    with pytest.raises(ConfigError, match=r"one knows 'quiet', .*other does not"):
+    with pytest.raises(ConfigError, match=r"one has 'quiet', .*other does not"):
         open_pipeline([one, other])
 
 
@@ -191,7 +191,7 @@ def test_models_are_joined_into_a_directory_that_is_a_model(
 
 def test_what_is_there_is_not_written_over(systems: list[Tagger], tmp_path: Path) -> None:
     folder = save(systems[0], tmp_path / "a")
-    with pytest.raises(OutputError, match="a is there already; give a new directory"):
+    with pytest.raises(OutputError, match="a already exists; choose a new directory"):
         join([folder], folder, lambda *_: "card")
 
 
@@ -205,11 +205,11 @@ def fused(systems: list[Tagger], tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"members": ["../a"]}, "member '../a' does not lie within the model directory"),
-        ({"members": ["."]}, "member '.' does not lie within"),
+        ({"members": ["../a"]}, "member '../a' is outside the model directory"),
+        ({"members": ["."]}, "member '.' is outside the model directory"),
         ({"members": []}, "members: "),
         ({"members": ["members/a", "members/c"]}, r"no model at .*members/c: expected a directory"),
-        ({"labels": ["quiet", "loud"]}, "config.json: its labels are not those of the members"),
+        ({"labels": ["quiet", "loud"]}, "config.json: its labels differ from those of the members"),
         ({"membres": []}, r"unknown key 'membres' \(did you mean 'members'\?\)"),
     ],
 )

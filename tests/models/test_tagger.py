@@ -146,7 +146,7 @@ def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
 
 def test_a_directory_without_config_is_refused(saved: Path) -> None:
     (saved / "config.json").unlink()
-    with pytest.raises(ModelError, match=r"config\.json is missing \(training not finished\?\)"):
+    with pytest.raises(ModelError, match=r"config\.json is missing \(was the training finished\?\)"):
         Tagger.from_pretrained(saved)
 
 
@@ -168,7 +168,7 @@ def test_a_misspelt_key_is_refused_with_a_guess(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (2, "format_version is 2, this earmark reads 1: made by a newer earmark, upgrade"),
+        (2, "format_version is 2, this earmark reads 1: it was made by a newer earmark; upgrade"),
         (None, "format_version is None"),
     ],
 )
@@ -180,7 +180,7 @@ def test_another_version_is_refused(saved: Path, version: int | None, message: s
 
 def test_missing_weights_are_refused(saved: Path) -> None:
     (saved / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match=r"model\.safetensors is missing: the model directory is incomplete"):
+    with pytest.raises(ModelError, match=r"model\.safetensors is missing; the model directory is incomplete"):
         Tagger.from_pretrained(saved)
 
 
@@ -196,7 +196,7 @@ def test_weights_cut_short_are_refused(saved: Path, kept: float) -> None:
 def test_weights_of_other_shapes_are_refused(saved: Path) -> None:
     rewrite(saved, labels=["dog", "siren"])
     with pytest.raises(
-        ModelError, match=r"does not fit config\.json: 4 tensors differ, first 'pooling\.classify\.bias'"
+        ModelError, match=r"does not fit config\.json: 4 tensors differ; the first: 'pooling\.classify\.bias'"
     ):
         Tagger.from_pretrained(saved)
 
@@ -209,7 +209,7 @@ def test_a_tensor_too_many_or_too_few_is_refused(saved: Path) -> None:
         ({**state, "extra": torch.zeros(1)}, "extra"),
     ):
         safetensors.torch.save_file(changed, path)
-        with pytest.raises(ModelError, match=f"1 tensors differ, first '{name}'"):
+        with pytest.raises(ModelError, match=f"1 tensors differ; the first: '{name}'"):
             Tagger.from_pretrained(saved)
 
 

@@ -45,5 +45,5 @@ def test_scores_are_float32_even_inside_autocast() -> None:
 
 
 def test_channels_that_cannot_be_shared_out_are_refused() -> None:
-    with pytest.raises(ValueError, match="10 channels cannot be shared out among 4 levels"):
+    with pytest.raises(ValueError, match="10 channels cannot be divided evenly among 4 levels"):
         LevelsPooling(LevelsOptions(), channels=10, classes=3)

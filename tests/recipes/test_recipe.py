@@ -88,7 +88,7 @@ def test_a_written_out_null_can_be_opened_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("defualt", [], r"no recipe 'defualt' \(did you mean 'default'\?\); there are default, "),
+        ("defualt", [], r"no recipe 'defualt' \(did you mean 'default'\?\); known: default, "),
         ("gone.yaml", [], r"gone\.yaml: no such recipe file"),
         (
             "demo",
@@ -99,10 +99,10 @@ def test_a_written_out_null_can_be_opened_up(tmp_path: Path) -> None:
         ("demo", ["training.epochs=0"], r"training\.epochs: .*greater than 0, got 0"),
         ("demo", ["training.epochs"], r"--set training\.epochs: expected key=value"),
         ("demo", ["=3"], "expected key=value"),
-        ("demo", ["training.epochs.x=3"], r"'epochs' holds a value, not keys"),
+        ("demo", ["training.epochs.x=3"], r"'epochs' is a value and has no keys"),
         ("demo", ["training.epochs=[1"], "the value is not valid YAML"),
         ("demo", ["network.pooling.kind=avarage"], r"no such kind 'avarage'.*did you mean 'average'"),
-        ("demo", ["network.encoder.pools=[2, 2]"], r"pools \(2\) and channels \(3\) must name as many blocks"),
+        ("demo", ["network.encoder.pools=[2, 2]"], r"pools \(2\) and channels \(3\) must have the same number"),
         ("demo", ["training=3"], "training: "),
     ],
 )

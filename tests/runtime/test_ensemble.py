@@ -58,14 +58,14 @@ def test_labels_keep_the_order_all_agree_on_and_are_sorted_where_they_do_not():
     np.testing.assert_allclose(fused.clip, (first.clip[[2, 1, 0]] + second.clip[[2, 0, 1]]) / 2, atol=1e-7)
 
 
-@pytest.mark.parametrize(("labels", "message"), [("abd", "model 1 knows 'c', model 2 does not"), ("abcd", "'d', mod")])
+@pytest.mark.parametrize(("labels", "message"), [("abd", "model 1 has 'c', model 2 does not"), ("abcd", "'d', mod")])
 def test_models_of_other_labels_are_refused_with_the_difference(labels: str, message: str):
-    with pytest.raises(ConfigError, match=f"models of different labels cannot be fused: .*{message}"):
+    with pytest.raises(ConfigError, match=f"models with different labels cannot be fused: .*{message}"):
         mean_scores([scores(0), scores(1, labels=labels)])
 
 
 def test_nothing_to_fuse_is_refused():
-    with pytest.raises(ValueError, match="nothing to fuse"):
+    with pytest.raises(ValueError, match="no model to fuse"):
         mean_scores([])
 
 

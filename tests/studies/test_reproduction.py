@@ -22,7 +22,7 @@ TINY = replace(
         replace(XU.tables[1], rows=(Row("gated", GATED), Row("both", FUSION))),
     ),
     budgets=(Budget("full", "all of it"), Budget("small", "eight updates", epochs=2, steps=8, scale_queue=True)),
-    expected=(Expectation("gates beat none", "Table 1", GATED, PLAIN),),
+    expected=(Expectation("gates beat no gates", "Table 1", GATED, PLAIN),),
     figure_recipes=(FUSION, GATED),
 )
 
@@ -60,7 +60,7 @@ def test_the_whole_road_and_what_is_done_is_not_done_again(earmark, collection, 
     assert f"{PLAIN}, seed 0: done" not in done.err
     assert f"{FUSION}, seed 1: done" in done.err
     assert "Table 1: audio tagging; scored on dev" in done.out
-    assert "gates beat none" in done.out
+    assert "gates beat no gates" in done.out
     result = json.loads((folder / "results" / FUSION / "seed-1.json").read_text())
     assert set(result["parts"]["dev"]) >= {"tagging", "segment", "tuned"}
     page = (folder / "tables.md").read_text()
@@ -83,7 +83,7 @@ def test_the_whole_road_and_what_is_done_is_not_done_again(earmark, collection, 
 
 def test_what_cannot_be_is_said(earmark, collection, tmp_path):
     words = ["reproduce", "xu2018", collection / "train", "-o", tmp_path / "out"]
-    assert "give one with --test" in earmark(*words).err
+    assert "name one with --test" in earmark(*words).err
     assert "did you mean 'xu2018'" in earmark("reproduce", "xu2017", *words[2:]).err
     assert "no budget 'smal' (did you mean 'small'?)" in earmark(*words, "--budget", "smal").err
     assert "did you mean 'tiny/gated'" in earmark(*words, "--row", "tiny/gate").err
@@ -117,7 +117,7 @@ def outcome(recipe: str, seed: int, f1: float) -> Outcome:
         ((0.6, 0.4), (0.4, 0.5), "yes, on the mean"),
         ((0.3, 0.5), (0.45, 0.45), "no, on the mean"),
         ((0.1, 0.2), (0.4, 0.5), "no, in every seed"),
-        ((0.6,), (0.4, 0.9), "yes, in the one seed"),  # the second of the other has no partner
+        ((0.6,), (0.4, 0.9), "yes (one seed)"),  # the second of the other has no partner
     ],
 )
 def test_findings_say_how_sure_they_are(gated, plain, said):

@@ -127,7 +127,7 @@ def test_another_source_or_another_freeze_is_another_request(tune: Tune, model: 
     state = weights(model)
     state["pooling.classify.bias"].add_(1.0)
     safetensors.torch.save_file(state, model / "model.safetensors")
-    with pytest.raises(ConfigError, match=r"with another source.weights; give another directory"):
+    with pytest.raises(ConfigError, match=r"with a different source.weights; choose another directory"):
         tune(source=model).check()
     run = json.loads((request.output / "training" / "run.json").read_text())
     assert run["source"] == {"weights": request.source.digest, "freeze": None}
@@ -156,7 +156,7 @@ def test_a_frozen_encoder_stays_in_evaluation_mode(trained: Path) -> None:
 
 
 def test_another_network_does_not_fit(tune: Tune, trained: Path) -> None:
-    with pytest.raises(ConfigError, match=r"network.encoder is not that of old, whose weights do not fit then"):
+    with pytest.raises(ConfigError, match=r"network.encoder differs from that of old, so its weights do not fit"):
         Run(tune("m", None, trained, "network.encoder.units=4"), MACHINE).train()
     request = tune("n", "encoder", trained, "network.pooling={kind: max}")
     assert not changed(weights(trained), finish(request), "encoder.")  # but another pooling does
@@ -165,7 +165,7 @@ def test_another_network_does_not_fit(tune: Tune, trained: Path) -> None:
 def test_a_source_that_is_no_model_of_one_network_is_refused(tmp_path: Path, model: Path) -> None:
     fused = Fusion([Tagger.from_pretrained(model)] * 2, ["a", "b"])
     write_model(fused, tmp_path / "fused", OperatingPoint.load(model))
-    with pytest.raises(ConfigError, match=r"begin with one of its members, members/a, members/b"):
+    with pytest.raises(ConfigError, match=r"start from one of its members: members/a, members/b"):
         _ = Source("fused", tmp_path / "fused").network
     (model / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"model.safetensors: cannot be read"):
@@ -191,7 +191,7 @@ def test_the_command_line_fine_tunes(train: Callable, data: Path, model: Path, t
     assert f"training 'tiny' from {model} on 32 clips of 3 labels" in ran.err
     assert not changed(weights(model), weights(tmp_path / "m"), "encoder.")
     again = train(data, tmp_path / "m", *more)
-    assert again.err == f"{tmp_path / 'm'} is finished already; --overwrite trains anew\n"
+    assert again.err == f"{tmp_path / 'm'} is already finished; use --overwrite to train it again\n"
     other = train(data, tmp_path / "m", "--from", model, "--valid-fraction", 0)
     assert (other.code, "with another source.freeze" in other.err) == (2, True)
 

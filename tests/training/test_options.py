@@ -31,5 +31,5 @@ def test_a_run_of_few_updates_fuses_in_proportion() -> None:
 
 
 def test_epochs_that_never_come_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"fuse\.first \(20\) comes after the last of 3 epochs"):
+    with pytest.raises(ConfigError, match=r"fuse\.first \(20\) is larger than the number of epochs \(3\)"):
         TrainingOptions.parse({"epochs": 3, "fuse": {}}, "x")

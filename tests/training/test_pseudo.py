@@ -62,5 +62,5 @@ def test_planted_sounds_are_labelled_where_they_are(trained: Path, collection: P
     assert len(guessed) == 32
     rows = guessed.labels[range(32)]
     assert (rows[:16] == rows[16:]).mean() > 0.9  # what it guesses is nearly what is known
-    with pytest.raises(ValueError, match="need an operating point"):
+    with pytest.raises(ValueError, match="an operating point is needed"):
         pseudo_labels(scorer, store, weak, options, unlabelled=store)

@@ -127,7 +127,9 @@ def test_a_request_knows_its_own_directory_and_no_other(ask: Ask) -> None:
         (ask(validate=False), "validation clips"),
     ):
         assert other.difference() == named
-        with pytest.raises(ConfigError, match=f"holds a training of its own, with another {named}; give another"):
+        with pytest.raises(
+            ConfigError, match=f"already contains a training run with a different {named}; choose another"
+        ):
             other.check()
     ask(output="elsewhere", seed=1).check()
 
@@ -147,7 +149,7 @@ def test_a_run_keeps_the_arithmetic_it_began_in(ask: Ask) -> None:
     assert request.precision("bf16", "cpu") == "bf16"
     request.claim("bf16")
     assert request.precision("auto", "cpu") == "bf16"  # whatever a second measurement would say
-    with pytest.raises(ConfigError, match=r"with another precision \(bf16\)"):
+    with pytest.raises(ConfigError, match=r"with a different precision \(bf16\)"):
         request.precision("float32", "cpu")
 
 
@@ -155,10 +157,10 @@ def test_directories_that_are_taken_are_refused(ask: Ask, tmp_path: Path) -> Non
     (tmp_path / "m").mkdir()
     ask().check()
     (tmp_path / "m" / "thesis.tex").write_text("")
-    with pytest.raises(OutputError, match=r"m is not empty and holds no training; give a new directory"):
+    with pytest.raises(OutputError, match=r"m is not empty and contains no training run; choose a new directory"):
         Run(ask(), MACHINE).train()
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"file is a file; expected a directory to write the model into"):
+    with pytest.raises(OutputError, match=r"file is a file; expected a directory for the model"):
         ask(output="file").check()
 
 
@@ -206,7 +208,7 @@ def test_a_label_without_clips_is_left_out_everywhere(ask: Ask) -> None:
     lacking = Request(**{**vars(request), "train": manifest.with_clips(clips)})
     trained = Run(lacking, MACHINE).train()
     assert trained.model.labels.names == trained.point.labels == ("beep", "horn", "whistle")
-    message = "no clip with this label can be trained on; the label is left out"
+    message = "no usable clip has this label; the label is left out"
     assert trained.problems == (Problem("label", "hum", message),)
     card = write_card(lacking, trained, name="m", recipe="tiny", command="")
     assert "hum" not in card
@@ -283,7 +285,7 @@ def test_a_card_is_brought_up_to_a_new_operating_point() -> None:
     assert "| dog | 0.250 | 0.250 |" in card
     assert "cat" not in card
     assert "| mAP | 0.5 |" in card
-    assert "Measured on the validation clips. The operating point was chosen anew since" in card
+    assert "Measured on the validation clips. The operating point was changed afterwards" in card
     assert card.endswith("\n\n## Limits\n\n- It knows the labels above.\n")
     assert "tuned for tagging-f1" in card
     assert retuned(card, tuned) == card

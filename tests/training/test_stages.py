@@ -62,7 +62,7 @@ class Stop(Reporter, lightning.Callback):
 
     def stage(self, text: str) -> Callable[[int, int], None] | None:
         def progress(done: int, of: int) -> None:
-            if text == "listening as the teacher" and self.place == 0 and done == self.step:
+            if text == "scoring with the teacher" and self.place == 0 and done == self.step:
                 raise StoppedError
 
         return progress
@@ -107,7 +107,7 @@ def test_a_teacher_is_what_plain_training_makes_and_a_student_is_another(
     seconds = [row["seconds"] for row in read_log(request.output / "log.csv")]
     assert seconds == sorted(seconds)
 
-    assert "**self-training**: a student, taught" in finish(request, trained)
+    assert "**self-training**: a student, trained" in finish(request, trained)
     left = {path.name for path in (request.output / "training").rglob("*.*") if path.parent.name != "tensorboard"}
     assert left == {"run.json", "teacher.safetensors", "pseudo.npz"}
 
@@ -161,9 +161,9 @@ def test_recordings_without_labels_are_tagged_and_learned_from(ask: Ask, tmp_pat
 
 
 def test_what_cannot_be_is_refused(ask: Ask) -> None:
-    with pytest.raises(ConfigError, match=r"self_training trains in one process.*leave --processes out"):
+    with pytest.raises(ConfigError, match=r"self_training runs in a single process; remove --processes"):
         Run(ask("m", *TAUGHT), Machine(processes=2)).train()
-    with pytest.raises(ConfigError, match=r"training: fuse and self_training exclude each other.*use average_last"):
+    with pytest.raises(ConfigError, match=r"training: fuse and self_training cannot be combined.*use average_last"):
         TrainingOptions(fuse=FuseOptions(first=2)).self_trained()
     assert TrainingOptions().self_trained().self_training == SelfTrainingOptions()
 

@@ -98,6 +98,6 @@ def too_short(seconds: float) -> str:
     """The problem of a recording that is shorter than `SHORT`.
 
     >>> too_short(0.01)
-    'lasts 10 ms, too short to hold a sound'
+    'lasts 10 ms, too short to contain a sound'
     """
-    return f"lasts {1000 * seconds:.0f} ms, too short to hold a sound"
+    return f"lasts {1000 * seconds:.0f} ms, too short to contain a sound"

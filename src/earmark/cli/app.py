@@ -37,8 +37,7 @@ UsageError = typer.BadParameter.__base__  # whichever library typer takes it fro
 
 app = typer.Typer(
     name="earmark",
-    help="Clips that carry only clip-level tags in; a model out that tags recordings and says when each event "
-    "starts and stops.",
+    help="Learn from clips that carry only tags; tag recordings and find when each event starts and stops.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,10 +59,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (after any verb).")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (may follow any command).")
+    ] = False,
     plugin: Annotated[
-        list[Path], typer.Option("--plugin", help="Python file that registers plugins (after any verb).")
+        list[Path], typer.Option("--plugin", help="Python file that registers plugins (may follow any command).")
     ] = [],  # noqa: B006 - the command line's default, never changed
 ) -> None:
     """Hold what applies to every verb."""
@@ -88,7 +91,7 @@ def run(arguments: list[str]) -> int:
         return _fail(error, debug)
     if code in (INTERRUPTED, TERMINATED):
         same = "the same command" + (" without --overwrite" if "--overwrite" in rest else "")
-        again = f"; {same} goes on where it stopped" if verb in RESUMING else ""
+        again = f"; {same} continues where it stopped" if verb in RESUMING else ""
         typer.echo(f"earmark: stopped{again}", err=True)
     return code
 

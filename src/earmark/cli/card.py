@@ -18,12 +18,14 @@ def command(
         Path | None,
         typer.Argument(
             metavar="[MODEL]",
-            help="Model directory, or a public model by name: panns/cnn14. "
-            "Default: earmark/everyday, which is in the package.",
+            help=(
+                "Model directory, or the name of a public model such as panns/cnn14. Default: earmark/everyday, which "
+                "is part of the package."
+            ),
         ),
     ] = None,
 ) -> None:
-    """Print a model's card: what it knows, what it learnt from, how well it does, under which licence."""
+    """Print a model's card: labels, data, results, licence."""
     from earmark.hub import box, locate
 
     text = _read(box.directory() if model is None else locate(model))

@@ -12,8 +12,10 @@ Models = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Model directory, or a public model by name: panns/cnn14; several are fused into one. "
-        "Default: earmark/everyday, which is in the package.",
+        help=(
+            "Model directory, or the name of a public model such as panns/cnn14; several are fused into one. Default: "
+            "earmark/everyday, which is part of the package."
+        ),
         show_default=False,
     ),
 ]
@@ -22,43 +24,55 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="Folder of folders (folder name = label), CSV/TSV of labels, folder with weak.tsv / "
-        "strong.tsv, or a DCASE2017 task 4 folder (FOLDER/testing: that part).",
+        help=(
+            "Folder of folders (folder name = label), table of labels (CSV, TSV), folder with weak.tsv and "
+            "strong.tsv, or DCASE2017 task 4 folder (FOLDER/testing for one part)."
+        ),
     ),
 ]
-Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the audio, where it is not beside the table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages; errors stay.")]
-Profile = Annotated[bool, typer.Option("--profile", help="Say at the end where the time went.")]
+Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the audio, if it is not beside the table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
+Profile = Annotated[bool, typer.Option("--profile", help="Print where the time went.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
 PrecisionName = Literal["auto", "float32", "bf16"]
-Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 where the processor has it.")]
-Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Audio files and folders (searched whole).")]
+Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 if the processor supports it.")]
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(metavar="INPUT...", help="Audio files and folders; folders are searched with their subfolders."),
+]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Folder to write to, or a file of the format's extension. Default: stdout."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder to write to, or a file with the extension of the format. Default: standard output.",
+    ),
 ]
 Formats = Annotated[
     list[str],
-    typer.Option("--format", "-f", help="csv, tsv, json, dcase2017, audacity, raven; may be given several times."),
+    typer.Option("--format", "-f", help="csv, tsv, json, dcase2017, audacity, raven; may be repeated."),
 ]
-TagFormats = Annotated[
-    list[str], typer.Option("--format", "-f", help="csv, tsv, json or dcase2017; may be given several times.")
-]
-MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Leave out what scores lower.")]
+TagFormats = Annotated[list[str], typer.Option("--format", "-f", help="csv, tsv, json or dcase2017; may be repeated.")]
+MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Omit tags and events with a lower score.")]
 Threshold = Annotated[
-    float | None, typer.Option("--threshold", help="One threshold for every label, in place of the model's own.")
+    float | None, typer.Option("--threshold", help="Use this threshold for every label instead of the model's own.")
 ]
 OperatingPointFile = Annotated[
     Path | None,
     typer.Option(
-        "--operating-point", help="Decide by this file, or by name (xu2018, dcase2017), in place of the model's own."
+        "--operating-point", help="Use this operating point (file, xu2018 or dcase2017) instead of the model's own."
     ),
 ]
-SegmentLength = Annotated[float, typer.Option("--segment-length", help="Of segment-based metrics, seconds.")]
-OnsetCollar = Annotated[float, typer.Option("--onset-collar", help="Of event-based metrics, seconds.")]
+SegmentLength = Annotated[
+    float, typer.Option("--segment-length", help="Segment length of segment-based metrics, in seconds.")
+]
+OnsetCollar = Annotated[
+    float, typer.Option("--onset-collar", help="Onset tolerance of event-based metrics, in seconds.")
+]
 OffsetShare = Annotated[
-    float, typer.Option("--offset-share", help="Offset collar: at least this share of the event's length.")
+    float,
+    typer.Option("--offset-share", help="Offset tolerance of event-based metrics, as a share of the event's length."),
 ]
 Resamples = Annotated[
-    int, typer.Option("--resamples", min=0, help="Draws of recordings for the 95 % intervals; 0: no intervals.")
+    int, typer.Option("--resamples", min=0, help="Bootstrap resamples for the 95 % intervals; 0 for no intervals.")
 ]

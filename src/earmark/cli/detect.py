@@ -21,7 +21,11 @@ def command(
     scores: Annotated[
         Path | None,
         typer.Option(
-            "--scores", help="Folder for a table of frame scores a recording, for 'earmark score' and others."
+            "--scores",
+            help=(
+                "Also write the frame scores of each recording into this folder, for 'earmark score' and other "
+                "programs."
+            ),
         ),
     ] = None,
     threshold: choices.Threshold = None,
@@ -31,7 +35,10 @@ def command(
     profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Say when each event starts and stops in files and folders, of any length and rate."""
+    """Print or write events with start and end times.
+
+    Inputs are files and folders, of any length and sample rate.
+    """
     began = time.perf_counter()
     from earmark import api
     from earmark.cli.outcome import finish, say_written

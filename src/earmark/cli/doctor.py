@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quiet = False) -> None:
-    """List what is missing, unreadable, silent, duplicated, too short or mislabelled; exit code 1 if anything is."""
+    """List what is wrong with a data set.
+
+    Clips that are missing, unreadable, silent, duplicated, too short or mislabelled. The exit code is 1 if
+    there are any.
+    """
     from earmark.data.datasets.dcase2017 import presence
     from earmark.data.doctor import examine
     from earmark.report.tables import Table
@@ -39,7 +43,7 @@ def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quie
             for problem in problems:
                 terminal.print(f"  {problem.kind:<11} {problem}")
     if found.ok:
-        terminal.print("\nnothing to mend")
+        terminal.print("\nno problems found")
     raise typer.Exit(OK if found.ok else SOME_FAILED)
 
 

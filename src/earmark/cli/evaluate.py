@@ -16,16 +16,19 @@ def command(
     arguments: Annotated[
         list[Path],
         typer.Argument(
-            metavar="MODEL [OTHER] DATA", help="Model directory, perhaps a second one to compare it with, and the data."
+            metavar="MODEL [OTHER] DATA", help="Model directory, optionally a second one to compare with, and the data."
         ),
     ],
     audio: choices.Audio = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics to this file.")] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", help="Write a page with tables, pictures and sounds into this folder.")
+        Path | None,
+        typer.Option("--report", help="Write an HTML report with tables, figures and sounds into this folder."),
     ] = None,
-    shown: Annotated[int, typer.Option("--shown", min=0, help="Recordings shown in the report, of each kind.")] = 4,
-    sounds: Annotated[bool, typer.Option("--sounds/--no-sounds", help="Whether they can be heard there.")] = True,
+    shown: Annotated[int, typer.Option("--shown", min=0, help="Number of recordings of each kind in the report.")] = 4,
+    sounds: Annotated[
+        bool, typer.Option("--sounds/--no-sounds", help="Whether the report contains their sound.")
+    ] = True,
     segment_length: choices.SegmentLength = 1.0,
     onset_collar: choices.OnsetCollar = 0.2,
     offset_share: choices.OffsetShare = 0.2,
@@ -36,9 +39,10 @@ def command(
     precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
-    """Measure a model: tagging, and with strong labels segment-, event- and intersection-based detection and PSDS.
+    """Measure a model on labelled recordings, or compare two.
 
-    With a second model: both on the same recordings, and whether the difference is significant.
+    Computes metrics of tagging and, with strong labels, of segment-, event- and intersection-based detection and PSDS.
+    With a second model, both are measured on the same recordings, and the difference is tested for significance.
     """
     from earmark import api
     from earmark.errors import ConfigError

@@ -13,13 +13,14 @@ from earmark.report.tables import counted
 
 
 def command(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model directories of the same labels.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory of the fused model, to be made.")],
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model directories with the same labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New directory for the fused model.")],
     quiet: choices.Quiet = False,
 ) -> None:
-    """Put models together into one whose scores are the mean of theirs; front-ends and frame rates may differ.
+    """Fuse models into one that averages their scores.
 
-    Weights are copied. Thresholds are the mean of the members' until 'earmark tune' chooses better ones.
+    Front-ends and frame rates may differ. Weights are copied. Thresholds are the mean of the members' until
+    'earmark tune' chooses better ones.
     """
     import shlex
     import sys
@@ -30,5 +31,5 @@ def command(
     terminal = Terminal(quiet)
     check_folder(output.parent)
     made = api.fuse(models, output, command=shlex.join(["earmark", *sys.argv[1:]]))
-    terminal.say(f"{counted(len(made.members), 'model')} as one in {output}; decided by {made.point.origin}")
-    terminal.say(f"better: earmark tune {shlex.quote(str(output))} DATA")
+    terminal.say(f"{counted(len(made.members), 'model')} fused in {output}; operating point: {made.point.origin}")
+    terminal.say(f"tune it for better results: earmark tune {shlex.quote(str(output))} DATA")

@@ -15,25 +15,30 @@ from earmark.errors import OutputError
 
 
 def command(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The .pth file, as its authors publish it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model directory to make.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="The .pth file as published by its authors.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New model directory.")],
     architecture: Annotated[
         Literal["cnn10", "cnn14", "cnn14-decision-max", "cnn14-decision-att", "wavegram-logmel-cnn14", "cnn14-16k"]
         | None,
-        typer.Option("--architecture", help="What it is, where the file leaves that open."),
+        typer.Option("--architecture", help="Architecture, if the file could be one of several."),
     ] = None,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Make a model of a PANNs checkpoint: the 527 classes of AudioSet. Nothing in the file is run."""
+    """Convert a public PANNs checkpoint into a model.
+
+    The model has the 527 classes of AudioSet. No code in the file is run.
+    """
     from earmark.files import check_folder
     from earmark.hub.importing import import_panns
 
     if output.is_dir() and any(output.iterdir()):
-        raise OutputError(f"{output} is not empty; give a new directory to write the model into")
+        raise OutputError(f"{output} is not empty; choose a new directory")
     check_folder(output)
     terminal = Terminal(quiet)
     line = shlex.join(["earmark", *sys.argv[1:]])
     made = import_panns(checkpoint, output, architecture, line)
-    origin = "as published" if made.published else "its checksum is not a published one"
+    origin = "as published" if made.published else "its checksum is not among the published ones"
     terminal.say(f"{made.name}, {origin}: {made.labels} labels, {made.parameters:,} parameters")
-    terminal.say(f"the model is in {output}; its thresholds are 0.5, 'earmark tune' chooses better ones")
+    terminal.say(f"the model is in {output}; all thresholds are 0.5; 'earmark tune' chooses better ones")

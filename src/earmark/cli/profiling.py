@@ -10,7 +10,7 @@ from earmark.stopwatch import ASIDE, Stage, Stopwatch
 
 MEANINGS: dict[Stage, str] = {
     "load": "libraries and model",
-    "decode": "reading, decoding, resampling; in a thread of its own, beside the others",
+    "decode": "reading, decoding and resampling, in a separate thread",
     "wait": "for decoding",
     "features": "",
     "model": "",
@@ -33,8 +33,8 @@ def profile_lines(watch: Stopwatch, scorer: Scorer, recordings: int, audio: floa
     return [
         f"where the {total:.2f} s went ({scorer.arithmetic}{threads}):",
         *(_line(stage, seconds, total, MEANINGS[stage]) for stage, seconds in spent.items()),
-        _line("rest", rest, total, "finding and putting together"),
-        f"after loading, {recordings / listening:.3g} recordings and {audio / listening:.4g} s of audio a second "
+        _line("rest", rest, total, "finding files and joining results"),
+        f"after loading, {recordings / listening:.3g} recordings and {audio / listening:.4g} s of audio per second "
         f"({counted(recordings, 'recording')}, {audio:.1f} s)",
     ]
 

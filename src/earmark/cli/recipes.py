@@ -18,12 +18,16 @@ SOME_LABELS = 10  # for which a network is counted in the list where the recipe 
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe whole.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a recipe to print.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="All of them as JSON; `parameters` are those for so many `labels`.")
+        bool,
+        typer.Option("--json", help="Print all recipes as JSON; `parameters` counts the network for `labels` labels."),
     ] = False,
 ) -> None:
-    """List the recipes with their parameters and the figure published first, or print one."""
+    """List the recipes, or print one.
+
+    The list has the parameters and the first published figure of each recipe.
+    """
     from earmark.recipes import load_recipe, recipe_names
     from earmark.report.tables import Table
 

@@ -15,25 +15,32 @@ from earmark.report.tables import counted
 def command(
     study: Annotated[str, typer.Argument(metavar="PAPER", help="xu2018 or hong2020.")],
     data: choices.Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for models, figures and tables.")],
-    budget: Annotated[str, typer.Option("--budget", help="full: as in the paper; small: hours, not weeks.")] = "full",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder for models, figures and tables.")],
+    budget: Annotated[
+        str, typer.Option("--budget", help="full: as in the paper; small: hours instead of weeks.")
+    ] = "full",
     audio: choices.Audio = None,
     test: Annotated[
-        Path | None, typer.Option("--test", help="Labelled clips to score on, where DATA has no such part itself.")
+        Path | None, typer.Option("--test", help="Labelled clips to score on, if DATA has no test part.")
     ] = None,
-    test_audio: Annotated[Path | None, typer.Option("--test-audio", help="Folder of their audio.")] = None,
-    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N...", help="A training of every row for each.")] = "0",
+    test_audio: Annotated[
+        Path | None, typer.Option("--test-audio", help="Folder of the audio of the --test clips.")
+    ] = None,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="N,N...", help="Train every row once for each seed.")] = "0",
     rows: Annotated[
-        list[str], typer.Option("--row", metavar="RECIPE", help="Only this row's recipe; may be given several times.")
+        list[str], typer.Option("--row", metavar="RECIPE", help="Train only the row of this recipe; may be repeated.")
     ] = [],  # noqa: B006 - the command line's default, never changed
     clips: Annotated[
-        list[str], typer.Option("--clip", help="Test clip to draw in the paper's figure; several times.")
+        list[str], typer.Option("--clip", help="Test clip to draw in the paper's figure; may be repeated.")
     ] = [],  # noqa: B006 - as above
     device: choices.Device = "auto",
     precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
-    """Train every row of a paper's tables and print them, published figures beside ours; stopped, it goes on."""
+    """Train every row of a paper's tables and print the tables.
+
+    Published figures are printed beside ours. A run that was stopped continues with the same command.
+    """
     from earmark.errors import ConfigError, EarmarkError, did_you_mean
     from earmark.files import check_folder, write_text
     from earmark.studies import find_study
@@ -50,7 +57,7 @@ def command(
     chosen = find_study(study)
     budgets = [known.name for known in chosen.budgets]
     if budget not in budgets:
-        raise ConfigError(f"no budget {budget!r}{did_you_mean(budget, budgets)}; there are {', '.join(budgets)}")
+        raise ConfigError(f"no budget {budget!r}{did_you_mean(budget, budgets)}; known: {', '.join(budgets)}")
     for row in rows:
         if row not in chosen.recipes():
             raise ConfigError(f"no row {row!r}{did_you_mean(row, chosen.recipes())} in {chosen.paper}")
@@ -87,7 +94,7 @@ def command(
     write_text(output / "results.csv", as_csv(outcomes))
     for path in (output / "tables.md", output / "results.csv", *write_figures(work, numbers[0], drawn)):
         terminal.say(f"wrote {path}")
-    terminal.faults([*map(str, material.train.problems), *failed], "rows that failed, clips left out")
+    terminal.faults([*map(str, material.train.problems), *failed], "failed rows and clips left out")
     raise typer.Exit(SOME_FAILED if failed else OK)
 
 

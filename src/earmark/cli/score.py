@@ -13,25 +13,32 @@ from earmark.cli.console import OK, SOME_FAILED, Terminal
 
 
 def command(
-    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label file: what is there.")],
-    estimate: Annotated[Path, typer.Argument(metavar="ESTIMATE", help="Label file: what was found.")],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label file with the ground truth.")],
+    estimate: Annotated[
+        Path,
+        typer.Argument(metavar="ESTIMATE", help="Label file, or folder of score tables, with the output of a system."),
+    ],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics to this file.")] = None,
     protocol: Annotated[
         Literal["dcase2017-a", "dcase2017-b"] | None,
-        typer.Option("--protocol", help="Count as the scorers of DCASE2017 task 4 do: a is tagging, b detection."),
+        typer.Option(
+            "--protocol",
+            help="Count as the scorers of DCASE2017 task 4 do: dcase2017-a for tagging, dcase2017-b for detection.",
+        ),
     ] = None,
     segment_length: choices.SegmentLength = 1.0,
     onset_collar: choices.OnsetCollar = 0.2,
     offset_share: choices.OffsetShare = 0.2,
     resamples: choices.Resamples = 1000,
     ignore_unknown: Annotated[
-        bool, typer.Option("--ignore-unknown", help="Leave out labels and recordings the reference does not have.")
+        bool, typer.Option("--ignore-unknown", help="Ignore labels and recordings that the reference does not have.")
     ] = False,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Compare two label files: DCASE TSV, CSV, JSON, folders of Audacity or Raven files.
+    """Compare two label files, without a model.
 
-    ESTIMATE may be a folder of score tables (onset, offset, a column a class), one a recording: PSDS then.
+    Reads DCASE TSV, CSV, JSON, and folders of Audacity or Raven files. ESTIMATE may also be a folder of score
+    tables, one per recording (columns onset, offset, and one per class); PSDS is then computed as well.
     """
     from earmark import api
     from earmark.cli.protocol import show_protocol

@@ -14,68 +14,103 @@ from earmark.report.tables import counted
 if TYPE_CHECKING:
     from earmark.data.soundscapes.tables import Made
 
-_FOLDS = "Only recordings of these folds, by the table's split or fold column: 1-3, train; may be given several times."
-_WHERE = "Only rows that fit, with * and ?: 'licence=CC0*', 'licence!=*NC*'; several times (one column: any of them)."
+_FOLDS = "Use only these folds, by the split or fold column of the table: 1-3, train; may be repeated."
+_WHERE = (
+    "Use only rows that match, with * and ?: 'licence=CC0*', 'licence!=*NC*'; may be repeated (values of one column "
+    "are alternatives)."
+)
 
 
 def command(
     clips: Annotated[
         list[Path],
-        typer.Argument(metavar="CLIPS...", help="Isolated recordings, one label each: folder of folders, or CSV/TSV."),
+        typer.Argument(
+            metavar="CLIPS...",
+            help="Isolated recordings with one label each: folder of folders, or table (CSV, TSV).",
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make; a stopped run goes on.")],
-    number: Annotated[int, typer.Option("--clips", "-n", min=1, help="Soundscapes; more later adds to them.")] = 200,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder; a stopped run continues there.")],
+    number: Annotated[
+        int, typer.Option("--clips", "-n", min=1, help="Number of soundscapes; a larger number later adds more.")
+    ] = 200,
     backgrounds: Annotated[
-        Path | None, typer.Option("--backgrounds", help="Ambiences: a folder of recordings, or a table of them.")
+        Path | None, typer.Option("--backgrounds", help="Folder or table of background recordings.")
     ] = None,
     background_labels: Annotated[
-        list[str], typer.Option("--background-label", help="Label of CLIPS that is background; several times.")
+        list[str], typer.Option("--background-label", help="Use this label of CLIPS as background; may be repeated.")
     ] = [],  # noqa: B006 - the command line's default, never changed
     folds: Annotated[list[str], typer.Option("--fold", help=_FOLDS)] = [],  # noqa: B006 - as above
     where: Annotated[list[str], typer.Option("--where", metavar="COLUMN=VALUE", help=_WHERE)] = [],  # noqa: B006
     fold_by: Annotated[
         str | None,
         typer.Option(
-            "--fold-by", metavar="COLUMN", help="Make five folds of a column (filename): equal cells together."
+            "--fold-by",
+            metavar="COLUMN",
+            help="Make five folds from this column (e.g. filename); rows with equal cells stay together.",
         ),
     ] = None,
     background_folds: Annotated[
-        list[str], typer.Option("--background-fold", help="As --fold, for --backgrounds.")
+        list[str], typer.Option("--background-fold", help="Like --fold, for --backgrounds.")
     ] = [],  # noqa: B006 - as above
     background_where: Annotated[
-        list[str], typer.Option("--background-where", metavar="COLUMN=VALUE", help="As --where, for --backgrounds.")
+        list[str], typer.Option("--background-where", metavar="COLUMN=VALUE", help="Like --where, for --backgrounds.")
     ] = [],  # noqa: B006 - as above
-    duration: Annotated[float, typer.Option("--duration", help="Of a soundscape, seconds.")] = 10.0,
+    duration: Annotated[float, typer.Option("--duration", help="Length of a soundscape, in seconds.")] = 10.0,
     events: Annotated[
-        tuple[int, int], typer.Option("--events", metavar="MIN MAX", help="Sounds laid into a soundscape.")
+        tuple[int, int],
+        typer.Option("--events", metavar="MIN MAX", help="Least and largest number of sounds per soundscape."),
     ] = (1, 4),
     snr: Annotated[
-        tuple[float, float], typer.Option("--snr", metavar="LOW HIGH", help="Of a sound over the background, dB.")
+        tuple[float, float],
+        typer.Option("--snr", metavar="LOW HIGH", help="Level of a sound above the background, in dB."),
     ] = (0.0, 20.0),
     level: Annotated[
-        tuple[float, float], typer.Option("--level", metavar="LOW HIGH", help="Of the background, dB re full scale.")
+        tuple[float, float],
+        typer.Option("--level", metavar="LOW HIGH", help="Level of the background, in dB relative to full scale."),
     ] = (-40.0, -28.0),
     speed: Annotated[
         tuple[float, float],
-        typer.Option("--speed", metavar="LOW HIGH", help="Sounds are played slower or faster, pitch with it: 0.9 1.1."),
+        typer.Option(
+            "--speed", metavar="LOW HIGH", help="Play sounds slower or faster, which changes their pitch: 0.9 1.1."
+        ),
     ] = (1.0, 1.0),
     long_tail: Annotated[
-        float, typer.Option("--long-tail", help="The first label by name is this often the last; 1: all alike.")
+        float,
+        typer.Option(
+            "--long-tail",
+            help=(
+                "How many times more frequent the alphabetically first label is than the last; 1 for equal frequencies."
+            ),
+        ),
     ] = 1.0,
-    polyphony: Annotated[int, typer.Option("--polyphony", help="Most sounds at one time.")] = 3,
-    longest: Annotated[float, typer.Option("--longest", help="Of a sound, seconds; longer ones give a part.")] = 5.0,
-    fade: Annotated[float, typer.Option("--fade", help="In and out of a sound, seconds.")] = 0.01,
+    polyphony: Annotated[int, typer.Option("--polyphony", help="Largest number of simultaneous sounds.")] = 3,
+    longest: Annotated[
+        float, typer.Option("--longest", help="Longest sound, in seconds; only a part of longer ones is used.")
+    ] = 5.0,
+    fade: Annotated[float, typer.Option("--fade", help="Fade-in and fade-out of each sound, in seconds.")] = 0.01,
     activity: Annotated[
-        float, typer.Option("--activity", help="A sound is heard within so many dB of its recording's loudest moment.")
+        float,
+        typer.Option(
+            "--activity",
+            help="A sound is active while it is within this many dB of the loudest moment of its recording.",
+        ),
     ] = 30.0,
     rate: Annotated[int, typer.Option("--rate", help="Hz.")] = 32_000,
-    seed: Annotated[int, typer.Option("--seed", help="Everything random follows from it.")] = 0,
-    form: Annotated[Literal["wav", "flac"], typer.Option("--format", "-f", help="Of the audio, 16 bits.")] = "wav",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all randomness.")] = 0,
+    form: Annotated[
+        Literal["wav", "flac"], typer.Option("--format", "-f", help="Format of the audio (16 bit).")
+    ] = "wav",
     audio: choices.Audio = None,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Any number makes the same.")] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Number of processes; the result does not depend on it.")
+    ] = 1,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Lay isolated recordings over backgrounds: soundscapes with weak and strong labels, and whose sounds they are."""
+    """Mix isolated recordings into labelled soundscapes.
+
+    Each soundscape has weak and strong labels and a list of its sources. A run that was stopped continues with the same
+    command.
+    """
     from earmark.data.soundscapes.choice import Choice
     from earmark.data.soundscapes.options import SoundscapeOptions
     from earmark.data.soundscapes.rendering import make_soundscapes
@@ -104,7 +139,7 @@ def command(
         ),
     )
     beds = sum(map(len, sources.backgrounds.values()))
-    over = counted(beds, "background") if beds else "noise made on the spot, for want of backgrounds"
+    over = counted(beds, "background") if beds else "synthetic noise, because no backgrounds were given"
     sounds = sum(map(len, sources.sounds.values()))
     terminal.say(f"{counted(sounds, 'recording')} of {counted(len(sources.sounds), 'label')} over {over}")
     with terminal.bar("mixing") as bar:
@@ -120,9 +155,9 @@ def _check(clips: list[Path], audio: Path | None, backgrounds: Path | None, of_b
     from earmark.errors import ConfigError
 
     if audio is not None and len(clips) > 1:
-        raise ConfigError("--audio says where one table's recordings are; with several, put each table beside its own")
+        raise ConfigError("--audio is for one table only; with several tables, put each beside its recordings")
     if of_backgrounds and backgrounds is None:
-        raise ConfigError("--background-fold and --background-where choose among --backgrounds, and there are none")
+        raise ConfigError("--background-fold and --background-where need --backgrounds")
 
 
 def _tell(terminal: Terminal, made: Made, output: Path) -> None:
@@ -131,9 +166,10 @@ def _tell(terminal: Terminal, made: Made, output: Path) -> None:
     rows = tuple((row.label, row.soundscapes, row.events, row.seconds, row.recordings) for row in made.labels)
     terminal.table(Table(("label", "soundscapes", "events", "seconds", "recordings"), rows))
     kept = made.soundscapes - made.written
-    there = f", {kept} of them there before" if kept else ""
+    there = f", {kept} of them already there" if kept else ""
     terminal.say(f"{counted(made.soundscapes, 'soundscape')}{there}: {output}")
     if made.crowded_out:
         terminal.say(
-            f"{counted(made.crowded_out, 'sound')} left out for want of room: fewer, shorter, or more at one time"
+            f"{counted(made.crowded_out, 'sound')} did not fit and were left out; use fewer or shorter sounds, or a "
+            "larger --polyphony"
         )

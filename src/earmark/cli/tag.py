@@ -23,7 +23,10 @@ def command(
     profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Say what is heard in files and folders. A tag of a long recording may hold for only part of it."""
+    """Print or write the tags of files and folders.
+
+    A tag of a long recording may hold for only part of it.
+    """
     began = time.perf_counter()
     from earmark import api
     from earmark.cli.outcome import finish, say_written

@@ -15,49 +15,73 @@ from earmark.cli.console import LEFT_OUT, OK, SOME_FAILED, Terminal
 
 def command(
     data: choices.Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model directory to make; a stopped run goes on.")],
-    recipe: Annotated[str, typer.Option("--recipe", help="Name of a recipe, or a YAML file.")] = "default",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Model directory to write; a stopped run continues there.")
+    ],
+    recipe: Annotated[str, typer.Option("--recipe", help="Name of a recipe, or path of a YAML file.")] = "default",
     changes: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. training.learning_rate=5e-4.")
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the recipe, e.g. training.learning_rate=5e-4; may be repeated.",
+        ),
     ] = [],  # noqa: B006 - the command line's default, never changed
     origin: Annotated[
         str | None,
-        typer.Option("--from", metavar="MODEL", help="Begin with this model's network and weights, under new labels."),
+        typer.Option(
+            "--from", metavar="MODEL", help="Start from the network and weights of this model, with new labels."
+        ),
     ] = None,
     freeze: Annotated[
-        Literal["encoder"] | None, typer.Option("--freeze", help="With --from: keep this part as it is.")
+        Literal["encoder"] | None, typer.Option("--freeze", help="With --from: do not train this part.")
     ] = None,
     audio: choices.Audio = None,
     valid: Annotated[
-        Path | None, typer.Option("--valid", help="Validation data of its own; strong labels tune detection.")
+        Path | None, typer.Option("--valid", help="Validation data; with strong labels, detection is tuned on it.")
     ] = None,
-    valid_audio: Annotated[Path | None, typer.Option("--valid-audio", help="Folder of its audio.")] = None,
+    valid_audio: Annotated[Path | None, typer.Option("--valid-audio", help="Folder of the validation audio.")] = None,
     valid_fraction: Annotated[
         float,
-        typer.Option("--valid-fraction", min=0, max=0.9, help="Share of clips set aside, when nothing says which."),
+        typer.Option(
+            "--valid-fraction",
+            min=0,
+            max=0.9,
+            help="Share of clips set aside for validation if neither --valid nor a split column names them.",
+        ),
     ] = 0.15,
     valid_fold: Annotated[
-        str | None, typer.Option("--valid-fold", help="Value of the split/fold column that validates.")
+        str | None, typer.Option("--valid-fold", help="Value of the split or fold column that marks validation clips.")
     ] = None,
     unlabelled: Annotated[
         Path | None,
-        typer.Option("--unlabelled", help="Folder or list of recordings without labels: self-training uses them too."),
+        typer.Option("--unlabelled", help="Folder or list of recordings without labels, for self-training."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the data.")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Updates in all, in place of --epochs.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Everything random follows from it.")] = 0,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Number of epochs.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Total number of updates, instead of --epochs.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all randomness.")] = 0,
     device: choices.Device = "auto",
     precision: choices.Precision = "auto",
-    processes: Annotated[int, typer.Option("--processes", min=1, help="GPUs, or processes on CPU.")] = 1,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that load data.")] = 0,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Number of GPUs, or of processes on the CPU.")
+    ] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Number of processes that load data.")] = 0,
     cache: Annotated[
-        Literal["auto", "on", "off"], typer.Option("--cache", help="Decode clips once, to disk beside the model.")
+        Literal["auto", "on", "off"],
+        typer.Option("--cache", help="Decode clips once and keep them on disk beside the model."),
     ] = "auto",
-    profile: Annotated[bool, typer.Option("--profile", help="Write where the time went into MODEL/training.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a model or a run is.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Write where the time went to MODEL/training.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, replacing an existing model or run.")
+    ] = False,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Train a model on clips that carry tags only. Stopped, the same command goes on where it stopped."""
+    """Train a model on clips that carry only tags.
+
+    A run that was stopped continues with the same command.
+    """
     from earmark import api
     from earmark.training.run import is_follower, require_engine
 
@@ -95,12 +119,14 @@ def command(
     if is_follower():
         raise typer.Exit(OK)
     if made.trained is None:
-        terminal.say(f"{output} is finished already; --overwrite trains anew")
+        terminal.say(f"{output} is already finished; use --overwrite to train it again")
         raise typer.Exit(OK)
     if made.profile is not None:
         terminal.say(f"where the time went is in {made.profile}")
     if made.trained.evaluation is not None:
-        terminal.metrics(made.trained.evaluation.to_json(), "on the validation clips, tuned on them as well")
+        terminal.metrics(
+            made.trained.evaluation.to_json(), ("on the validation clips, on which it was also tuned (optimistic)")
+        )
     else:
         terminal.say("no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones")
     terminal.say(f"the model is in {output}")

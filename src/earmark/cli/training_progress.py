@@ -35,7 +35,7 @@ class TrainingProgress(lightning.Callback):
         self.title = self._named("training")
         self.began, self.first_step = time.monotonic(), trainer.global_step
         if trainer.global_step:
-            self.terminal.say(self._named(f"going on from update {trainer.global_step} of {total}"))
+            self.terminal.say(self._named(f"continuing from update {trainer.global_step} of {total}"))
         if self.bar is not None:
             self.bar.start()
             if self.task is not None:  # of the stage before

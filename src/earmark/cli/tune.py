@@ -26,23 +26,28 @@ def command(
     ] = None,
     method: Annotated[
         Literal["auto", "threshold", "boxes"],
-        typer.Option("--method", help="How events are found; auto tries both on held-out recordings."),
+        typer.Option(
+            "--method", help="How events are found; auto tries both on held-out recordings and keeps the better one."
+        ),
     ] = "auto",
     calibrate: Annotated[
         Literal["platt", "isotonic", "none"] | None,
-        typer.Option("--calibrate", help="Make scores mean what they say first; none drops what there is."),
+        typer.Option(
+            "--calibrate", help="First calibrate the scores to probabilities; none removes an existing calibration."
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write to, in place of the model itself.")
+        Path | None, typer.Option("--output", "-o", help="File to write to, instead of the model itself.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the cross-validation.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the cross-validation.")] = 0,
     device: choices.Device = "auto",
     precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
-    """Choose thresholds and smoothing for each label, and store them in the model.
+    """Choose thresholds and smoothing for each label.
 
-    Strong labels tune detection and tagging; tags alone tune what they can.
+    They are stored in the model. Strong labels tune tagging and detection. With tags alone, the thresholds of the tags
+    are used for events as well.
     """
     from earmark import api
 

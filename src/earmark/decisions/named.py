@@ -46,6 +46,4 @@ def named_point(name: str, labels: Iterable[str]) -> OperatingPoint:
         return OperatingPoint(origin="xu2018: Xu et al. 2018", classes=classes, best_tag=True, last_frame="begins")
     if name == "dcase2017":
         return OperatingPoint(origin="dcase2017: the DCASE2017 baseline", classes=dict.fromkeys(labels, _DCASE2017))
-    raise ConfigError(
-        f"no operating point {name!r}{did_you_mean(name, NAMES)}; there are {', '.join(NAMES)}, or a file"
-    )
+    raise ConfigError(f"no operating point {name!r}{did_you_mean(name, NAMES)}; known: {', '.join(NAMES)}, or a file")

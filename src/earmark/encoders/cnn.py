@@ -55,7 +55,9 @@ class CNNOptions(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.pools) != len(self.channels):
-            raise ValueError(f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must name as many blocks")
+            raise ValueError(
+                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
+            )
         return self
 
 

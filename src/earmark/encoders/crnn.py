@@ -45,7 +45,9 @@ class CRNNOptions(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.pools) != len(self.channels):
-            raise ValueError(f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must name as many blocks")
+            raise ValueError(
+                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
+            )
         return self
 
 
@@ -82,7 +84,7 @@ class CRNN(nn.Module):
         for pool in options.pools:
             left //= pool
         if left < 1:
-            raise ValueError(f"{bands} bands are too few for pools {options.pools}: nothing is left")
+            raise ValueError(f"{bands} bands are too few for pools {options.pools}: no band is left")
         _initialise(self)
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:

@@ -47,7 +47,7 @@ class EmbeddingNetOptions(Options):
     def _check(self) -> Self:
         for level in self.levels or ():
             if not 1 <= level <= len(self.units):
-                raise ValueError(f"levels names layer {level}, expected 1 to {len(self.units)}")
+                raise ValueError(f"levels contains {level}, expected layers 1 to {len(self.units)}")
         return self
 
 

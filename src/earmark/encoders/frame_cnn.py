@@ -43,7 +43,9 @@ class FrameCNNOptions(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.pools) != len(self.channels):
-            raise ValueError(f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must name as many blocks")
+            raise ValueError(
+                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
+            )
         return self
 
 
@@ -58,7 +60,7 @@ class FrameCNN(nn.Module):
     def __init__(self, options: FrameCNNOptions, bands: int) -> None:
         super().__init__()
         if bands // math.prod(pool for _, pool in options.pools) < 1:
-            raise ValueError(f"{bands} bands are too few for pools {options.pools}: nothing is left")
+            raise ValueError(f"{bands} bands are too few for pools {options.pools}: no band is left")
         widths = [1, *options.channels]
         self.blocks = nn.ModuleList(
             ConvBlock(inputs, outputs, options.convs, "relu", pool, "average", options.dropout)

@@ -33,7 +33,7 @@ class MLPOptions(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.context % 2 == 0:
-            raise ValueError(f"context must be odd, as many frames before as after, got {self.context}")
+            raise ValueError(f"context must be odd (as many frames before as after), got {self.context}")
         return self
 
 

@@ -50,9 +50,9 @@ class SegmentCNN(nn.Module):
         super().__init__()
         depth = 2 ** len(options.channels)
         if bands < depth:
-            raise ValueError(f"{bands} bands are too few for {len(options.channels)} poolings by 2: nothing is left")
+            raise ValueError(f"{bands} bands are too few for {len(options.channels)} poolings by 2: no band is left")
         if options.segment is not None and options.segment < depth:
-            raise ValueError(f"a segment of {options.segment} frames is too short, these blocks need {depth}")
+            raise ValueError(f"a segment of {options.segment} frames is too short; these blocks need at least {depth}")
         self.segment = options.segment
         self.reduction = Fraction(options.segment or depth)  # frames a step
         self.channels = options.channels[-1]

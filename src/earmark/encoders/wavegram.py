@@ -55,9 +55,13 @@ class WavegramOptions(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.pools) != len(self.channels):
-            raise ValueError(f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must name as many blocks")
+            raise ValueError(
+                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
+            )
         if self.pools[0] != (2, 2):
-            raise ValueError(f"the first of pools must be (2, 2), where the branches join; got {self.pools[0]}")
+            raise ValueError(
+                f"the first entry of pools must be (2, 2), because the branches join there; got {self.pools[0]}"
+            )
         if self.bands % 2 or self.wave_channels[-1] % (self.bands // 2):
             raise ValueError(f"wave_channels must end in a multiple of half the {self.bands} bands")
         return self
@@ -75,8 +79,8 @@ class Wavegram(nn.Module):
         super().__init__()
         if bands != options.bands + HOP:
             raise ValueError(
-                f"wavegram needs {options.bands} bands and the {HOP} samples of each hop beside them "
-                f"(features of kind logmel-waveform), got {bands} values a frame"
+                f"wavegram needs {options.bands} bands and the {HOP} samples of each hop (features of kind "
+                f"logmel-waveform), got {bands} values a frame"
             )
         check_bands(options.bands, options.pools)
         self.options = options

@@ -131,7 +131,7 @@ def _check_bands(bands: int, options: Xu2018Options) -> None:
     left = bands // options.last_pools[1]
     if left != 1:
         raise ValueError(
-            f"the last of the poolings must leave one band, these leave {left}: "
+            f"the poolings must leave one band, but these leave {left}; "
             f"last_pools {options.last_pools} suit 64 bands (2, 4) or (3, 2), and 120 coefficients (2, 4)"
         )
 

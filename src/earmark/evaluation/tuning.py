@@ -132,8 +132,8 @@ def _tune_psds(
     )
     reached = f" ({tuned.report.reached:.3f} held out)" if tuned.report.reached is not None else ""
     note = (
-        f"{objective} looks at all thresholds and needs none: those by which events are reported were chosen for "
-        f"{WORKING_POINT}{reached}"
+        f"{objective} covers all thresholds, so it does not choose any; the thresholds for reporting events were "
+        f"chosen for {WORKING_POINT}{reached}"
     )
     report = replace(
         tuned.report,
@@ -223,6 +223,6 @@ def _with_events_of(base: OperatingPoint, tuned: Tuned) -> Tuned:
         for label, part in base.classes.items()
     }
     origin = f"tags {tuned.point.origin}; events {base.origin.rpartition('; events ')[2]}"
-    note = "tuned on tags alone: tag thresholds are new, events are decided as before"
+    note = "tuned on tags alone: the tag thresholds are new, the decisions on events are unchanged"
     report = replace(tuned.report, notes=(*tuned.report.notes[:-1], note))  # in place of the note on events
     return Tuned(base.model_copy(update={"classes": classes, "origin": origin}), report)

@@ -17,7 +17,7 @@ def check_output(output: Path | None, formats: Sequence[str], tags: bool = False
     known = TAG_FORMATS if tags else tuple(EVENT_FORMATS)
     for name in formats:
         if name not in known:
-            raise ConfigError(f"unknown format {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"unknown format {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
     each = [] if tags else [name for name in formats if EVENT_FORMATS[name].per_recording]
     if output is None:
         if len(formats) > 1:

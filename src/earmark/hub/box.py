@@ -54,7 +54,9 @@ def directory() -> Path:
     """The model directory within the installed package; `ModelError` where the package came without it."""
     folder = _folder()
     if not (folder / "config.json").is_file():
-        raise ModelError(f"{NAME} is missing from this installation ({folder}): install earmark anew, or name a model")
+        raise ModelError(
+            f"{NAME} is missing from this installation ({folder}); reinstall earmark, or name a model with -m"
+        )
     return folder
 
 
@@ -74,9 +76,9 @@ def notice(labels: int) -> str:
     """What whoever named no model is told.
 
     >>> notice(67)
-    "no model named: listening with earmark/everyday (67 labels; 'earmark card' tells what it knows)"
+    "no model given: using earmark/everyday (67 labels; 'earmark card' describes it)"
     """
-    return f"no model named: listening with {NAME} ({labels} labels; 'earmark card' tells what it knows)"
+    return f"no model given: using {NAME} ({labels} labels; 'earmark card' describes it)"
 
 
 def check_clip(rate: int) -> npt.NDArray[np.float32]:
@@ -144,11 +146,11 @@ def verify(folder: str | os.PathLike[str]) -> Verified:
     where = Path(folder)
     size = _verify_files(where)
     if size > MOST_BYTES:
-        raise ModelError(f"{where} holds {size:,} bytes; a box may hold {MOST_BYTES:,}")
+        raise ModelError(f"{where} has {size:,} bytes; the limit is {MOST_BYTES:,}")
     stated = json.loads((where / CHECK).read_text(encoding="utf-8"))
     heard = hear_check(where)
     if list(stated) != list(heard):
-        raise ModelError(f"{where / CHECK}: its labels are not those of the model")
+        raise ModelError(f"{where / CHECK}: its labels differ from those of the model")
     deviation = 0.0
     for label, of in heard.items():
         for kind, scores in of.items():
@@ -169,14 +171,14 @@ def _verify_files(folder: Path) -> int:
     """Bytes of all files, whose checksums were right."""
     path = folder / SUMS
     if not path.is_file():
-        raise ModelError(f"{path} is missing: nothing says what belongs into the box")
+        raise ModelError(f"{path} is missing, so the files cannot be checked")
     lines = path.read_text(encoding="utf-8").splitlines()
     stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if odd := sorted(stated.keys() ^ set(_files(folder))):
         raise ModelError(f"{folder / odd[0]} is {'missing' if odd[0] in stated else f'not in {SUMS}'}")
     for name, digest in stated.items():
         if _digest(folder / name) != digest:
-            raise ModelError(f"{folder / name} is not the file that was put into the box: its checksum differs")
+            raise ModelError(f"{folder / name} was changed: its checksum differs")
     return sum((folder / name).stat().st_size for name in (*stated, SUMS))
 
 

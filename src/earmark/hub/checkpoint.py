@@ -43,7 +43,7 @@ def read_tensors(path: str | os.PathLike[str], key: str) -> dict[str, Tensor]:
         raise ModelError(f"{source}: expected a checkpoint with weights under {key!r}, found {_short(found)}")
     for name, tensor in content[key].items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ModelError(f"{source}: {key}: expected tensors and nothing else, but {_short(repr(name))} is none")
+            raise ModelError(f"{source}: {key}: expected only tensors, but {_short(repr(name))} is not a tensor")
     return {name: tensor.detach() for name, tensor in content[key].items()}
 
 
@@ -60,7 +60,7 @@ def _read(source: Path) -> Any:
     except OSError as error:
         raise ModelError(f"{source}: cannot be read: {error.strerror or error}") from error
     except _DAMAGE as error:
-        raise ModelError(f"{source} is no checkpoint of PyTorch, or a damaged one ({_short(str(error))})") from error
+        raise ModelError(f"{source} is not a PyTorch checkpoint, or it is damaged ({_short(str(error))})") from error
 
 
 def _short(text: str) -> str:

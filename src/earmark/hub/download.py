@@ -43,12 +43,20 @@ def download(url: str, checksum: str, path: Path, report: Report | None = None) 
         with _quiet_pooch():
             pooch.retrieve(url, checksum, path.name, path.parent, downloader=_Resuming(part, report))
     except requests.HTTPError as error:
-        raise ModelError(f"{url} cannot be downloaded: the server says {_status(error)}") from error
+        raise ModelError(f"{url} cannot be downloaded: the server answered {_status(error)}") from error
     except requests.RequestException as error:
-        kept = f"; {part.stat().st_size / 1e6:.0f} MB are kept, and the next attempt goes on" if part.is_file() else ""
-        raise ModelError(f"{url} cannot be downloaded: no network, or no answer from the server{kept}") from error
+        kept = (
+            f"; {part.stat().st_size / 1e6:.0f} MB are kept, and the next attempt continues from there"
+            if part.is_file()
+            else ""
+        )
+        raise ModelError(
+            f"{url} cannot be downloaded: there is no network, or the server does not answer{kept}"
+        ) from error
     except ValueError as error:  # pooch's word for another checksum
-        raise ModelError(f"{url}: what came is not the published file (its checksum is not {checksum})") from error
+        raise ModelError(
+            f"{url}: the downloaded file is not the published one (its checksum is not {checksum})"
+        ) from error
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -86,7 +94,7 @@ class _Resuming:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
                 if answer.headers.get("Content-Range") != f"bytes */{have}":
                     self.part.unlink()  # longer than the file there is now
-                    raise requests.ConnectionError("what was kept is of another file")
+                    raise requests.ConnectionError("the part that was kept belongs to another file")
                 return  # nothing is missing
             answer.raise_for_status()
             going_on = answer.status_code == requests.codes.partial_content

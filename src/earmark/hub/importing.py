@@ -70,15 +70,15 @@ def _recognise(
         raise ModelError(f"{path} is the published {known} by its checksum, not {said}")
     if name := said or known:
         if wrong := differences(state, name):
-            raise ModelError(f"{path} is no {name}: {some(wrong)}")
+            raise ModelError(f"{path} is not {name}: {some(wrong)}")
         return name
     names, nearest = fitting(state)
     if not names:
-        raise ModelError(f"{path} is none of the checkpoints that can be imported; {nearest}")
+        raise ModelError(f"{path} is not one of the checkpoints that can be imported; {nearest}")
     if len(names) > 1:
         raise ModelError(
-            f"{path} may be {' or '.join(names)}, which have the same tensors, and its checksum is that of neither; "
-            f"say which with --architecture"
+            f"{path} may be {' or '.join(names)}, which have the same tensors, and its checksum matches neither; name "
+            "one with --architecture"
         )
     return names[0]
 
@@ -94,7 +94,7 @@ def _card(
         "authors": "Q. Kong, Y. Cao, T. Iqbal, Y. Wang, W. Wang, M. D. Plumbley: PANNs, arXiv 1912.10211",
         **({"licence of the weights": licence} if published else {}),
         "labels": "the 527 classes of AudioSet (Google, CC BY 4.0)",
-        "changes": f"tensors renamed by earmark {__version__}, their values untouched",
+        "changes": f"tensors renamed by earmark {__version__}, their values unchanged",
         "operating point": point.origin,
     }
     return model_card(

@@ -36,7 +36,7 @@ def locate(model: str | os.PathLike[str]) -> Path:
         if name == FAMILY + known:
             return _fetched(known)
     names = [*(FAMILY + known for known in CHECKPOINTS), box.NAME]
-    raise ModelError(f"no model {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
+    raise ModelError(f"no model {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
 
 
 def _fetched(name: Architecture) -> Path:
@@ -55,7 +55,7 @@ def _fetched(name: Architecture) -> Path:
         with download_bar(published.file) as report:
             download(published.url, f"md5:{published.md5}", file, report)
     except ModelError as error:
-        instead = f"'earmark import-panns {published.file} -o MODEL' makes a model of the file, fetched elsewhere"
+        instead = f"'earmark import-panns {published.file} -o MODEL' makes a model from a file that you have already"
         raise ModelError(f"{FAMILY}{name} is not in {cache_folder()}, and {error}; {instead}") from error
     import_panns(file, folder, name)
     file.unlink()  # the model holds the same numbers

@@ -166,10 +166,10 @@ def _check_front_end(state: Mapping[str, Tensor], ours: LogMel) -> None:
     """The cosine of frequency zero is one, so the first row of their transform is the window itself."""
     window = state[f"{_STFT}.conv_real.weight"][0, 0]
     if not torch.allclose(window, ours.window.cpu(), rtol=0, atol=_WINDOW_ERROR):
-        raise ModelError("its front-end has another window than a periodic Hann window: its scores would not be these")
+        raise ModelError("its front-end does not use a periodic Hann window, so its scores would change")
     if not torch.allclose(state[_MEL], ours.filters.cpu(), rtol=0, atol=_MEL_ERROR):
         options = ours.options
         raise ModelError(
-            f"its front-end has other mel filters than {options.bands} Slaney bands over {options.fmin:g} to "
-            f"{options.fmax:g} Hz at {options.rate} Hz: its scores would not be these"
+            f"its mel filters are not {options.bands} Slaney bands over {options.fmin:g} to "
+            f"{options.fmax:g} Hz at {options.rate} Hz, so its scores would change"
         )

@@ -48,7 +48,7 @@ class FusionOptions(Options):
         for member in members:
             path = PurePosixPath(member)
             if path.is_absolute() or ".." in path.parts or not path.parts:
-                raise ValueError(f"member {member!r} does not lie within the model directory")
+                raise ValueError(f"member {member!r} is outside the model directory")
         return members
 
 
@@ -64,7 +64,7 @@ def load_model(directory: str | os.PathLike[str]) -> Model:
     except ConfigError as error:
         raise ModelError(f"{folder}: {error}") from error
     if fusion.labels != Labels(options.labels):
-        raise ModelError(f"{folder / CONFIG}: its labels are not those of the members")
+        raise ModelError(f"{folder / CONFIG}: its labels differ from those of the members")
     return fusion.eval()
 
 
@@ -72,7 +72,7 @@ def load_point(directory: str | os.PathLike[str], labels: Labels) -> OperatingPo
     """The operating point of a model directory. `ModelError` when it is missing, damaged or of other labels."""
     point = OperatingPoint.load(directory)
     if point.labels != labels.names:
-        raise ModelError(f"{Path(directory) / FILE_NAME}: its labels are not those of the model")
+        raise ModelError(f"{Path(directory) / FILE_NAME}: its labels differ from those of the model")
     return point
 
 
@@ -151,7 +151,7 @@ def join(
     `OutputError` where `output` holds something or cannot be written.
     """
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputError(f"{output} is there already; give a new directory")
+        raise OutputError(f"{output} already exists; choose a new directory")
     names = member_names(sources)
     models = [load_model(source) for source in sources]
     fusion = Fusion(models, [str(source) for source in sources])  # told by their paths, should they not fit

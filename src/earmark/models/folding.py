@@ -59,14 +59,14 @@ class Folded(MaskedBatchNorm2d):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Pass x on; `ValueError` in training, of which folded layers are no longer capable."""
         if self.training:
-            raise ValueError("a model folded for inference cannot be trained: load it anew")
+            raise ValueError("a model that was folded for inference cannot be trained; load it again")
         return x
 
     @staticmethod
     def known(tensor: Tensor | None) -> Tensor:
         """A running statistic; `ValueError` where there is none."""
         if tensor is None:
-            raise ValueError("only a normalisation with running statistics can be folded")
+            raise ValueError("only normalisations with running statistics can be folded")
         return tensor
 
 

@@ -184,7 +184,7 @@ def read_options(folder: Path) -> TaggerOptions:
     if not folder.is_dir():
         raise ModelError(f"no model at {folder}: expected a directory made by 'earmark train'")
     if not path.is_file():
-        raise ModelError(f"{folder} is no model directory: {CONFIG} is missing (training not finished?)")
+        raise ModelError(f"{folder} is not a model directory: {CONFIG} is missing (was the training finished?)")
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -192,10 +192,12 @@ def read_options(folder: Path) -> TaggerOptions:
     if not isinstance(data, dict):
         raise ModelError(f"{path} is damaged: expected an object, got {type(data).__name__}")
     if data.get("kind") == "fusion":
-        raise ModelError(f"{folder} is a fusion of several models; here one alone is wanted (see its members/)")
+        raise ModelError(
+            f"{folder} is a fusion of several models, but a single model is needed; choose one of its members/"
+        )
     version = data.get("format_version")
     if version != FORMAT_VERSION:
-        hint = ": made by a newer earmark, upgrade to use it" if isinstance(version, int) and version > 1 else ""
+        hint = ": it was made by a newer earmark; upgrade to use it" if isinstance(version, int) and version > 1 else ""
         raise ModelError(f"{path}: format_version is {version!r}, this earmark reads {FORMAT_VERSION}{hint}")
     try:
         return TaggerOptions.parse(data, str(path))
@@ -214,14 +216,14 @@ def read_weights(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
 def fill_weights(path: Path, state: dict[str, Tensor]) -> None:
     """Overwrite tensors by those of the same names in a file; `ModelError` where names or shapes are not the same."""
     if not path.is_file():
-        raise ModelError(f"{path} is missing: the model directory is incomplete")
+        raise ModelError(f"{path} is missing; the model directory is incomplete")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
         wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
         wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         if wrong:
-            raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ, first {wrong[0]!r}")
+            raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ; the first: {wrong[0]!r}")
         for name, tensor in state.items():
             # Opened anew for each: an open file keeps in memory what was read of it, all weights a second time.
             with safetensors.safe_open(path, framework="pt") as file:

@@ -29,7 +29,7 @@ class ClassifierOptions(Options):
     @model_validator(mode="after")
     def _check_hidden(self) -> Self:
         if self.hidden is None and self.hidden_dropout:
-            raise ValueError(f"hidden_dropout is {self.hidden_dropout} but there is no hidden layer (hidden: null)")
+            raise ValueError(f"hidden_dropout is {self.hidden_dropout} but there is no hidden layer (hidden is null)")
         return self
 
 

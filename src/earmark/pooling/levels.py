@@ -37,7 +37,7 @@ class LevelsPooling(nn.Module):
         super().__init__()
         self.options = options
         if channels % options.levels:
-            raise ValueError(f"{channels} channels cannot be shared out among {options.levels} levels")
+            raise ValueError(f"{channels} channels cannot be divided evenly among {options.levels} levels")
         self.classify = nn.ModuleList(nn.Linear(channels // options.levels, classes) for _ in range(options.levels))
         for parameter in self.classify.parameters():
             nn.init.xavier_uniform_(parameter) if parameter.ndim > 1 else nn.init.zeros_(parameter)

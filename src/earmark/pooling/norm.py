@@ -30,7 +30,7 @@ class BagNorm(nn.BatchNorm1d):
         if x.ndim == 2 and len(x) > 1:
             return super().forward(x)
         if self.running_mean is None or self.running_var is None:
-            raise ValueError("running statistics are needed")
+            raise ValueError("the normalisation has no running statistics")
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         # Cloned: training updates the statistics in place, which must not reach what backward has kept.
         return x * scale + (self.bias - self.running_mean.clone() * scale)

@@ -30,7 +30,9 @@ def load_members(name: str, changes: Sequence[str] = ()) -> tuple[Recipe, dict[s
     members = [load_recipe(_place(member, name), handed_on) for member in recipe.members]
     for member in members:
         if member.members:
-            raise ConfigError(f"recipe {name!r} fuses {member.name!r}, which is fused itself; name its members instead")
+            raise ConfigError(
+                f"recipe {name!r} fuses {member.name!r}, which is a fusion itself; list its members instead"
+            )
     short = member_names([Path(member.removesuffix(".yaml").removesuffix(".yml")) for member in recipe.members])
     return recipe, dict(zip(short, members, strict=True))
 

@@ -42,7 +42,7 @@ class Recipe(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.members and {"network", "training"} & self.model_fields_set:
-            raise ValueError("a recipe with members has no network or training of its own, they are the members'")
+            raise ValueError("a recipe with members cannot have a network or training; these belong to the members")
         return self
 
 
@@ -79,7 +79,7 @@ def load_recipe(name: str = "default", changes: Sequence[str] = (), network: Net
     else:
         known = recipe_names()
         if name not in known:
-            raise ConfigError(f"no recipe {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(f"no recipe {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
         text = resources.files("earmark.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
         source = f"recipe {name!r}"
     data = _parse(text, source)
@@ -119,7 +119,7 @@ def _set(data: dict[str, Any], change: str) -> None:
     for parent in parents:
         inner = place[parent] = {} if place.get(parent) is None else place[parent]  # null: all defaults
         if not isinstance(inner, dict):
-            raise ConfigError(f"--set {change}: {parent!r} holds a value, not keys")
+            raise ConfigError(f"--set {change}: {parent!r} is a value and has no keys")
         place = inner
     try:
         place[last] = yaml.safe_load(value)

@@ -44,7 +44,7 @@ from earmark.scores import Scores
 
 _PIECE = 8192  # frames fused at a time: a long recording is never held in float64
 MEAN = "mean of the members' operating points"
-DEFAULT = "default: 0.5 everywhere; the members decide too differently for a mean"
+DEFAULT = "default: 0.5 everywhere, because the members decide too differently for a mean"
 
 
 class Ensemble:
@@ -160,14 +160,14 @@ def common_labels(members: Sequence[Labels], names: Sequence[str]) -> Labels:
     `ConfigError` telling the first difference, with the members' names; `ValueError` without members.
     """
     if not members:
-        raise ValueError("nothing to fuse")
+        raise ValueError("no model to fuse")
     first = members[0]
     for name, other in zip(names, members, strict=True):
         for knows, lacks, label in (
             *((names[0], name, label) for label in first if label not in other),
             *((name, names[0], label) for label in other if label not in first),
         ):
-            raise ConfigError(f"models of different labels cannot be fused: {knows} knows {label!r}, {lacks} does not")
+            raise ConfigError(f"models with different labels cannot be fused: {knows} has {label!r}, {lacks} does not")
     return first if all(other == first for other in members) else Labels(sorted(first))
 
 

@@ -75,10 +75,10 @@ class Pipeline:
         """
         if isinstance(source, np.ndarray):
             if rate is None:
-                raise TypeError("an array needs its sample rate: tagger(waveform, rate)")
+                raise TypeError("an array needs a sample rate: tagger(waveform, rate)")
             return self._one(Job("array", Waveform(source, rate)))
         if rate is not None:
-            raise TypeError("rate belongs to an array; a file knows its own")
+            raise TypeError("rate is for arrays only; a file has its own")
         if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
             return self._one(_job(source))
         return (self._result(scored) for scored in self.scorer.score_all(map(_job, source)))

@@ -190,7 +190,7 @@ class Scorer:
         """The recording's beginning, its windows for one panel, and what was done to it."""
         takes = next(iter(panel.engines.values())).takes  # a rate is one of embeddings, or of sound
         if takes == "embeddings" and getattr(job.source, "rate", None) != panel.rate:
-            raise AudioError(f"{job.name}: is sound, but the model takes embeddings that were computed elsewhere")
+            raise AudioError(f"{job.name}: is audio, but the model takes precomputed embeddings")
         if isinstance(job.source, Waveform):
             audio = from_array(job.source.samples, job.source.rate, panel.rate, job.name)
             if number == 0:

@@ -18,5 +18,5 @@ __all__ = ["STUDIES", "Study", "find_study"]
 def find_study(name: str) -> Study:
     """The study of this name; `ConfigError` with a guess when there is none."""
     if name not in STUDIES:
-        raise ConfigError(f"no study {name!r}{did_you_mean(name, STUDIES)}; there are {', '.join(STUDIES)}")
+        raise ConfigError(f"no study {name!r}{did_you_mean(name, STUDIES)}; known: {', '.join(STUDIES)}")
     return STUDIES[name]

@@ -100,8 +100,10 @@ def _page(
     history = read_log(folder / "model" / "log.csv")
     return Report(
         title="earmark demo",
-        summary=f"A gated CRNN learned {len(tagger.labels)} sounds from {demo.clips} ten-second clips that said only "
-        "which sounds they hold. It never saw a time; below is when it says they start and stop.",
+        summary=(
+            f"A gated CRNN learned {len(tagger.labels)} sounds from {demo.clips} ten-second clips with tags only. It "
+            "was never given a time; below are the times that it found."
+        ),
         facts={
             "recipe": "demo: gated CRNN with temporal attention (Xu et al. 2018)",
             "trained on": f"{demo.clips} synthesised clips with tags only",

@@ -47,7 +47,7 @@ STUDY = Study(
         ),
     ),
     budgets=(
-        Budget("full", "As the recipes say: the paper is silent, so PANNs' settings."),
+        Budget("full", "The settings of the recipes, which are those of PANNs, because the paper gives none."),
         Budget(
             "small",
             "400 updates of 32 clips in 8 epochs, and a convolutional network a quarter as wide (16, 32, 64, 128 "

@@ -87,8 +87,7 @@ def read_material(
     train = whole.with_clips(clip for clip in whole.clips if clip.split not in study.parts)
     if not tests or not len(train):
         raise DataError(
-            f"{data}: has no part to test on (a split column that says {' or '.join(study.parts)}); "
-            "give one with --test"
+            f"{data}: has no part to test on (no clip whose split is {' or '.join(study.parts)}); name one with --test"
         )
     return Material(train, tests)
 
@@ -135,7 +134,7 @@ class Reproduction:
                 outcome = Outcome(**json.loads(path.read_text(encoding="utf-8")))
                 if outcome.budget != self.budget.name:
                     raise ConfigError(
-                        f"{path}: of budget {outcome.budget!r}, not {self.budget.name!r}; give another folder"
+                        f"{path}: of budget {outcome.budget!r}, not {self.budget.name!r}; choose another folder"
                     )
                 found.append(outcome)
         return found

@@ -34,7 +34,7 @@ class Finding:
         sign = 1 if self.column.higher else -1
         ours, theirs = np.multiply(self.better, sign), np.multiply(self.worse, sign)
         if len(ours) == len(theirs) == 1:
-            return "yes, in the one seed" if ours.item() > theirs.item() else "no, in the one seed"
+            return "yes (one seed)" if ours.item() > theirs.item() else "no (one seed)"
         if ours.min() > theirs.max():
             return "yes, in every seed"
         if ours.max() < theirs.min():

@@ -61,8 +61,8 @@ STUDY = Study(
         Budget(
             "small",
             "300 updates of 44 clips in 12 epochs (the paper: 8,000 in 80). Where the paper fuses epochs 20, 30 ... "
-            "80, here epochs 7, 9 and 11; batch statistics, which follow weights with a delay of a hundred updates, "
-            "are taken anew for each; the balancing queue's step is in proportion to the number of clips.",
+            "80, here epochs 7, 9 and 11; batch statistics, which lag about a hundred updates behind the weights, are "
+            "computed afresh for each; the step of the balancing queue is proportional to the number of clips.",
             epochs=12,
             steps=300,
             fuse=(7, 2),
@@ -73,12 +73,12 @@ STUDY = Study(
     parts={"testing": "dev", "evaluation": "eval"},
     expected=(
         Expectation(
-            "balanced batches beat batches as they come",
+            "balanced batches beat unbalanced ones",
             "Table 1",
             "xu2018/crnn-logmel",
             "xu2018/crnn-logmel-nobalance",
         ),
-        Expectation("gates beat none", "Table 1", "xu2018/gated-crnn-logmel", "xu2018/crnn-logmel"),
+        Expectation("gates beat no gates", "Table 1", "xu2018/gated-crnn-logmel", "xu2018/crnn-logmel"),
         Expectation("fusion beats log-mel alone", "Table 1", "xu2018/fusion", "xu2018/gated-crnn-logmel"),
         Expectation("fusion beats MFCC alone", "Table 1", "xu2018/fusion", "xu2018/gated-crnn-mfcc"),
         Expectation("fusion beats log-mel alone", "Table 2", "xu2018/fusion-sed", "xu2018/gated-crnn-logmel-sed"),

@@ -38,8 +38,8 @@ class Trained:
 
 
 _SINCE = (
-    "The operating point was chosen anew since: these figures are of the one before, "
-    "`earmark evaluate` gives those of today."
+    "The operating point was changed afterwards: these figures belong to the previous one; run `earmark evaluate` for "
+    "current figures."
 )
 
 
@@ -70,7 +70,7 @@ def write_card(request: Request | FusedRequest, trained: Trained, *, name: str, 
                 "operating point": trained.point.origin,
             },
             metrics=trained.evaluation.to_json() if trained.evaluation else {},
-            measured_on="the validation clips, on which the operating point was tuned as well",
+            measured_on="the validation clips, on which the operating point was also tuned (optimistic)",
             operating_point=point_table(trained.point),
             tuning=_chosen(trained.point, trained.tuning),
             calibration=calibration_text(trained.point),
@@ -88,7 +88,7 @@ def _origin(request: Request | FusedRequest) -> dict[str, str]:
 def _taught(request: Request | FusedRequest) -> dict[str, str]:
     if isinstance(request, FusedRequest) or request.training.self_training is None:
         return {}
-    return {"self-training": "a student, taught when each tag is heard by a teacher of the same recipe"}
+    return {"self-training": "a student, trained on the times that a teacher of the same recipe found for each tag"}
 
 
 def _seeds(request: Request | FusedRequest) -> dict[str, str]:
@@ -107,7 +107,7 @@ def fused_card(fusion: Fusion, point: OperatingPoint, *, name: str, command: str
         ModelCard(
             name=name,
             labels=fusion.labels.names,
-            summary="Several models that speak as one: the mean of their scores.",
+            summary="Several models fused: the scores are the mean of their scores.",
             rate=fusion.rate,
             parameters=fusion.parameter_count(),
             facts={**_members(fusion), "operating point": point.origin},

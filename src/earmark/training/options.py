@@ -63,9 +63,11 @@ class TrainingOptions(Options):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.fuse is not None and self.fuse.first > self.epochs:
-            raise ValueError(f"fuse.first ({self.fuse.first}) comes after the last of {self.epochs} epochs")
+            raise ValueError(f"fuse.first ({self.fuse.first}) is larger than the number of epochs ({self.epochs})")
         if self.fuse is not None and self.self_training is not None:
-            raise ValueError("fuse and self_training exclude each other: a student has one teacher; use average_last")
+            raise ValueError(
+                "fuse and self_training cannot be combined, because a student has a single teacher; use average_last"
+            )
         return self
 
     @property

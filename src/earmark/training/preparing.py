@@ -51,9 +51,9 @@ def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepar
     heard = {label for clip in train.clips for label in clip.labels}
     labels = Labels(label for label in request.train.labels if label in heard)
     if not labels:
-        raise DataError(f"{request.train.source}: none of the clips that can be used has a label")
+        raise DataError(f"{request.train.source}: none of the usable clips has a label")
     unheard = [
-        Problem("label", label, "no clip with this label can be trained on; the label is left out")
+        Problem("label", label, "no usable clip has this label; the label is left out")
         for label in request.train.labels
         if label not in labels
     ]

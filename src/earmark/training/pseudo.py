@@ -52,7 +52,7 @@ def pseudo_labels(
             yield heard(scores, columns, options)
         if unlabelled is not None:
             if point is None:
-                raise ValueError("clips without labels need an operating point to be given any")
+                raise ValueError("an operating point is needed to give labels to unlabelled clips")
             for scores in _scores(scorer, unlabelled):
                 yield heard(scores, tags(scores, point), options)
 

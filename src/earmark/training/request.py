@@ -62,13 +62,13 @@ class _Claim:
         if _begun(self.output):
             if differing := self.difference():
                 raise ConfigError(
-                    f"{self.output} holds a training of its own, with another {differing}; "
-                    "give another directory, or --overwrite to begin anew"
+                    f"{self.output} already contains a training run with a different {differing}; choose another "
+                    "directory, or use --overwrite to start again"
                 )
         elif self.output.exists() and not self.output.is_dir():
-            raise OutputError(f"{self.output} is a file; expected a directory to write the model into")
+            raise OutputError(f"{self.output} is a file; expected a directory for the model")
         elif self.output.is_dir() and any(self.output.iterdir()):
-            raise OutputError(f"{self.output} is not empty and holds no training; give a new directory")
+            raise OutputError(f"{self.output} is not empty and contains no training run; choose a new directory")
 
     def claim(self, precision: Precision | None = None) -> bool:
         """Make the directory this run's own, or find that it is; returns whether the run is a new one."""
@@ -115,7 +115,7 @@ class Request(_Claim):
         if begun is None:
             return resolve_precision(wanted, device)
         if wanted not in ("auto", begun):
-            raise ConfigError(f"{self.output} holds a training of its own, with another precision ({begun})")
+            raise ConfigError(f"{self.output} already contains a training run with a different precision ({begun})")
         return begun
 
 
@@ -177,7 +177,7 @@ def _begun(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ConfigError(f"{path} is damaged ({error}); --overwrite begins anew") from error
+        raise ConfigError(f"{path} is damaged ({error}); use --overwrite to start again") from error
     return _completed(content)
 
 

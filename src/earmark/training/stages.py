@@ -127,7 +127,7 @@ class Stages:
         try:
             rows = json.loads(log.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{log} is missing or damaged ({error}); --overwrite begins anew") from error
+            raise ConfigError(f"{log} is missing or damaged ({error}); use --overwrite to start again") from error
         teacher = new_tagger(self.request, self.clips.labels)
         fill_weights(path, teacher.state_dict())
         return rows, teacher.eval()
@@ -144,18 +144,16 @@ class Stages:
                 point = choose_point(teacher, request.valid, named, seed=request.seed, device=device, stage=stage).point
             scorer = Scorer(engine_of(teacher, device, self.machine.precision))
             weak = targets(self.clips.train, self.clips.labels)
-            told = stage("listening as the teacher")
+            told = stage("scoring with the teacher")
             found = pseudo_labels(scorer, self.clips.train, weak, options, unlabelled=extra, point=point, progress=told)
             found.save(path)
         return FrameTargets.load(path)
 
 
 def check_processes(request: Request, machine: Machine) -> None:
-    """`ConfigError` for what cannot be shared out among processes."""
+    """`ConfigError` for what cannot be divided evenly among processes."""
     if request.training.self_training is not None and machine.processes > 1:
-        raise ConfigError(
-            "training.self_training trains in one process: the teacher listens to every clip; leave --processes out"
-        )
+        raise ConfigError("training.self_training runs in a single process; remove --processes")
 
 
 def discard(folder: Path) -> None:

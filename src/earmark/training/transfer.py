@@ -35,7 +35,7 @@ class Source:
         """What its config.json says. `ConfigError` where it is several models fused."""
         if fused := fusion_options(self.directory):
             members = ", ".join(fused.members)
-            raise ConfigError(f"{self.name} is several models fused: begin with one of its members, {members}")
+            raise ConfigError(f"{self.name} is a fusion of several models; start from one of its members: {members}")
         return read_options(self.directory)
 
     @property
@@ -70,7 +70,7 @@ def take_over(tagger: Tagger, source: Source) -> tuple[str, ...]:
     """
     for part in ("features", "encoder"):
         if getattr(tagger.options, part) != getattr(source.options, part):
-            raise ConfigError(f"network.{part} is not that of {source.name}, whose weights do not fit then")
+            raise ConfigError(f"network.{part} differs from that of {source.name}, so its weights do not fit")
     with torch.device("meta"):
         there = Tagger(source.options).state_dict()
     weights = read_weights(source.directory / WEIGHTS, there)

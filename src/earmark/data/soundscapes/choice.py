@@ -84,7 +84,7 @@ def _check_column(data: Path, rows: list[Row], column: str) -> None:
     known = {"label", "fold", "filename"}.union(*(row.cells for row in rows))
     if normalised(column) not in known:
         raise ConfigError(
-            f"{data}: no column {column!r}{did_you_mean(column, known)}; there are {', '.join(sorted(known))}"
+            f"{data}: no column {column!r}{did_you_mean(column, known)}; known: {', '.join(sorted(known))}"
         )
 
 
