@@ -1,7 +1,7 @@
 """The speed benchmarks: their arithmetic, their processes, and that every script explains itself."""
 
 import doctest
-import importlib.util
+import importlib
 import math
 import subprocess
 import sys
@@ -14,21 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-SPEED = sorted(path.name for path in BENCHMARKS.glob("speed_*.py"))
+ROOT = Path(__file__).parent.parent
+COMPARED = ("bulk", "cnn", "gated_crnn", "gpu", "loader", "logmel", "scaling", "scores")
 
 
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(ROOT))
+    try:
+        return importlib.import_module(f"benchmarks.{name}")
+    finally:
+        sys.path.remove(str(ROOT))
 
 
-timing = load("timing")
+timing = load("speed.timing")
 
 
 def test_the_examples_of_the_shared_helpers_are_true() -> None:
@@ -37,18 +35,17 @@ def test_the_examples_of_the_shared_helpers_are_true() -> None:
     assert not failed
 
 
-@pytest.mark.parametrize("name", ["crossing", "variants"])
-def test_the_examples_of_the_experiments_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
+@pytest.mark.parametrize("name", ["accuracy.crossing", "accuracy.variants"])
+def test_the_examples_of_the_experiments_are_true(name: str) -> None:
     failed, attempted = doctest.testmod(load(name))
     assert attempted >= 1
     assert not failed
 
 
-@pytest.mark.parametrize("script", SPEED)
+@pytest.mark.parametrize("script", COMPARED)
 def test_every_script_explains_itself_and_loads_nothing_heavy(script: str) -> None:
-    command = [sys.executable, "-X", "importtime", str(BENCHMARKS / script), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-X", "importtime", "-m", f"benchmarks.speed.{script}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert "--quick" in done.stdout
     assert "--write" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -173,8 +170,7 @@ def test_sides_take_turns_and_each_begins_some() -> None:
     assert found["a"][0].result == ("given",)
 
 
-def test_differences_of_scores_ignore_what_is_undefined_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    speed_scores = load("speed_scores")
+def test_differences_of_scores_ignore_what_is_undefined_on_both_sides() -> None:
+    speed_scores = load("speed.scores")
     assert speed_scores.apart([1.0, math.nan], [1.5, math.nan]) == 0.5
     assert math.isnan(speed_scores.apart(1.0, math.nan))

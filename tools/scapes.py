@@ -1,7 +1,7 @@
 """Render `scapes`, the data set of the accuracy benchmarks: soundscapes of real recordings with weak and strong labels.
 
-    python tools/scapes.py train OUT --data ESC50      2,000 soundscapes, from folds 1 to 3
-    python tools/scapes.py dev OUT --data ESC50          400 soundscapes, from fold 4
+    python -m tools.scapes train OUT --data ESC50      2,000 soundscapes, from folds 1 to 3
+    python -m tools.scapes dev OUT --data ESC50          400 soundscapes, from fold 4
 
 A soundscape is ten seconds of one background class with one to four events at a random level above it. Foreground
 classes are drawn with the weights of `FOREGROUND`: the most frequent is 40 times as likely as the rarest, much as in

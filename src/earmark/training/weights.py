@@ -2,8 +2,8 @@
 
 Averaging. Xu et al. 2018, section 2.4, average the posteriors of several epochs of one training: that is
 `training.fuse`, and `runtime/ensemble.py`. Averaging their weights gives one model at the cost of one (epochs of one
-run lie close together); `benchmarks/scapes.py` measures both ways. The weights lie on disk as safetensors, so that a
-run that is stopped finds them again.
+run lie close together); `benchmarks/accuracy/scapes.py` measures both ways. The weights lie on disk as safetensors, so
+that a run that is stopped finds them again.
 
 Batch statistics. While weights change, the running statistics of batch normalisation lag behind: with a momentum of
 0.01, which Keras and so Xu et al. 2018 have, by a hundred updates in each layer. After thousands of updates this does

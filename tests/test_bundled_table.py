@@ -1,0 +1,162 @@
+"""The table that the model in the box is made of: licences, labels, and no source recording in two parts."""
+
+import csv
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+ESC50 = ("filename", "fold", "label", "source", "licence")
+EVENTS = ("filename", "label", "licence", "source", "esc50_label", "esc50_overlap")
+BACKGROUNDS = ("filename", "label", "licence", "source")
+
+
+@pytest.fixture(scope="module")
+def everyday() -> Iterator[Any]:
+    """The modules of tools/bundled."""
+    sys.path.insert(0, str(ROOT))
+    from tools.bundled import folds, licences, soundscapes, table
+
+    yield SimpleNamespace(folds=folds, licences=licences, table=table, soundscapes=soundscapes)
+    sys.path.remove(str(ROOT))
+
+
+def freesound(number: int, author: str = "someone") -> str:
+    return f"https://freesound.org/s/{number}/ by {author}"
+
+
+def write(folder: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    folder.mkdir(parents=True)
+    with (folder / "clips.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two labels of ESC-50, six events labels and five ambiences."""
+    esc50 = [
+        (f"{fold}-{100 * fold + 10 * kind + take // 2}-{'AB'[take % 2]}-{kind}.ogg", str(fold), label, "", "CC0-1.0")
+        for kind, label in enumerate(("dog", "rain"))
+        for fold in (1, 2, 3, 4)
+        for take in range(4)
+    ]
+    esc50.append(("4-999-A-0.ogg", "4", "dog", "", "CC-BY-NC-3.0 (dataset)"))
+    events = [(f"a/shot{n}.ogg", "gun_shot", "CC-BY-3.0", freesound(1000 + n // 2), "", "") for n in range(16)]
+    events += [(f"b/page{n}.ogg", "page_turn", "CC-BY-4.0", "One Office", "", "") for n in range(12)]
+    events += [(f"c/lion{n}.ogg", "roar", "CC0-1.0", freesound(2000 + n // 6), "", "") for n in range(12)]  # 2 sources
+    events += [(f"d/owl{n}.ogg", "owl", "CC0-1.0", freesound(3000 + n), "", "") for n in range(9)]  # too few
+    events += [(f"e/shot{n}.ogg", "gun_shot", "CC-BY-SA-4.0", freesound(4000 + n), "", "") for n in range(3)]
+    events += [
+        ("f/held.ogg", "rain", "CC-BY", "elsewhere", "rain", "4-410-A-1.ogg 4-410-B-1.ogg"),
+        ("f/train.ogg", "bark", "CC0-1.0", freesound(200), "dog", "2-200-A-0.ogg"),
+        ("f/new.ogg", "bark", "CC0-1.0", freesound(5000), "dog", ""),
+        ("f/no.ogg", "bark", "CC-Sampling+-1.0", freesound(5001), "dog", ""),
+    ]
+    beds = [(f"room{n}.ogg", "indoors", "CC0-1.0", freesound(6000 + n)) for n in range(5)]
+    beds += [("wet.ogg", "rain", "CC-BY", freesound(7000)), ("cafe.ogg", "cafe_babble", "CC0-1.0", freesound(7001))]
+    beds += [("forest.ogg", "forest", "BSD-3-Clause (repository)", "somewhere")]
+    write(tmp_path / "esc50", ESC50, esc50)
+    write(tmp_path / "events", EVENTS, events)
+    write(tmp_path / "backgrounds", BACKGROUNDS, beds)
+    return tmp_path
+
+
+def parts(recordings: list[Any]) -> dict[str, str]:
+    return {row.filename: row.fold for row in recordings}
+
+
+@pytest.mark.parametrize(
+    "licence", ["CC0-1.0", "CC-BY", "CC-BY-2.0", "CC-BY-3.0 (archive.org item, per X)", "Public-Domain", "Apache-2.0"]
+)
+def test_free_licences_are_kept(everyday: Any, licence: str) -> None:
+    assert everyday.licences.allowed(licence)
+
+
+@pytest.mark.parametrize(
+    "licence",
+    ["", "CC-BY-NC-3.0", "CC-BY-NC-3.0 (dataset)", "CC-BY-SA-4.0", "CC-BY-ND-4.0", "CC-Sampling+", "BSD-3-Clause", "?"],
+)
+def test_others_are_dropped(everyday: Any, licence: str) -> None:
+    assert not everyday.licences.allowed(licence)
+
+
+def test_labels_need_recordings_of_several_sources_or_are_marked(everyday: Any, data: Path) -> None:
+    found = everyday.table.read_recordings(data)
+    counts = Counter(row.label for row in found.recordings)
+    assert set(counts) == {"background", "dog", "gun_shot", "page_turn", "rain"}
+    assert counts["dog"] == 18
+    assert counts["rain"] == 18  # with the clip cut from the same recording, and an ambience that is rain
+    assert counts["background"] == 5
+    assert {row.session for row in found.recordings if row.label == "page_turn"} == {"one"}
+    assert {row.session for row in found.recordings if row.label != "page_turn"} == {""}
+    assert sum(found.left_out.values()) == 12 + 9 + 1  # roar, owl, the babble
+    assert len(found.licences) == 33 + 56 + 8
+    assert "page_turn" not in {row.label for row in everyday.table.read_recordings(data, 13).recordings}
+
+
+def test_every_source_is_in_one_part_and_every_class_in_all(everyday: Any, data: Path) -> None:
+    recordings = everyday.folds.divide(everyday.table.read_recordings(data).recordings, 0)
+    check_parts(recordings)
+    held = defaultdict(set)
+    for row in recordings:
+        held[row.label].add(row.fold)
+    assert all(folds == {"train", "A", "B"} for folds in held.values())
+
+
+def test_folds_follow_esc50_and_what_was_cut_from_its_recordings(everyday: Any, data: Path) -> None:
+    recordings = everyday.folds.divide(everyday.table.read_recordings(data).recordings, 0)
+    by_name = parts(recordings)
+    for name, part in by_name.items():
+        if name.startswith("esc50/"):
+            assert (part == "train") == (name[6] != "4")
+    assert by_name["events/f/held.ogg"] == by_name["esc50/4-410-A-1.ogg"] == by_name["esc50/4-410-B-1.ogg"] != "train"
+    assert by_name["events/f/train.ogg"] == by_name["events/f/new.ogg"] == "train"
+
+
+def test_a_seed_makes_the_same_parts_again_and_the_table_reads_back(everyday: Any, data: Path, tmp_path: Path) -> None:
+    found = everyday.table.read_recordings(data).recordings
+    recordings = everyday.folds.divide(found, 3)
+    assert everyday.folds.divide(found[::-1], 3)[::-1] == recordings
+    assert any(parts(everyday.folds.divide(found, seed)) != parts(recordings) for seed in range(3))
+    everyday.table.write_recordings(tmp_path / "table.tsv", recordings)
+    assert everyday.table.read_table(tmp_path / "table.tsv") == recordings
+
+
+def test_noises_are_made_once(everyday: Any, tmp_path: Path) -> None:
+    import numpy as np
+
+    wave = everyday.soundscapes.noise(np.random.default_rng(0), 32_000)
+    assert wave.shape == (32_000,)
+    assert np.abs(wave).max() == pytest.approx(0.5)
+    assert not np.array_equal(wave, everyday.soundscapes.noise(np.random.default_rng(1), 32_000))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the recordings (../shared/data) are not here")
+def test_the_recordings_that_the_box_is_made_of(everyday: Any) -> None:
+    found = everyday.table.read_recordings(DATA)
+    recordings = everyday.folds.divide(found.recordings, 0)
+    check_parts(recordings)
+    assert not [row for row in recordings if any(word in row.licence for word in ("NC", "-SA", "Sampling", "ND"))]
+    assert all((DATA / row.filename).is_file() for row in recordings)
+    labels = {row.label for row in recordings} - {"background"}
+    assert len(labels) >= 60
+    for label in labels:
+        own = {row.group: row.fold for row in recordings if row.label == label}
+        assert "train" in own.values()
+        if sum(part != "train" for part in own.values()) >= 2:
+            assert {"A", "B"} <= set(own.values()), label
+
+
+def check_parts(recordings: list[Any]) -> None:
+    """No source in two parts."""
+    found = defaultdict(set)
+    for row in recordings:
+        found[row.group].add(row.fold)
+    assert not {group: folds for group, folds in found.items() if len(folds) > 1}
+    assert {fold for folds in found.values() for fold in folds} == {"train", "A", "B"}

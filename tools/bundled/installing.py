@@ -1,0 +1,48 @@
+"""The directory that ships, put together beside the trained model and copied into the package."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import earmark
+from earmark.files import write_text
+from earmark.formats.tables import write_table
+from earmark.hub.box import Verified, seal, verify
+from tools.bundled.card import Measured
+from tools.bundled.figures import write_scores
+from tools.bundled.folds import TRAIN
+from tools.bundled.table import Recording
+
+BOX = Path(earmark.__file__).parent / "box" / "everyday"
+_FROM_MODEL = ("config.json", "model.safetensors", "recipe.yaml")
+
+
+def assemble(folder: Path, model: Path, measured: Measured, recordings: Sequence[Recording], card: str) -> Verified:
+    """Write the finished model directory and seal it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in _FROM_MODEL:
+        shutil.copyfile(model / name, folder / name)
+    measured.tuned.point.save(folder)
+    write_scores(folder / "scores.tsv", measured.rows)
+    write_sources(folder / "sources.tsv", recordings)
+    write_text(folder / "README.md", card)
+    return seal(folder)
+
+
+def write_sources(path: Path, recordings: Sequence[Recording]) -> None:
+    """Every recording with whose it is, its licence and its part: training or held-out."""
+    rows = [
+        (row.filename, row.label, "training" if row.fold == TRAIN else "held-out", row.source, row.licence)
+        for row in recordings
+    ]
+    write_table(path, ["file", "label", "part", "source", "licence"], rows)
+
+
+def install(folder: Path) -> None:
+    """Copy a sealed directory into the package, in place of what is there; `ModelError` where it is not in order."""
+    verify(folder)
+    shutil.rmtree(BOX, ignore_errors=True)
+    shutil.copytree(folder, BOX)
