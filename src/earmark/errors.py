@@ -6,6 +6,8 @@ line and nothing else; a traceback means a fault of ours.
 
 `EarmarkError`
     `AudioError`   a recording that cannot be read, or holds nothing usable
+        `LevelError`      one whose samples are far beyond full scale
+        `FaultError`      a fault of ours, met with one recording: the others are not touched by it
     `DataError`    a table, folder or label file that does not say what it should
     `ConfigError`  a recipe or an option with an unknown key or an impossible value
     `ModelError`   a model directory that is missing, damaged or from another version
@@ -16,7 +18,8 @@ line and nothing else; a traceback means a fault of ours.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class EarmarkError(Exception):
@@ -25,6 +28,14 @@ class EarmarkError(Exception):
 
 class AudioError(EarmarkError):
     """A recording that cannot be read or holds nothing usable."""
+
+
+class LevelError(AudioError):
+    """A recording with samples far beyond full scale: damaged, or integers saved as floats."""
+
+
+class FaultError(AudioError):
+    """A fault of earmark, or of a library under it, met with one recording; its cause is what was raised."""
 
 
 class DataError(EarmarkError):
@@ -48,6 +59,29 @@ class MissingExtraError(EarmarkError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f'{purpose} needs {package}: pip install "earmark[{extra}]"')
+
+
+@contextmanager
+def contained(recording: str) -> Iterator[None]:
+    """Whatever is raised within is an error of this recording: `AudioError`, or `FaultError` for a fault of ours.
+
+    >>> with contained("a.wav"):
+    ...     [][0]
+    Traceback (most recent call last):
+        ...
+    earmark.errors.FaultError: a.wav: a fault of earmark (IndexError: list index out of range); please report it
+    """
+    try:
+        yield
+        return
+    except (EarmarkError, StopIteration):
+        raise
+    except OSError as error:
+        raise AudioError(f"{recording}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # noqa: BLE001 - it would cost all other recordings
+        fault = error
+    what = " ".join(f"{type(fault).__name__}: {fault}".split())
+    raise FaultError(f"{recording}: a fault of earmark ({what}); please report it") from fault
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -3,8 +3,12 @@
 `find.py`      which recordings are meant by files and folders
 `source.py`    what can be read, and what is wrong with what cannot
 `sndfile.py`   decoder: wav, flac, ogg, opus, mp3
-`mp3.py`       whether an mp3 says how long it is
-`media.py`     decoder: m4a, aac, mp4, webm (extra `media`)
+`wav.py`       where the sound of a wav lies whose sizes are wrong
+`mp3.py`       the length of an mp3 that does not state it
+`links.py`     several recordings one behind the other in one file
+`view.py`      a part of a file as a file of its own
+`media.py`     decoder: m4a, aac, mp4, webm (extra `media`), on the clock of the file
+`mono.py`      samples checked, and several channels as one
 `blocks.py`    a recording of any length as mono blocks at one rate
 `resample.py`  the sample rate
 `decode.py`    a whole recording at once
@@ -15,7 +19,7 @@ Samples are mono float32 (samples,), nominally in [-1, 1]; rates are Hz.
 
 from earmark.audio.blocks import AudioBlocks, probe, read_blocks
 from earmark.audio.decode import from_array, read_audio
-from earmark.audio.find import Recording, audio_files, find_recordings
+from earmark.audio.find import Recording, audio_files, find_recordings, scan_folder
 from earmark.audio.records import SHORT, Audio, AudioInfo, too_short
 from earmark.audio.source import AUDIO_EXTENSIONS, Source
 
@@ -33,5 +37,6 @@ __all__ = [
     "probe",
     "read_audio",
     "read_blocks",
+    "scan_folder",
     "too_short",
 ]

@@ -1,9 +1,11 @@
 """A recording of any length as a stream of mono blocks, in bounded memory.
 
-    file -> decoder -> check -> mean of channels -> resample -> blocks of one length (the last may be shorter)
+    file -> decoder -> check -> mono -> resample -> blocks of one length (the last may be shorter)
 
 The same samples come out whatever the length of the blocks, because the decoder's own steps never depend on
 it and the resampler is a stream. Memory: about 65,536 frames of all channels plus two blocks.
+
+Whatever goes wrong in a decoder is an `AudioError` of this recording, so that no recording costs the others.
 """
 
 from __future__ import annotations
@@ -14,38 +16,60 @@ from typing import Self
 import numpy as np
 
 from earmark.audio.media import MediaDecoder
+from earmark.audio.mono import MonoMix, check_samples
 from earmark.audio.records import AudioInfo, Decoder, FloatArray, actions
 from earmark.audio.resample import resample_blocks
 from earmark.audio.sndfile import SndfileDecoder
-from earmark.audio.source import Source, needs_media, read_head
-from earmark.errors import AudioError
+from earmark.audio.source import Source, may_need_media, needs_media, read_head, source_name
+from earmark.errors import AudioError, MissingExtraError, contained
 
+_PIECE = 65_536  # frames over which channels are compared before they are mixed
 RATES = (1_000, 4_000_000)  # Hz; outside, a header is damaged rather than a microphone unusual
 
 
 def open_decoder(source: Source) -> Decoder:
-    """The decoder that reads this content. `AudioError` (or `MissingExtraError`) says why none can."""
-    return MediaDecoder(source) if needs_media(read_head(source)) else SndfileDecoder(source)
+    """The decoder that reads this content. `AudioError` (or `MissingExtraError`) says why none can.
+
+    What libsndfile cannot read of a container that holds many codings, PyAV is asked for.
+    """
+    head = read_head(source)
+    if needs_media(head):
+        return MediaDecoder(source)
+    try:
+        return SndfileDecoder(source)
+    except AudioError as error:
+        if not may_need_media(head):
+            raise
+        try:
+            return MediaDecoder(source)
+        except MissingExtraError as missing:
+            purpose = str(missing).partition(" needs ")[2]
+            raise AudioError(f"{error}; PyAV may be able to read it: {purpose.partition(': ')[2]}") from error
+        except AudioError:
+            raise error from None
 
 
 def probe(source: Source) -> AudioInfo:
     """Rate, channels and promised length from a file's header, without decoding it."""
-    decoder = open_decoder(source)
-    decoder.close()
-    return decoder.info
+    with contained(source_name(source)):
+        decoder = open_decoder(source)
+        decoder.close()
+        return decoder.info
 
 
 class AudioBlocks:
     """Iterator over a recording: mono float32 (samples,) at `rate` Hz.
 
     Once it has run out, `problem` says what of the recording is missing (None: nothing). `AudioError` when
-    the file cannot be read, holds no samples, or holds a value that is not a number; what came before such a
-    value has then been given out already.
+    the file cannot be read, holds no samples, or holds a value that is not a number or far too large for sound; what
+    came before such a value has then been given out already.
     """
 
     def __init__(self, source: Source, rate: int | None = None, block_seconds: float = 10.0) -> None:
-        self._decoder = open_decoder(source)
+        with contained(source_name(source)):
+            self._decoder = open_decoder(source)
         self.info = self._decoder.info
+        self._mix = MonoMix()
         self.rate = self.info.rate if rate is None else rate
         self.problem: str | None = None
         if not RATES[0] <= self.info.rate <= RATES[1]:
@@ -59,9 +83,14 @@ class AudioBlocks:
         return self.problem is not None
 
     @property
+    def one_channel(self) -> bool:
+        """Whether one channel was used since all of them cancel each other out."""
+        return self._mix.one_channel
+
+    @property
     def actions(self) -> tuple[str, ...]:
         """What was done to the recording, in words."""
-        return actions(self.info, self.rate, self.problem)
+        return actions(self.info, self.rate, self.problem, self.one_channel)
 
     def _run(self, size: int) -> Iterator[FloatArray]:
         given = 0
@@ -77,13 +106,10 @@ class AudioBlocks:
     def _mono(self) -> Iterator[FloatArray]:
         """Checked blocks (samples,), the mean of all channels."""
         start = 0
-        for block in self._decoder.blocks():
-            if not np.isfinite(block).all():
-                first = start + int(np.argmin(np.isfinite(block).all(axis=1)))
-                where = f"sample {first} ({first / self.info.rate:.3f} s)"
-                raise AudioError(f"{self.info.name}: {where} is not a number; a faulty program wrote this file")
+        for block in _gather(self._decoder.blocks(), self.info.channels):
+            check_samples(block, self.info.name, self.info.rate, start)
             start += len(block)
-            yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1)
+            yield self._mix(block)
 
     def close(self) -> None:
         """Let go of the file; a file object given by the caller stays open."""
@@ -93,7 +119,8 @@ class AudioBlocks:
         return self
 
     def __next__(self) -> FloatArray:
-        return next(self._blocks)
+        with contained(self.info.name):
+            return next(self._blocks)
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +132,23 @@ class AudioBlocks:
 def read_blocks(source: Source, rate: int | None = None, block_seconds: float = 10.0) -> AudioBlocks:
     """A recording of any length in blocks of `block_seconds`, at `rate` Hz (None: its own)."""
     return AudioBlocks(source, rate, block_seconds)
+
+
+def _gather(blocks: Iterator[FloatArray], channels: int) -> Iterator[FloatArray]:
+    """Blocks (frames, channels) of several channels in pieces of `_PIECE` frames or more; of one as they come."""
+    held: list[FloatArray] = []
+    count = 0
+    for block in blocks:
+        if channels == 1 or (not held and len(block) >= _PIECE):
+            yield block
+            continue
+        held.append(block.copy())
+        count += len(block)
+        if count >= _PIECE:
+            yield np.concatenate(held)
+            held, count = [], 0
+    if held:
+        yield np.concatenate(held)
 
 
 def _regroup(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.audio.blocks import AudioBlocks
+from earmark.audio.mono import MonoMix, check_samples
 from earmark.audio.records import Audio, AudioInfo
 from earmark.audio.resample import resample
 from earmark.audio.source import Source
@@ -24,14 +25,14 @@ def read_audio(source: Source, rate: int | None = None) -> Audio:
     """
     with AudioBlocks(source, rate) as blocks:
         samples = np.concatenate(list(blocks))
-        return Audio(samples, blocks.rate, blocks.info, blocks.problem)
+        return Audio(samples, blocks.rate, blocks.info, blocks.problem, blocks.one_channel)
 
 
 def from_array(waveform: npt.ArrayLike, old: int, rate: int | None = None, name: str = "array") -> Audio:
     """An array the caller already has, (samples,) or (samples, channels) at `old` Hz, as `Audio`.
 
     Integers are scaled by the range of their type; floats are taken as they are. `AudioError` where the array
-    is empty, not finite, or looks as if its axes were swapped.
+    is empty, not finite, far beyond full scale, or looks as if its axes were swapped.
 
     >>> from_array(np.full((100, 2), 16_384, dtype=np.int16), 16_000).samples[:2]
     array([0.5, 0.5], dtype=float32)
@@ -48,11 +49,10 @@ def from_array(waveform: npt.ArrayLike, old: int, rate: int | None = None, name:
         array = array / -float(np.iinfo(array.dtype).min)
     elif array.dtype.kind != "f":
         raise AudioError(f"{name}: expected floats or signed integers, got {array.dtype}")
-    if not np.isfinite(array).all():
-        first = int(np.argmin(np.isfinite(array).all(axis=1)))
-        raise AudioError(f"{name}: sample {first} ({first / old:.3f} s) is not a number")
+    check_samples(array, name, old)
     target = old if rate is None else rate
-    mono = resample(array.mean(axis=1, dtype=np.float64).astype(np.float32), old, target)
+    mix = MonoMix(precise=True)
+    mono = resample(mix(array), old, target)
     if not len(mono):
         raise AudioError(f"{name}: {len(array)} samples at {old} Hz leave none at {target} Hz")
-    return Audio(mono, target, AudioInfo(name, "array", old, array.shape[1], len(array)))
+    return Audio(mono, target, AudioInfo(name, "array", old, array.shape[1], len(array)), None, mix.one_channel)

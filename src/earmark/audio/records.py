@@ -61,6 +61,7 @@ class Audio:
     rate: int
     info: AudioInfo
     problem: str | None = None  # why there is less than the file promised
+    one_channel: bool = False  # one channel stands for all, since their mean would be silence
 
     @property
     def duration(self) -> float:
@@ -75,17 +76,19 @@ class Audio:
     @property
     def actions(self) -> tuple[str, ...]:
         """What was done to the recording, in words; empty when it is as it was in the file."""
-        return actions(self.info, self.rate, self.problem)
+        return actions(self.info, self.rate, self.problem, self.one_channel)
 
 
-def actions(info: AudioInfo, rate: int, problem: str | None) -> tuple[str, ...]:
+def actions(info: AudioInfo, rate: int, problem: str | None, one_channel: bool = False) -> tuple[str, ...]:
     """Every change between the file and the samples given out, in words.
 
     >>> actions(AudioInfo("a.wav", "WAV PCM_16", 44_100, 2, None), 32_000, None)
     ('2 channels averaged to mono', 'resampled from 44100 to 32000 Hz')
     """
     done = []
-    if info.channels > 1:
+    if info.channels > 1 and one_channel:
+        done.append(f"one of {info.channels} channels used: they cancel each other out (opposite phase)")
+    elif info.channels > 1:
         done.append(f"{info.channels} channels averaged to mono")
     if info.rate != rate:
         done.append(f"resampled from {info.rate} to {rate} Hz")

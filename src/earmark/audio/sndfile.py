@@ -2,10 +2,12 @@
 
 Cut or damaged files give what can be read, with a `problem`. libsndfile tells of a loss in four ways, and all
 are listened to: it raises in the middle (flac, mp3), it gives fewer frames than promised (mp3), it corrects
-the promise on opening (wav), or it only notes it in its log (ogg, opus). An mp3 without a stated length
-is read to libsndfile's estimate only (`mp3.py`), which is reported too. A wav with damage in the middle
+the promise on opening (wav), or it only notes it in its log (ogg, opus). A wav with damage in the middle
 cannot be told from music. mpg123 inside libsndfile writes its own warnings to the C stderr; nothing here can
 silence it without touching the whole process.
+
+What libsndfile would pass over is put before it as a file that it reads whole: the sound of a wav whose sizes are
+wrong (`wav.py`), an mp3 that does not state its length (`mp3.py`), each of several recordings in one file (`links.py`).
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 
-from earmark.audio.mp3 import length_is_estimated
+from earmark.audio.links import find_links
+from earmark.audio.mp3 import length_is_estimated, with_length
 from earmark.audio.records import AudioInfo, FloatArray
-from earmark.audio.source import Source, guess_mistake, read_head, source_name
+from earmark.audio.source import Source, guess_mistake, open_regular, read_head, source_name
+from earmark.audio.view import View
+from earmark.audio.wav import WavSound, find_wav_sound
 from earmark.errors import AudioError
 
 BLOCK = 65_536  # frames given out at once
@@ -48,69 +54,122 @@ class SndfileDecoder:
 
     def __init__(self, source: Source) -> None:
         self.problem: str | None = None
-        name = source_name(source)
+        self._name = source_name(source)
         head = read_head(source)
-        self._estimated = length_is_estimated(source, head)
         with contextlib.ExitStack() as opened:
-            if self._estimated and isinstance(source, str | os.PathLike):
-                source = opened.enter_context(open(source, "rb"))  # so that its position can be asked for
-            self._source = source
+            self._native = isinstance(source, str | os.PathLike)  # opened here: libsndfile may read it without Python
+            self._source: BinaryIO = opened.enter_context(open_regular(source)) if self._native else source  # type: ignore[arg-type, assignment]
+            self._wav = find_wav_sound(self._source, head)
+            self._links = find_links(self._source, head)
+            estimated = length_is_estimated(self._source)
             try:
-                self._file = opened.enter_context(_Forward(source))
+                self._file = opened.enter_context(self._open(0))
             except soundfile.LibsndfileError as error:
                 reason = error.error_string.rstrip(". ")
                 malformed = error.code == _MALFORMED
-                guess = "it is cut short or damaged" if malformed else guess_mistake(name, head)
-                raise AudioError(f"{name}: cannot be read as audio ({reason}): {guess}") from error
+                guess = "it is cut short or damaged" if malformed else guess_mistake(self._name, head)
+                raise AudioError(f"{self._name}: cannot be read as audio ({reason}): {guess}") from error
             self._opened = opened.pop_all()
         promised = self._file.frames
         kind = f"{self._file.format} {self._file.subtype}"
-        frames = None if promised >= _UNKNOWN or self._estimated else promised
-        self.info = AudioInfo(name, kind, self._file.samplerate, self._file.channels, frames)
+        unsure = promised >= _UNKNOWN or estimated or len(self._links) > 1
+        self.info = AudioInfo(
+            self._name, kind, self._file.samplerate, self._file.channels, None if unsure else promised
+        )
+
+    def _open(self, link: int) -> Any:
+        """One of the recordings in the file, as libsndfile opens it."""
+        start, length = self._links[link]
+        estimated = length_is_estimated(self._source, start)
+        part = with_length(self._source, start, length) if estimated else None
+        self._estimated = estimated and part is None
+        if len(self._links) > 1:
+            part = part or View(self._source, start, length)
+        if self._wav is not None and not self._wav.is_plain:
+            part = self._wav.view(self._source)
+        if part is not None:
+            return _Forward(part)
+        self._source.seek(0)
+        if self._native and os.name == "posix":
+            return _Forward(self._source.fileno(), closefd=False)
+        return _Forward(self._source)
 
     def blocks(self) -> Iterator[FloatArray]:
         """float32 (frames, channels), reused between blocks; stops at the end or at the first damage."""
-        buffer = np.empty((BLOCK, self.info.channels), dtype=np.float32)
-        total, damaged, ended = 0, None, False
-        while not ended:
-            filled = 0
-            while filled < BLOCK and not ended:
-                try:  # `out` reads on where a wrong promise (mp3) would stop `frames`
-                    got = len(self._file.read(out=buffer[filled : filled + STEP]))
-                except soundfile.LibsndfileError as error:
-                    damaged, got = error, 0
-                filled += got
-                ended = got == 0
-            total += filled
-            if filled:
-                yield buffer[:filled]
-        self.problem = self._loss(total, damaged)
+        done = 0.0  # seconds
+        for link in range(len(self._links)):
+            if link and not self._follow(link, done):
+                return
+            total, damaged = 0, None
+            buffer = np.empty((BLOCK, self.info.channels), dtype=np.float32)
+            ended = False
+            while not ended:
+                filled = 0
+                while filled < BLOCK and not ended:
+                    try:  # `out` reads on where a wrong promise (mp3) would stop `frames`
+                        got = len(self._file.read(out=buffer[filled : filled + STEP]))
+                    except soundfile.LibsndfileError as error:
+                        damaged, got = error, 0
+                    filled += got
+                    ended = got == 0
+                total += filled
+                if filled:
+                    yield buffer[:filled]
+            self.problem = self.problem or self._loss(total, done, damaged)
+            done += total / self.info.rate
 
-    def _loss(self, total: int, damaged: soundfile.LibsndfileError | None) -> str | None:
+    def _follow(self, link: int, done: float) -> bool:
+        """Go on with the next recording in the file; whether that is possible."""
+        self._file.close()
+        try:
+            self._file = self._opened.enter_context(self._open(link))
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.rstrip(". ")
+            self.problem = self.problem or f"damaged: only the first {done:.2f} s could be decoded ({reason})"
+            return False
+        if (self._file.samplerate, self._file.channels) != (self.info.rate, self.info.channels):
+            self.problem = self.problem or f"damaged: rate or channels change after {done:.2f} s"
+            return False
+        return True
+
+    def _loss(self, total: int, before: float, damaged: soundfile.LibsndfileError | None) -> str | None:
+        """What is missing of the recording that was read last, `before` seconds of others having come before it."""
         rate = self.info.rate
-        read, promised = total / rate, self.info.frames
+        read, promised = before + total / rate, self._file.frames
         if damaged is not None:
             return f"damaged: only the first {read:.2f} s could be decoded"
-        if promised is not None and promised - total > SHORTFALL * rate:
-            return f"cut short: {read:.2f} s of {promised / rate:.2f} s are there"
-        if self._estimated and (left := _bytes_left(self._source)) > _TAIL:
+        if promised < _UNKNOWN and not self._estimated and promised - total > SHORTFALL * rate:
+            return f"cut short: {read:.2f} s of {before + promised / rate:.2f} s are there"
+        if self._estimated and len(self._links) == 1 and (left := _bytes_left(self._source)) > _TAIL:
             return (
                 f"stopped after {read:.2f} s with {left} bytes left: this mp3 does not state its length; "
                 "save it again as flac or wav"
             )
-        return _loss_in_log(self._file.extra_info, self.info, total)
+        return _loss_in_log(self._file.extra_info, total / rate, read) or _strays(self._wav, read)
 
     def close(self) -> None:
         """Let go of the file; a file object given by the caller stays open."""
         self._opened.close()
 
 
-def _loss_in_log(log: str, info: AudioInfo, total: int) -> str | None:
-    """What libsndfile's own notes say is missing (wav: bytes of the data chunk; ogg and opus: pages)."""
-    read = total / info.rate
+def _strays(wav: WavSound | None, read: float) -> str | None:
+    """What follows the sound of a wav though no chunk says so."""
+    if wav is None or wav.unread <= SHORTFALL * wav.bytes_per_second:
+        return None
+    return (
+        f"{wav.unread} bytes follow the {wav.size} bytes of sound that the header states and are not part of any "
+        f"chunk: {read:.2f} s were read; is the header's size wrong?"
+    )
+
+
+def _loss_in_log(log: str, part: float, read: float) -> str | None:
+    """What libsndfile's own notes say is missing (wav: bytes of the data chunk; ogg and opus: pages).
+
+    `part` seconds were read of the recording that the log is of, `read` of the whole file.
+    """
     if chunk := re.search(r"^data : (\d+) \(should be (\d+)\)", log, flags=re.MULTILINE):
         stated, present = int(chunk[1]), int(chunk[2])
-        missing = read * (stated / present - 1) if present else 0.0
+        missing = part * (stated / present - 1) if present else 0.0
         if stated < _STREAMED and missing > SHORTFALL:
             return f"cut short: {read:.2f} s of {read + missing:.2f} s are there"
     if "Junk after the last page" in log:  # part of a page; a lacking end mark alone is a writer's habit
@@ -120,9 +179,7 @@ def _loss_in_log(log: str, info: AudioInfo, total: int) -> str | None:
     return None
 
 
-def _bytes_left(source: Source) -> int:
+def _bytes_left(file: BinaryIO) -> int:
     """Bytes behind the position of an open file."""
-    if isinstance(source, str | os.PathLike):
-        return 0
-    here = source.tell()
-    return source.seek(0, os.SEEK_END) - here
+    here = file.tell()
+    return file.seek(0, os.SEEK_END) - here

@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.audio import SHORT, too_short
+from earmark.audio import SHORT, scan_folder, too_short
 from earmark.data.datasets.embeddings import inspect_vectors
 from earmark.data.inspection import Inspection, inspect
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.data.spelling import has_outer_space, nearly_the_same, same_but_for_form
-from earmark.errors import AudioError, DataError, MissingExtraError
+from earmark.errors import AudioError, DataError, LevelError, MissingExtraError
 from earmark.formats.tables import normalised
 
 SILENT = -80.0  # dB re full scale, root mean square
@@ -88,6 +88,8 @@ def examine(
     problems += _duplicates(manifest, looks)
     problems += _misspelt(manifest)
     notes += _label_notes(manifest)
+    if manifest.source.is_dir() and (other := scan_folder(manifest.source)).passed:
+        notes.append(Problem("passed", str(manifest.source), other.summary()))
     problems += [Problem("column", str(manifest.source), text) for text in _misspelt_columns(manifest)]
     return Diagnosis(
         manifest.source,
@@ -104,6 +106,8 @@ def examine(
 def _look(clip: Clip) -> Inspection | Problem:
     try:
         return inspect(clip.path) if clip.record is None else inspect_vectors(clip)
+    except LevelError as error:
+        return Problem("level", clip.name, str(error).removeprefix(f"{clip.path}: "))
     except (AudioError, DataError, MissingExtraError) as error:
         return Problem("unreadable", clip.name, str(error).removeprefix(f"{clip.path}: "))
 
@@ -117,8 +121,6 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
     if look.level < SILENT and clip.labels:
         what = "digital silence" if look.peak == 0 else f"nothing above {look.level:.0f} dB"
         yield Problem("silent", clip.name, f"holds {what}, yet is labelled {', '.join(clip.labels)}")
-    if look.peak > 1000:
-        yield Problem("level", clip.name, f"peaks at {look.peak:.0f}; integers saved as floats? full scale is 1")
     late = [event for event in clip.events or () if event.offset > look.duration + BEYOND]
     if late and look.problem is None:
         event = max(late, key=lambda event: event.offset)
@@ -129,6 +131,9 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
 def _oddities(clip: Clip, look: Inspection) -> Iterator[Problem]:
     if look.clipped > CLIPPED:
         yield Problem("clipping", clip.name, f"{look.clipped:.1%} of its samples are at full scale")
+    if look.one_channel:
+        channels = look.info.channels
+        yield Problem("phase", clip.name, f"its {channels} channels cancel each other out; one of them is used")
     empty = [event for event in clip.events or () if event.offset <= event.onset]
     if empty:
         yield Problem("event", clip.name, f"{len(empty)} events of no length, {empty[0].label!r} the first")

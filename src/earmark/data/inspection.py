@@ -25,6 +25,7 @@ class Inspection:
     clipped: float  # share of samples at full scale
     digest: str  # equal for recordings of equal samples and rate, whatever their format
     problem: str | None  # why part of it is missing
+    one_channel: bool = False  # one channel was looked at: the mean of all would be silence
 
     @property
     def duration(self) -> float:
@@ -45,4 +46,5 @@ def inspect(path: Path) -> Inspection:
             clipped += int((magnitude >= FULL_SCALE).sum())
             digest.update(block.tobytes())
         level = 10 * math.log10(energy / count) if energy > 0 else -math.inf
-        return Inspection(blocks.info, count, peak, level, clipped / count, digest.hexdigest(), blocks.problem)
+        shares = (peak, level, clipped / count)
+        return Inspection(blocks.info, count, *shares, digest.hexdigest(), blocks.problem, blocks.one_channel)
