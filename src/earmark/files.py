@@ -1,15 +1,19 @@
 """Writing without half-written files: write aside, then rename.
 
-A reader sees either the old content or the new, whatever stops the program in between.
+A reader sees either the old content or the new, whatever stops the program in between. Text is UTF-8; a file name that
+is not (Python holds its bytes as lone surrogates) is written as it is on disk, and in JSON as an escape.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from earmark.errors import OutputError
 
@@ -46,7 +50,7 @@ def write_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with write_aside(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def check_file(path: Path | None) -> None:
@@ -74,3 +78,14 @@ def check_folder(folder: Path | None, wanted: Path | None = None) -> None:
             pass
     except OSError as error:
         raise OutputError(f"cannot write {wanted or folder}: nothing can be made in {place}") from error
+
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    r"""JSON that people can read, and that every reader of UTF-8 can, whatever bytes a file name has.
+
+    >>> json_text(["caf\u00e9", "caf\udce9"])
+    '["café", "caf\\udce9"]'
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)

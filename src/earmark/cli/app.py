@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -27,7 +28,7 @@ from earmark.cli import (
     train,
     tune,
 )
-from earmark.cli.console import NOTHING_DONE
+from earmark.cli.console import NOTHING_DONE, printable
 from earmark.cli.native import without_native_messages
 from earmark.errors import EarmarkError
 
@@ -79,6 +80,9 @@ def run(arguments: list[str]) -> int:
     if not rest:
         rest = ["--help"]
     verb = next((argument for argument in rest if not argument.startswith("-")), "")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names are written with the bytes that they have on disk
+            stream.reconfigure(errors="backslashreplace" if stream is sys.stderr else "surrogateescape")
     try:
         # Further processes inherit the stderr of this one: theirs would be lost with it.
         alone = not any(argument.startswith("--processes") for argument in rest)
@@ -125,7 +129,7 @@ def _run(arguments: list[str]) -> int:
             return 0
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except UsageError as error:  # type: ignore[misc]  # typer names only its children
-        typer.echo(f"earmark: {_usage(error)}", err=True)
+        typer.echo(f"earmark: {printable(_usage(error))}", err=True)
         return NOTHING_DONE
     return code if isinstance(code, int) else 0
 
@@ -147,5 +151,5 @@ def _fail(error: EarmarkError | OSError, debug: bool) -> int:
     message = str(error)
     if isinstance(error, OSError):
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or message
-    typer.echo(f"earmark: {message}", err=True)
+    typer.echo(f"earmark: {printable(message)}", err=True)
     return NOTHING_DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
@@ -33,10 +34,12 @@ class Terminal:
     def say(self, message: str) -> None:
         """A message for the person at the terminal."""
         if not self.quiet:
-            self.err.print(escape(message))
+            self.err.print(escape("\n".join(map(printable, message.split("\n")))))
 
     def print(self, line: str = "") -> None:
-        """A line of results on stdout, as it is."""
+        """Lines of results on stdout: as they are, but nothing that a terminal would obey."""
+        if self.out.is_terminal:
+            line = "\n".join(printable(part, "\t") for part in line.split("\n"))
         self.out.print(line, markup=False)
 
     def table(self, table: Table, title: str = "") -> None:
@@ -48,7 +51,7 @@ class Terminal:
         for place, name in enumerate(table.header):
             drawn.add_column(escape(name), justify="left" if _words(table, place) else "right", no_wrap=place == 0)
         for row in table.rows:
-            drawn.add_row(*(escape(text(value)) for value in row))
+            drawn.add_row(*(escape(printable(text(value))) for value in row))
         self.out.print(drawn)
 
     def metrics(self, metrics: Metrics, title: str = "") -> None:
@@ -66,7 +69,7 @@ class Terminal:
             return
         self.err.print(escape(f"{what}: {len(lines)}"))
         for line in lines[:MOST_FAULTS]:
-            self.err.print(escape(f"  {line}"))
+            self.err.print(escape(f"  {printable(line)}"))
         if len(lines) > MOST_FAULTS:
             self.err.print(f"  and {len(lines) - MOST_FAULTS} more")
 
@@ -79,6 +82,25 @@ class Terminal:
         with progress_bar(self.err) as progress:
             task = progress.add_task(title, total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def printable(text: str, kept: str = "") -> str:
+    r"""Text on one line without what a terminal would obey, and without bytes that are no UTF-8.
+
+    Characters in `kept` stay as they are.
+
+    >>> printable("a\x1b[31m.wav"), printable("two\nlines"), printable("caf\udce9.wav"), printable("café")
+    ('a\\x1b[31m.wav', 'two\\nlines', 'caf\\xe9.wav', 'café')
+    """
+    return "".join(letter if letter.isprintable() or letter in kept else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file name
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    if unicodedata.category(letter) == "Zs" or letter == "\u200d":  # other spaces, and what joins parts of a letter
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 class BarReporter(Reporter):

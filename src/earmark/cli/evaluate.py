@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +45,7 @@ def command(
     """
     from earmark import api
     from earmark.errors import ConfigError
-    from earmark.files import check_file, write_text
+    from earmark.files import check_file, json_text, write_text
     from earmark.report.comparison import comparison_table, difference_table
 
     *models, data = arguments
@@ -80,7 +79,7 @@ def command(
         terminal.print()
         terminal.table(difference_table(found.comparison))
     if json_file is not None:
-        write_text(json_file, json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n")
+        write_text(json_file, json_text(found.to_json(), indent=2) + "\n")
         terminal.say(f"wrote {json_file}")
     if found.report is not None:
         terminal.say(f"wrote {found.report}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,7 +42,7 @@ def command(
     from earmark import api
     from earmark.cli.protocol import show_protocol
     from earmark.errors import ConfigError
-    from earmark.files import check_file, write_text
+    from earmark.files import check_file, json_text, write_text
 
     check_file(json_file)
     terminal = Terminal(quiet)
@@ -70,7 +69,7 @@ def command(
         metrics, problems = evaluation.to_json(), evaluation.problems
         terminal.metrics(metrics)
     if json_file is not None:
-        write_text(json_file, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        write_text(json_file, json_text(metrics, indent=2) + "\n")
         terminal.say(f"wrote {json_file}")
     terminal.faults(problems, "counted, but worth a look")
     raise typer.Exit(SOME_FAILED if problems else OK)

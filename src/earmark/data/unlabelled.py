@@ -36,9 +36,11 @@ def read_unlabelled(data: Path, labelled: Iterable[Manifest]) -> Manifest:
 def _listed(path: Path) -> tuple[list[Recording], list[Problem]]:
     """The recordings of a list, and its lines that name none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
         raise DataError(f"{path}: is no list of recordings: {error}") from error
+    if any("\0" in line for line in lines):
+        raise DataError(f"{path}: is no list of recordings, but not text at all")
     files, problems = [], []
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and (path.parent / line).is_file():

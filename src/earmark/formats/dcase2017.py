@@ -114,7 +114,7 @@ def is_official(path: str | os.PathLike[str]) -> bool:
 
 def tab_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """Line number and cells of every line that is not blank; no header, no quotes, no other delimiter."""
-    lines = enumerate(io.StringIO(read_text(path), newline=""), 1)
+    lines = enumerate(io.StringIO(read_text(path, names=True), newline=""), 1)
     return [(number, line.rstrip("\r\n").split("\t")) for number, line in lines if line.strip()]
 
 

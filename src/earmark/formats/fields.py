@@ -13,10 +13,11 @@ from collections.abc import Collection, Iterable
 
 from earmark.errors import DataError
 from earmark.events import Event
+from earmark.formats.tables import NAME_COLUMNS
 
 ONSET = ("onset", "start", "start_time", "start_seconds", "onset_seconds", "begin", "begin_time")
 OFFSET = ("offset", "end", "end_time", "end_seconds", "offset_seconds", "stop")
-FILENAME = ("filename", "file", "audio_filename", "file_name", "audio", "recording", "path")
+FILENAME = NAME_COLUMNS
 LABEL = ("event_label", "label", "event", "class", "category", "tag", "name")
 SCORE = ("score", "confidence", "probability")
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from earmark.errors import DataError
 from earmark.events import Event
-from earmark.files import write_text
+from earmark.files import json_text, write_text
 from earmark.formats.fields import parse_event
 from earmark.formats.tables import read_text
 
@@ -48,8 +48,8 @@ def write_recordings(path: str | os.PathLike[str], recordings: Mapping[str, list
     """Write `{"recordings": ...}`, one item a line so that files can be compared."""
     blocks = []
     for name, items in recordings.items():
-        lines = ",".join(f"\n      {json.dumps(item, ensure_ascii=False)}" for item in items)
-        blocks.append(f"\n    {json.dumps(name, ensure_ascii=False)}: [{lines}" + ("\n    ]" if items else "]"))
+        lines = ",".join(f"\n      {json_text(item)}" for item in items)
+        blocks.append(f"\n    {json_text(name)}: [{lines}" + ("\n    ]" if items else "]"))
     write_text(path, '{\n  "recordings": {' + ",".join(blocks) + "\n  }\n}\n")
 
 

@@ -119,7 +119,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
     path = Path(path)
     if path.suffix.lower() == ".json":
         return "json"
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    lines = [line for line in read_text(path, names=True).splitlines() if line.strip()]
     if not lines:
         return "audacity"  # the only format in which an empty file means something
     first = lines[0].split("\t")

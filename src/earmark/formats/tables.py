@@ -34,6 +34,8 @@ LIST_COLUMNS = (
     "classes",
 )  # a cell holds several names, each perhaps quoted
 
+NAME_COLUMNS = ("filename", "file", "audio_filename", "file_name", "audio", "recording", "path")
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
 
 
@@ -118,7 +120,7 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
 def read_rows(path: str | os.PathLike[str]) -> Rows:
     """Read a CSV or TSV without judging whether it begins with a header; at least one row."""
     path = Path(path)
-    text = read_text(path)
+    text = read_text(path, names=True)
     delimiter = sniff_delimiter(path.suffix, text)
     lines = io.StringIO(text, newline="")  # ends lines at \r and \n alone, not at rarer separators within names
     if delimiter == "\t":
@@ -128,11 +130,16 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
         cells = _quoted_rows(path, lines, delimiter)
     if not cells:
         raise DataError(f"{path}: the file is empty")
+    _check_text(path, cells)
     return Rows(path, delimiter, cells)
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
-    """The whole text of a UTF-8 file (UTF-16 where a byte-order mark says so), or `DataError`."""
+def read_text(path: str | os.PathLike[str], names: bool = False) -> str:
+    """The whole text of a UTF-8 file (UTF-16 where a byte-order mark says so), or `DataError`.
+
+    With `names` the text may hold file names, whose bytes need not be UTF-8: they are read as Python reads them from
+    the disk (lone surrogates), and whether they stand where a name may is for the caller to say.
+    """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -141,10 +148,19 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise DataError(f"{path}: a spreadsheet or zip file, not text; save it as CSV")
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        return data.decode(encoding)
+        return data.decode(encoding, "surrogateescape" if names and encoding != "utf-16" else "strict")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: not UTF-8 text; save the file as UTF-8") from error
+
+
+def _check_text(path: Path, cells: list[tuple[int, list[str]]]) -> None:
+    """`DataError` for a row that is not UTF-8 elsewhere than in the name of its file."""
+    header = [normalised(cell.strip('"')) for cell in cells[0][1]]
+    of_names = {place for place, column in enumerate(header) if column in NAME_COLUMNS} or {0}
+    for line, row in cells:
+        if any(_NOT_UTF8.search(cell) for place, cell in enumerate(row) if place not in of_names):
+            raise DataError(f"{path}, line {line}: not UTF-8 text; save the file as UTF-8")
 
 
 def sniff_delimiter(suffix: str, text: str) -> str:
@@ -166,7 +182,10 @@ def sniff_delimiter(suffix: str, text: str) -> str:
 def write_table(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a table, comma separated if the file is named `.csv`, else tab separated; whole or not at all."""
     delimiter = "," if Path(path).suffix.lower() == ".csv" else "\t"
-    with write_aside(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+    with (
+        write_aside(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
+    ):
         for row in itertools.chain([columns], rows):  # one at a time: there may be millions
             file.write(delimiter.join(encode_cell(cell, delimiter) for cell in row) + "\n")
 

@@ -8,7 +8,6 @@ DIR/metrics.json the same figures as JSON
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from earmark.data.synthetic import make_dataset
 from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clips
 from earmark.evaluation.report import read_log, recording_views
 from earmark.events import Event
-from earmark.files import write_text
+from earmark.files import json_text, write_text
 from earmark.models.opening import open_pipeline
 from earmark.models.torch_engine import network_of
 from earmark.recipes.recipe import load_recipe
@@ -75,7 +74,7 @@ def run_demo(folder: Path, demo: Demo, machine: Machine, reporter: Reporter) -> 
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point)
     metrics = evaluation.to_json()
     write_report(folder / "report.html", _page(folder, demo, pipeline, scored, metrics, detected))
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "metrics.json", json_text(metrics, indent=2) + "\n")
     return metrics
 
 

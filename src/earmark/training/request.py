@@ -29,7 +29,7 @@ from earmark.data.records import Manifest
 from earmark.decisions import FILE_NAME
 from earmark.devices import Precision, resolve_precision
 from earmark.errors import ConfigError, OutputError
-from earmark.files import write_text
+from earmark.files import json_text, write_text
 from earmark.models.directory import MEMBERS
 from earmark.models.tagger import CONFIG, WEIGHTS, NetworkOptions
 from earmark.options import Options
@@ -76,7 +76,7 @@ class _Claim:
         if _begun(self.output):
             return False
         asked = {**self.asked(), **({"precision": precision} if precision else {})}
-        write_text(self.output / RUN, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.output / RUN, json_text(asked, indent=1) + "\n")
         write_text(self.output / "recipe.yaml", self.recipe)
         return True
 

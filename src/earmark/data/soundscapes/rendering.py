@@ -33,7 +33,7 @@ from earmark.data.soundscapes.recordings import Recordings
 from earmark.data.soundscapes.records import Sources
 from earmark.data.soundscapes.tables import Made, Part, write_tables
 from earmark.errors import ConfigError, OutputError
-from earmark.files import write_aside, write_text
+from earmark.files import json_text, write_aside, write_text
 
 Progress = Callable[[int, int], None]  # (soundscapes there, soundscapes in all)
 
@@ -124,7 +124,7 @@ class _Job:
             except soundfile.LibsndfileError as error:
                 raise OutputError(f"cannot write {path}: {error.error_string}") from error
         part = Part.of(name, soundscape)
-        write_text(self._part_path(name), json.dumps(part.as_json(), ensure_ascii=False) + "\n")
+        write_text(self._part_path(name), json_text(part.as_json()) + "\n")
 
     def _part_path(self, name: str) -> Path:
         return self.directory / "parts" / f"{name}.json"
