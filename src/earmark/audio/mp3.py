@@ -9,7 +9,6 @@ A frame's header of 32 bits: 11 set bits, version, layer, protection, bit rate, 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -84,37 +83,68 @@ def length_is_estimated(file: BinaryIO, start: int = 0) -> bool:
     return synchronised and not any(mark in frame for mark in _MARKS)
 
 
-def with_length(file: BinaryIO, start: int, size: int) -> View | None:
-    """An mp3 of variable bit rate with its number of frames stated; None where this does not apply.
+def with_length(file: BinaryIO, start: int, size: int) -> tuple[View, bool] | None:
+    """An mp3 of variable bit rate with its number of frames stated, and whether there are holes between its frames.
 
-    `size` bytes from `start`, as `length_is_estimated`. It does not apply to a constant bit rate.
+    `size` bytes from `start`, as `length_is_estimated`. None for a constant bit rate, where the estimate is right.
     """
     first = after_tags(file, start)
     file.seek(first)
     frame = parse_frame(file.read(4))
     if frame is None or frame.layer != 3:
         return None
-    count, kbits = _count_frames(file, first, start + size)
+    count, kbits, holes = _count_frames(file, first, start + size)
     if len(kbits) < 2:
         return None
-    return View(file, first, start + size - first, _length_frame(frame, count))
+    return View(file, first, start + size - first, _length_frame(frame, count)), holes
 
 
-def _count_frames(file: BinaryIO, place: int, end: int) -> tuple[int, set[int]]:
-    """Frames from a place on, one behind the other, and the bit rates among them."""
-    count, kbits = 0, set[int]()
-    begins, piece = 0, b""
+def _count_frames(file: BinaryIO, place: int, end: int) -> tuple[int, set[int], bool]:
+    """Frames from a place on, the bit rates among them, and whether anything but frames lies between them."""
+    window = _Window(file)
+    count, kbits, holes = 0, set[int](), False
     while place + 4 <= end:
-        if not begins <= place <= begins + len(piece) - 4:
-            file.seek(place, os.SEEK_SET)
-            begins, piece = place, file.read(_PIECE)
-        frame = parse_frame(piece[place - begins : place - begins + 4])
+        frame = parse_frame(window.at(place, 4))
         if frame is None:
-            break
+            found = _resume(window, place, end)
+            if found is None:
+                break
+            holes, place = True, found
+            continue
         count += 1
         kbits.add(frame.kbit)
         place += frame.length
-    return count, kbits
+    return count, kbits, holes
+
+
+def _resume(window: _Window, place: int, end: int) -> int | None:
+    """Where frames go on after damage: the next that is followed by another one; None where there is none."""
+    while place + 4 <= end:
+        piece = window.at(place, _PIECE)
+        step = max(1, len(piece) - 3)
+        at = piece.find(b"\xff")
+        while 0 <= at < step:
+            frame = parse_frame(piece[at : at + 4])
+            if frame is not None and parse_frame(window.at(place + at + frame.length, 4)) is not None:
+                return place + at
+            at = piece.find(b"\xff", at + 1)
+        place += step
+    return None
+
+
+class _Window:
+    """Bytes of a file by their place, read in large pieces."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._begins, self._piece = 0, b""
+
+    def at(self, place: int, size: int) -> bytes:
+        """`size` bytes from a place, fewer at the end of the file."""
+        if not self._begins <= place <= self._begins + len(self._piece) - size:
+            self._file.seek(place)
+            self._begins, self._piece = place, self._file.read(max(_PIECE, size))
+        return self._piece[place - self._begins : place - self._begins + size]
 
 
 def _length_frame(like: Frame, count: int) -> bytes:

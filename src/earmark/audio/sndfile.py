@@ -80,9 +80,11 @@ class SndfileDecoder:
     def _open(self, link: int) -> Any:
         """One of the recordings in the file, as libsndfile opens it."""
         start, length = self._links[link]
-        estimated = length_is_estimated(self._source, start)
-        part = with_length(self._source, start, length) if estimated else None
-        self._estimated = estimated and part is None
+        part: View | None = None
+        self._estimated = length_is_estimated(self._source, start)
+        self._holes = False
+        if self._estimated and (counted := with_length(self._source, start, length)) is not None:
+            part, self._holes, self._estimated = *counted, False
         if len(self._links) > 1:
             part = part or View(self._source, start, length)
         if self._wav is not None and not self._wav.is_plain:
@@ -136,6 +138,8 @@ class SndfileDecoder:
         """What is missing of the recording that was read last, `before` seconds of others having come before it."""
         rate = self.info.rate
         read, promised = before + total / rate, self._file.frames
+        if self._holes:
+            return "damaged: part of it could not be decoded, times after the damage may be early"
         if damaged is not None:
             return f"damaged: only the first {read:.2f} s could be decoded"
         if promised < _UNKNOWN and not self._estimated and promised - total > SHORTFALL * rate:
@@ -145,15 +149,18 @@ class SndfileDecoder:
                 f"stopped after {read:.2f} s with {left} bytes left: this mp3 does not state its length; "
                 "save it again as flac or wav"
             )
-        return _loss_in_log(self._file.extra_info, total / rate, read) or _strays(self._wav, read)
+        return _loss_in_log(self._file.extra_info, total / rate, read) or _loss_in_wav(self._wav, read)
 
     def close(self) -> None:
         """Let go of the file; a file object given by the caller stays open."""
         self._opened.close()
 
 
-def _strays(wav: WavSound | None, read: float) -> str | None:
-    """What follows the sound of a wav though no chunk says so."""
+def _loss_in_wav(wav: WavSound | None, read: float) -> str | None:
+    """What the header of a wav says is missing, where libsndfile does not; and what follows the sound unaccounted."""
+    if wav is not None and wav.is_cut and wav.form not in (b"RIFF", b"RIFX"):
+        missing = read * (wav.stated / wav.present - 1) if wav.present else 0.0
+        return f"cut short: {read:.2f} s of {read + missing:.2f} s are there" if missing > SHORTFALL else None
     if wav is None or wav.unread <= SHORTFALL * wav.bytes_per_second:
         return None
     return (

@@ -51,7 +51,7 @@ class WavSound:
         if self.stated >= _NEVER:
             return self.present
         if self.form in (b"RIFF", b"RIFX") and self.strays:
-            if any(first <= self.stated <= first + 0xFFF for first in _STREAMED):
+            if _is_streamed(self.stated):
                 return self.present
             return self.stated + (self.present - self.stated) // _WRAP * _WRAP  # the same but for 4 GB or more
         return min(self.stated, self.present)
@@ -59,7 +59,9 @@ class WavSound:
     @property
     def is_plain(self) -> bool:
         """Whether libsndfile reads the file rightly as it is."""
-        return self.form != b"BW64" and self.size == min(self.stated, self.present)
+        if self.form == b"BW64" or (self.form != b"RIFF" and self.stated >= _NEVER):
+            return False
+        return self.size == min(self.stated, self.present)
 
     @property
     def unread(self) -> int:
@@ -73,7 +75,7 @@ class WavSound:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the header promises more than there is; libsndfile then says how much is missing."""
+        """Whether the header promises more than there is."""
         return self.present < self.stated < _NEVER
 
 
@@ -120,10 +122,14 @@ def _strays(file: BinaryIO, form: bytes, start: int, stated: int, size: int) -> 
     if form == b"W64":
         return following[4:16] != _W64_TAIL
     if not following.strip(b"\0"):
-        return stated == 0 or size - end >= 1 << 31
+        return stated == 0 or _is_streamed(stated) or size - end >= 1 << 31
     length = int.from_bytes(following[4:8], "big" if form == b"RIFX" else "little")
     named = all(32 <= letter < 127 for letter in following[:4])
     return not (named and length <= size - end)
+
+
+def _is_streamed(stated: int) -> bool:
+    return any(first <= stated <= first + 0xFFF for first in _STREAMED)
 
 
 def _riff_chunks(file: BinaryIO, size: int, order: str) -> Iterator[Chunk]:
