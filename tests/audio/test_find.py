@@ -1,7 +1,10 @@
+import os
+import socket
+
 import pytest
 
-from earmark.audio import find_recordings
-from earmark.errors import DataError
+from earmark.audio import find_recordings, read_audio, scan_folder
+from earmark.errors import AudioError, DataError
 
 
 @pytest.fixture
@@ -47,3 +50,50 @@ def test_missing_paths_and_empty_folders_are_refused(tree):
     (tree / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: no recordings .*looked for \.wav \.flac"):
         find_recordings([tree, tree / "empty"])
+
+
+def test_only_regular_files_are_taken_from_a_folder(tree):
+    os.mkfifo(tree / "pipe.wav")
+    (tree / "gone.wav").symlink_to(tree / "nowhere.wav")
+    (tree / "round.wav").symlink_to(tree / "round.wav")
+    (tree / "folder.wav").mkdir()
+    (tree / "linked.wav").symlink_to(tree / "b.wav")
+    found = scan_folder(tree)
+    assert [path.name for path in found.files] == ["a.FLAC", "b.wav", "linked.wav", "c.ogg", "d.m4a"]
+    assert found.passed == {"pipe": 1, "broken link": 2, ".txt": 1}
+
+
+def test_what_is_passed_over_in_a_folder_is_counted(tree):
+    for name in ("x.jpg", "y.jpg", "README"):
+        (tree / "sub" / name).touch()
+    notices = []
+    find_recordings([tree, tree / "b.wav"], notices.append)
+    assert notices == [f"{tree}: 4 files passed over (2 .jpg, 1 .txt, 1 without an extension)"]
+    (tree / "only").mkdir()
+    (tree / "only" / "a.doc").touch()
+    with pytest.raises(DataError, match=r"only: no recordings .*; 1 file passed over \(1 \.doc\)$"):
+        find_recordings([tree / "only"])
+
+
+@pytest.mark.parametrize("name", ["a.WAVE", "a.bwf", "a.mp2", "a.avi", "a.wv", "a.m4b", "a.mka", "a.bw64"])
+def test_readable_names_are_found(tmp_path, name):
+    (tmp_path / name).touch()
+    assert [recording.name for recording in find_recordings([tmp_path])] == [name]
+
+
+def test_loops_and_pipes_given_by_name_are_left_to_the_reader(tmp_path):
+    (tmp_path / "round.wav").symlink_to(tmp_path / "round.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    found = find_recordings([tmp_path / "round.wav", tmp_path / "pipe.wav"])
+    for recording, message in zip(found, ("cannot be read", "is a pipe, expected an audio file"), strict=True):
+        with pytest.raises(AudioError, match=message):
+            read_audio(recording.path)
+
+
+def test_a_device_or_a_socket_is_refused_and_never_waited_for(tmp_path):
+    with pytest.raises(AudioError, match=r"/dev/zero: is a device"):
+        read_audio("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.fspath(tmp_path / "s.wav"))
+        with pytest.raises(AudioError, match=r"s\.wav: is a socket"):
+            read_audio(tmp_path / "s.wav")

@@ -149,12 +149,12 @@ class MediaDecoder:
             self.problem = f"{self.problem}: only the first {total / rate:.2f} s could be decoded"
         elif self.problem is not None:
             return
+        elif of_clock is not None:
+            self.problem = of_clock
         elif promised is not None and promised - total > SHORTFALL * rate:
             self.problem = f"cut short: {total / rate:.2f} s of {promised / rate:.2f} s are there"
         elif promised is None and self._others and (missing := self._missing()):
             self.problem = f"cut short: the file ends {missing:.2f} s early, after {total / rate:.2f} s of sound"
-        else:
-            self.problem = of_clock
 
     def _missing(self) -> float:
         """Seconds between the last packet of any track and the end that the header states."""

@@ -1,7 +1,7 @@
 """Samples checked, and several channels as one.
 
 The channels are averaged. Where they are of opposite phase (one microphone wired the wrong way round) their mean is
-silence though each of them is not: then the loudest stands for all, from there to the end of the recording.
+silence though each of them is not: then one of the loudest stands for all, from there to the end of the recording.
 """
 
 from __future__ import annotations
@@ -62,5 +62,5 @@ class MonoMix:
             if np.square(mean, dtype=np.float64).mean() >= _CANCELLED * powers.mean() or powers.max() < _HEARD:
                 return mean
             self.one_channel = True
-            self._chosen = int(np.argmax(powers))
+            self._chosen = int(np.argmax(powers >= powers.max() / 2))  # the first that is about as loud as any
         return block[:, self._chosen].astype(np.float32)
