@@ -18,8 +18,11 @@ line and nothing else; a traceback means a fault of ours.
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+_LOG = logging.getLogger(__name__)
 
 
 class EarmarkError(Exception):
@@ -73,15 +76,27 @@ def contained(recording: str) -> Iterator[None]:
     """
     try:
         yield
-        return
     except (EarmarkError, StopIteration):
         raise
-    except OSError as error:
-        raise AudioError(f"{recording}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # noqa: BLE001 - it would cost all other recordings
-        fault = error
-    what = " ".join(f"{type(fault).__name__}: {fault}".split())
-    raise FaultError(f"{recording}: a fault of earmark ({what}); please report it") from fault
+        fault = recording_error(recording, error)
+    else:
+        return
+    raise fault from fault.__cause__
+
+
+def recording_error(recording: str, error: Exception) -> EarmarkError:
+    """Anything raised while one recording was worked on, as its error; a fault of ours is logged as well."""
+    if isinstance(error, EarmarkError):
+        return error
+    if isinstance(error, OSError):
+        made: AudioError = AudioError(f"{recording}: cannot be read ({error.strerror or error})")
+    else:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        made = FaultError(f"{recording}: a fault of earmark ({what}); please report it")
+        _LOG.debug("%s", made, exc_info=error)
+    made.__cause__ = error
+    return made
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -41,7 +41,8 @@ class Found:
         '4 files passed over (3 .txt, 1 pipe)'
         """
         number = self.passed.total()
-        kinds = [f"{count} {kind}" for kind, count in self.passed.most_common(_NAMED)]
+        ordered = sorted(self.passed.items(), key=lambda each: (-each[1], each[0]))
+        kinds = [f"{count} {kind}" for kind, count in ordered[:_NAMED]]
         more = ["..."] if len(self.passed) > _NAMED else []
         return f"{number} file{'' if number == 1 else 's'} passed over ({', '.join(kinds + more)})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 import traceback
@@ -80,6 +81,9 @@ def run(arguments: list[str]) -> int:
     if not rest:
         rest = ["--help"]
     verb = next((argument for argument in rest if not argument.startswith("-")), "")
+    if debug:
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("earmark").setLevel(logging.DEBUG)  # faults met with single recordings, with their tracebacks
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names are written with the bytes that they have on disk
             stream.reconfigure(errors="backslashreplace" if stream is sys.stderr else "surrogateescape")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from earmark.decisions import Decision, OperatingPoint, decide
 from earmark.engine import Engine
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, recording_error
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble
@@ -89,7 +89,14 @@ class Pipeline:
         Tags and events that score below `min_score` are left out.
         """
         for scored in self.scorer.score_all(jobs):
-            yield self._result(scored, min_score) if scored.error is None else (scored.job, scored.error)
+            if scored.error is not None:
+                yield scored.job, scored.error
+                continue
+            try:
+                result: Result | tuple[Job, EarmarkError] = self._result(scored, min_score)
+            except Exception as error:  # noqa: BLE001 - it would cost all other recordings
+                result = scored.job, recording_error(scored.job.name, error)
+            yield result
 
     def _one(self, job: Job) -> Result:
         return self._result(next(iter(self.scorer.score_all([job]))))

@@ -22,7 +22,7 @@ import numpy as np
 from earmark.arrays import FloatArray
 from earmark.audio import Source, from_array, read_blocks
 from earmark.engine import Engine, WindowPlan
-from earmark.errors import AudioError, EarmarkError
+from earmark.errors import AudioError, EarmarkError, recording_error
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble, engines_of, fuse
 from earmark.runtime.windows import Assembly, Window, cut
@@ -101,6 +101,12 @@ class _Pending:
     assemblies: Sequence[Assembly]  # one an engine
     windows: int = 0  # given to the model
     done: int = 0  # scored
+    fault: EarmarkError | None = None  # of the model's, at one of its windows
+
+    def fail(self, error: Exception) -> None:
+        """The model failed at one of its windows; the first time counts."""
+        self.fault = self.fault or recording_error(self.job.name, error)
+
     end: _End | None = None
 
 
@@ -175,12 +181,10 @@ class Scorer:
                         continue
                     begun = True
                     yield message
-        except (EarmarkError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - it would cost all other recordings
             if not begun:
                 yield _Begin(job)
-            if isinstance(error, OSError):
-                error = AudioError(f"{job.name}: cannot be read: {error.strerror or error}")
-            yield _End(error=error)
+            yield _End(error=recording_error(job.name, error))
         else:
             actions = dict.fromkeys(action for end in ends for action in end.actions)
             yield _End(actions=tuple(actions), problem=ends[0].problem)
@@ -212,6 +216,8 @@ class Scorer:
                 case _Begin(job, seconds):
                     pending.append(_Pending(job, self._assemblies(seconds)))
                 case _Cut(number, window):
+                    if pending[-1].fault is not None:
+                        continue
                     pending[-1].windows += 1
                     batch = batches[number]
                     batch.append((pending[-1], window))
@@ -236,10 +242,16 @@ class Scorer:
 
     def _finished(self, pending: list[_Pending]) -> Iterator[Scored]:
         """Recordings at the head of the line whose windows are all scored."""
-        while pending and (end := pending[0].end) is not None and (end.error or pending[0].done == pending[0].windows):
-            first = pending.pop(0)
-            scores = None if end.error else self._scores(first)
-            yield Scored(first.job, scores, end.error, end.actions, end.problem)
+        while pending and (end := pending[0].end) is not None:
+            first, scores, error = pending[0], None, end.error or pending[0].fault
+            if error is None and first.done < first.windows:
+                return
+            del pending[0]
+            try:
+                scores = None if error else self._scores(first)
+            except Exception as fault:  # noqa: BLE001 - it would cost all other recordings
+                error = recording_error(first.job.name, fault)
+            yield Scored(first.job, scores, error, end.actions, end.problem)
 
     def _scores(self, pending: _Pending) -> Scores:
         name, both = pending.job.name, zip(self.engines, pending.assemblies, strict=True)
@@ -252,20 +264,36 @@ class Scorer:
         )
 
     def _score(self, panel: _Panel, batch: list[tuple[_Pending, Window]]) -> None:
-        """Run a panel on windows of any recordings; each keeps its own length."""
+        """Run a panel on windows of any recordings; each keeps its own length.
+
+        Where the model fails at them together, each is tried alone: a fault costs its own recording and no other.
+        """
         if not batch:
             return
-        lengths = np.array([len(window.samples) for _, window in batch], np.int64)
-        waveform = np.zeros((len(batch), lengths.max()), np.float32)
-        for row, (_, window) in zip(waveform, batch, strict=True):
+        try:
+            found = self._listen(panel, [window for _, window in batch])
+        except Exception as error:  # noqa: BLE001 - it would cost all other recordings
+            for one in batch if len(batch) > 1 else ():
+                self._score(panel, [one])
+            if len(batch) == 1:
+                batch[0][0].fail(error)
+            return
+        for row, (recording, window) in enumerate(batch):
+            try:
+                for place, (clip, frames) in found.items():
+                    steps = panel.engines[place].steps_in(len(window.samples))
+                    recording.assemblies[place].add(window, clip[row], frames[row, :steps])
+            except Exception as error:  # noqa: BLE001 - it would cost all other recordings
+                recording.fail(error)
+            recording.done += 1
+
+    def _listen(self, panel: _Panel, windows: Sequence[Window]) -> dict[int, tuple[FloatArray, FloatArray]]:
+        """What each engine of a panel says of windows: {place: (clip scores, frame scores)}."""
+        lengths = np.array([len(window.samples) for window in windows], np.int64)
+        waveform = np.zeros((len(windows), lengths.max()), np.float32)
+        for row, window in zip(waveform, windows, strict=True):
             row[: len(window.samples)] = window.samples
-        for place, engine in panel.engines.items():
-            clip, frames = engine.listen(waveform, lengths, self.stopwatch)
-            for row, (pending, window) in enumerate(batch):
-                steps = engine.steps_in(len(window.samples))
-                pending.assemblies[place].add(window, clip[row], frames[row, :steps])
-        for pending, _ in batch:
-            pending.done += 1
+        return {place: engine.listen(waveform, lengths, self.stopwatch) for place, engine in panel.engines.items()}
 
 
 def _panels(engines: Sequence[Engine], most: int) -> list[_Panel]:
