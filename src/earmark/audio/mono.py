@@ -26,6 +26,8 @@ def check_samples(block: npt.NDArray[Any], name: str, rate: float, start: int = 
     Such are what is not a number, and what is more than a thousand times full scale: a damaged value, or integers that
     were saved as floats.
     """
+    if float(np.vdot(block, block)) <= LOUDEST**2:  # their sum is small enough, so each square is; one fast pass
+        return
     largest = max(float(block.max(initial=0)), -float(block.min(initial=0)))
     if largest <= LOUDEST:  # false for what is not a number
         return
@@ -58,9 +60,10 @@ class MonoMix:
             return block[:, 0].astype(np.float32)
         if not self.one_channel:
             mean: FloatArray = block.mean(axis=1, dtype=self._sum_type).astype(np.float32, copy=False)
-            powers = np.square(block, dtype=np.float64).mean(axis=0)
-            if np.square(mean, dtype=np.float64).mean() >= _CANCELLED * powers.mean() or powers.max() < _HEARD:
+            apart = float(np.vdot(block, block)) / block.shape[1]
+            if float(np.vdot(mean, mean)) >= _CANCELLED * apart or apart < _HEARD * len(block):
                 return mean
+            powers = np.square(block, dtype=np.float64).sum(axis=0)
             self.one_channel = True
             self._chosen = int(np.argmax(powers >= powers.max() / 2))  # the first that is about as loud as any
         return block[:, self._chosen].astype(np.float32)

@@ -88,7 +88,8 @@ def examine(
     problems += _duplicates(manifest, looks)
     problems += _misspelt(manifest)
     notes += _label_notes(manifest)
-    if manifest.source.is_dir() and (other := scan_folder(manifest.source)).passed:
+    labelled_by_folders = manifest.source.is_dir() and not any(manifest.source.glob("*.[ct]sv"))
+    if labelled_by_folders and (other := scan_folder(manifest.source)).passed:
         notes.append(Problem("passed", str(manifest.source), other.summary()))
     problems += [Problem("column", str(manifest.source), text) for text in _misspelt_columns(manifest)]
     return Diagnosis(

@@ -29,6 +29,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ from earmark.arrays import FloatArray
 from earmark.clock import Clock
 from earmark.decisions import OperatingPoint
 from earmark.decisions.operating_point import ClassPoint
-from earmark.engine import Engine
+from earmark.engine import Engine, WindowPlan
 from earmark.errors import ConfigError
 from earmark.labels import Labels
 from earmark.scores import Scores
@@ -203,3 +204,24 @@ def _mean_class(parts: Sequence[ClassPoint]) -> ClassPoint | None:
         else:
             values[name] = given[0]
     return ClassPoint(**values)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Engines, by their place in the model, that listen at one rate in the same windows."""
+
+    rate: int
+    plan: WindowPlan
+    engines: dict[int, Engine]
+    batch: int  # windows at once
+
+
+def panels_of(engines: Sequence[Engine], most: int) -> list[Panel]:
+    """The panels of a model's engines, in the order of their first."""
+    seats: dict[tuple[int, WindowPlan], dict[int, Engine]] = {}
+    for place, engine in enumerate(engines):
+        seats.setdefault((engine.rate, engine.plan), {})[place] = engine
+    return [
+        Panel(rate, plan, members, min(most, *(engine.batch for engine in members.values())))
+        for (rate, plan), members in seats.items()
+    ]

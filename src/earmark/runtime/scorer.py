@@ -21,10 +21,10 @@ import numpy as np
 
 from earmark.arrays import FloatArray
 from earmark.audio import Source, from_array, read_blocks
-from earmark.engine import Engine, WindowPlan
+from earmark.engine import Engine
 from earmark.errors import AudioError, EarmarkError, recording_error
 from earmark.labels import Labels
-from earmark.runtime.ensemble import Ensemble, engines_of, fuse
+from earmark.runtime.ensemble import Ensemble, Panel, engines_of, fuse, panels_of
 from earmark.runtime.windows import Assembly, Window, cut
 from earmark.scores import Scores
 from earmark.stopwatch import Stopwatch, each, stage
@@ -102,22 +102,11 @@ class _Pending:
     windows: int = 0  # given to the model
     done: int = 0  # scored
     fault: EarmarkError | None = None  # of the model's, at one of its windows
+    end: _End | None = None
 
     def fail(self, error: Exception) -> None:
         """The model failed at one of its windows; the first time counts."""
         self.fault = self.fault or recording_error(self.job.name, error)
-
-    end: _End | None = None
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """Engines, by their place in the model, that listen at one rate in the same windows."""
-
-    rate: int
-    plan: WindowPlan
-    engines: dict[int, Engine]
-    batch: int  # windows at once
 
 
 @dataclass
@@ -130,7 +119,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         self.engines = engines_of(self.model)
-        self.panels = _panels(self.engines, self.batch_size)
+        self.panels = panels_of(self.engines, self.batch_size)
 
     @property
     def arithmetic(self) -> str:
@@ -190,7 +179,7 @@ class Scorer:
             yield _End(actions=tuple(actions), problem=ends[0].problem)
 
     @staticmethod
-    def _cut(job: Job, panel: _Panel, number: int) -> Iterator[_Message]:
+    def _cut(job: Job, panel: Panel, number: int) -> Iterator[_Message]:
         """The recording's beginning, its windows for one panel, and what was done to it."""
         takes = next(iter(panel.engines.values())).takes  # a rate is one of embeddings, or of sound
         if takes == "embeddings" and getattr(job.source, "rate", None) != panel.rate:
@@ -263,7 +252,7 @@ class Scorer:
             ],
         )
 
-    def _score(self, panel: _Panel, batch: list[tuple[_Pending, Window]]) -> None:
+    def _score(self, panel: Panel, batch: list[tuple[_Pending, Window]]) -> None:
         """Run a panel on windows of any recordings; each keeps its own length.
 
         Where the model fails at them together, each is tried alone: a fault costs its own recording and no other.
@@ -287,21 +276,10 @@ class Scorer:
                 recording.fail(error)
             recording.done += 1
 
-    def _listen(self, panel: _Panel, windows: Sequence[Window]) -> dict[int, tuple[FloatArray, FloatArray]]:
+    def _listen(self, panel: Panel, windows: Sequence[Window]) -> dict[int, tuple[FloatArray, FloatArray]]:
         """What each engine of a panel says of windows: {place: (clip scores, frame scores)}."""
         lengths = np.array([len(window.samples) for window in windows], np.int64)
         waveform = np.zeros((len(windows), lengths.max()), np.float32)
         for row, window in zip(waveform, windows, strict=True):
             row[: len(window.samples)] = window.samples
         return {place: engine.listen(waveform, lengths, self.stopwatch) for place, engine in panel.engines.items()}
-
-
-def _panels(engines: Sequence[Engine], most: int) -> list[_Panel]:
-    """The panels of a model's engines, in the order of their first."""
-    seats: dict[tuple[int, WindowPlan], dict[int, Engine]] = {}
-    for place, engine in enumerate(engines):
-        seats.setdefault((engine.rate, engine.plan), {})[place] = engine
-    return [
-        _Panel(rate, plan, members, min(most, *(engine.batch for engine in members.values())))
-        for (rate, plan), members in seats.items()
-    ]
