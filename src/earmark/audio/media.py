@@ -62,6 +62,10 @@ class MediaDecoder:
         with contextlib.ExitStack() as opened:
             ours = isinstance(source, str | os.PathLike)
             file: BinaryIO = opened.enter_context(open_regular(source)) if ours else source  # type: ignore[arg-type, assignment]
+            self._present = file.seek(
+                0, os.SEEK_END
+            )  # bytes; before FFmpeg reads, which counts on its place in the file
+            self._whole = _caf_bytes(file, self._present)
             file.seek(0)
             options = {**_OPTIONS, "format_whitelist": ",".join(_FORMATS)}
             try:
@@ -131,12 +135,19 @@ class MediaDecoder:
             total += silent
             for first_zero in range(0, silent, _STEP):
                 yield np.zeros((min(_STEP, silent - first_zero), channels), np.float32)
-            for part in plain.resample(frame):
+            for part in self._same(plain, frame):
                 block = part.to_ndarray().T[early:]  # (frames, channels)
                 total += len(block)
                 if len(block):
                     yield np.ascontiguousarray(block, dtype=np.float32)
         self._conclude(total, clock.problem)
+
+    def _same(self, plain: Any, frame: Any) -> Iterator[Any]:
+        """The frame with its samples as floats; nothing, and a problem, where it makes no sense."""
+        try:
+            yield from plain.resample(frame)
+        except (self._av.error.FFmpegError, ValueError) as error:
+            self.problem = self.problem or f"damaged ({getattr(error, 'strerror', None) or error})"
 
     def _origin(self) -> float:
         """The time stamp, in seconds, that is second 0 of the recording."""
@@ -149,6 +160,10 @@ class MediaDecoder:
             self.problem = f"{self.problem}: only the first {total / rate:.2f} s could be decoded"
         elif self.problem is not None:
             return
+        elif self._whole is not None and self._whole > self._present:
+            # PCM of a cut caf has no other statement of its length; its few bytes of header do not count.
+            whole = total / rate * self._whole / self._present
+            self.problem = f"cut short: {total / rate:.2f} s of {whole:.2f} s are there"
         elif of_clock is not None:
             self.problem = of_clock
         elif promised is not None and promised - total > SHORTFALL * rate:
@@ -207,6 +222,24 @@ def _length_of(track: Any) -> float | None:
         return float((max(0, start) + track.duration) * track.time_base)
     stated = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", track.metadata.get("DURATION", ""))  # Matroska's habit
     return int(stated[1]) * 3_600 + int(stated[2]) * 60 + float(stated[3]) if stated else None
+
+
+def _caf_bytes(file: BinaryIO, present: int) -> int | None:
+    """Where the sound of a caf ends, in bytes from the beginning, as it says itself; None where it does not."""
+    file.seek(0)
+    place = 8 if file.read(4) == b"caff" else present
+    while place < present:
+        file.seek(place)
+        header = file.read(12)
+        if len(header) < 12:
+            return None
+        size = int.from_bytes(header[4:], "big", signed=True)
+        if size < 0:  # of the last chunk: it goes to the end of the file
+            return None
+        place += 12 + size
+        if header.startswith(b"data"):
+            return place
+    return None
 
 
 def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

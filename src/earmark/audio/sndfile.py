@@ -35,6 +35,7 @@ SHORTFALL = 0.05  # seconds that may be missing before a recording counts as cut
 _MALFORMED = 3  # libsndfile's code for a known format whose content makes no sense
 _UNKNOWN = 1 << 62  # libsndfile promises 2**63 - 1 frames when it cannot know
 _TAIL = 16_384  # bytes of tags that may follow the last frame of an mp3
+_SIZES = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED = 0x7FFF_F000  # a wav data size at or above this was never filled in by its writer
 
 
@@ -170,11 +171,11 @@ def _loss_in_wav(wav: WavSound | None, read: float) -> str | None:
 
 
 def _loss_in_log(log: str, part: float, read: float) -> str | None:
-    """What libsndfile's own notes say is missing (wav: bytes of the data chunk; ogg and opus: pages).
+    """What libsndfile's own notes say is missing (wav, aiff, au: bytes of the sound; ogg and opus: pages).
 
     `part` seconds were read of the recording that the log is of, `read` of the whole file.
     """
-    if chunk := re.search(r"^data : (\d+) \(should be (\d+)\)", log, flags=re.MULTILINE):
+    if chunk := _SIZES.search(log):
         stated, present = int(chunk[1]), int(chunk[2])
         missing = part * (stated / present - 1) if present else 0.0
         if stated < _STREAMED and missing > SHORTFALL:
