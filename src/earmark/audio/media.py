@@ -62,10 +62,8 @@ class MediaDecoder:
         with contextlib.ExitStack() as opened:
             ours = isinstance(source, str | os.PathLike)
             file: BinaryIO = opened.enter_context(open_regular(source)) if ours else source  # type: ignore[arg-type, assignment]
-            self._present = file.seek(
-                0, os.SEEK_END
-            )  # bytes; before FFmpeg reads, which counts on its place in the file
-            self._whole = _caf_bytes(file, self._present)
+            self._present = file.seek(0, os.SEEK_END)  # bytes; now, for FFmpeg counts on its place in the file
+            self._whole = _stated_bytes(file, self._present)
             file.seek(0)
             options = {**_OPTIONS, "format_whitelist": ",".join(_FORMATS)}
             try:
@@ -161,7 +159,7 @@ class MediaDecoder:
         elif self.problem is not None:
             return
         elif self._whole is not None and self._whole > self._present:
-            # PCM of a cut caf has no other statement of its length; its few bytes of header do not count.
+            # The few bytes of header do not count.
             whole = total / rate * self._whole / self._present
             self.problem = f"cut short: {total / rate:.2f} s of {whole:.2f} s are there"
         elif of_clock is not None:
@@ -224,10 +222,17 @@ def _length_of(track: Any) -> float | None:
     return int(stated[1]) * 3_600 + int(stated[2]) * 60 + float(stated[3]) if stated else None
 
 
-def _caf_bytes(file: BinaryIO, present: int) -> int | None:
-    """Where the sound of a caf ends, in bytes from the beginning, as it says itself; None where it does not."""
+def _stated_bytes(file: BinaryIO, present: int) -> int | None:
+    """Where a caf's sound or the first part of an avi ends by its header, in bytes; None where it does not say.
+
+    FFmpeg shortens the length of such a file to what is there, without a word.
+    """
     file.seek(0)
-    place = 8 if file.read(4) == b"caff" else present
+    head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:11] == b"AVI":
+        size = int.from_bytes(head[4:8], "little")
+        return None if size in (0, 0xFFFF_FFFF) else 8 + size
+    place = 8 if head[:4] == b"caff" else present
     while place < present:
         file.seek(place)
         header = file.read(12)
