@@ -234,6 +234,7 @@ class Found:
     account: Account
     written: list[Path] = field(default_factory=list)
     watch: Stopwatch | None = None  # where the time went, where that was asked for
+    notices: list[str] = field(default_factory=list)  # what was passed over in folders
 
     @property
     def complete(self) -> bool:
@@ -412,7 +413,7 @@ def _results(
     from earmark.runtime.bulk import run_all
     from earmark.stopwatch import stage
 
-    recordings = find_recordings([Path(each) for each in inputs])
+    recordings = find_recordings([Path(each) for each in inputs], found.notices.append)
     names = file_names((each.name for each in recordings), ".tsv") if tables is not None else {}
     progress = reporter.stage("listening")
     for result in run_all(found.pipeline, recordings, found.account, min_score=min_score, progress=progress):

@@ -80,7 +80,6 @@ def check_folder(folder: Path | None, wanted: Path | None = None) -> None:
         raise OutputError(f"cannot write {wanted or folder}: nothing can be made in {place}") from error
 
 
-
 def json_text(value: Any, indent: int | None = None) -> str:
     r"""JSON that people can read, and that every reader of UTF-8 can, whatever bytes a file name has.
 

@@ -29,6 +29,8 @@ def finish(terminal: Terminal, found: Found, total: int, what: str) -> int:
     if found.watch is not None:
         for line in profile_lines(found.watch, scorer, account.scored, account.seconds):
             terminal.err.print(line, markup=False)  # asked for, so printed even when quiet
+    for line in found.notices:
+        terminal.say(line)
     terminal.faults(account.partial, "recordings that could be read only in part")
     terminal.faults(account.failed, "recordings that could not be used")
     if found.complete:
