@@ -1,8 +1,8 @@
 """Whatever is put in: no traceback, no hang, no loss in silence.
 
-    python benchmarks/robustness.py --minutes 5            # every kind, as many cases as that allows
-    python benchmarks/robustness.py --kind audio --cases 20000 --seed 1
-    python benchmarks/robustness.py --kind audio --seed 1 --only 4711 --keep failed/
+    python -m benchmarks.robustness --minutes 5            # every kind, as many cases as that allows
+    python -m benchmarks.robustness --kind audio --cases 20000 --seed 1
+    python -m benchmarks.robustness --kind audio --seed 1 --only 4711 --keep failed/
 
 Good inputs are made, changed as disks, programs and people change them (`odd/`), and read by earmark in a process of
 its own with a limit on time. For each form of input the table counts what became of the cases:
@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-KINDS = {"audio": "odd.audio"}  # name: module with `cases()`
+KINDS = {"audio": "benchmarks.odd.audio"}  # name: module with `cases()`
 GOOD = ("read", "in part", "refused")
 BAD = ("losses", "wrong", "faults", "hangs", "crashes")
 STARTING = 120.0  # seconds for the first case of a process, which imports everything
@@ -55,6 +55,7 @@ class Outcome:
 
 
 def main() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a file as well
     options = _options()
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     failed = False
@@ -143,7 +144,7 @@ def serve(line: Connection, kind: str, seed: int, keep: Path | None) -> None:
     """The far end: does each case whose number comes in."""
     import numpy as np
 
-    from odd.case import Cases
+    from benchmarks.odd.case import Cases
 
     cases: Cases = importlib.import_module(KINDS[kind]).cases()
     place = sorted(KINDS).index(kind)

@@ -1,6 +1,6 @@
 """The fuzz harness: what it counts as a failure, and that a short run finds none."""
 
-import importlib.util
+import importlib
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,12 +19,8 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    spec = importlib.util.spec_from_file_location("robustness", BENCHMARKS / "robustness.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "robustness", module)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(BENCHMARKS.parent)
+    return importlib.import_module("benchmarks.robustness")
 
 
 @dataclass
@@ -41,7 +37,7 @@ class Stub:
 
 
 def test_what_counts_as_a_failure(harness: ModuleType) -> None:
-    from odd.case import Made, Read
+    from benchmarks.odd.case import Made, Read
 
     made = Made(Path("a.wav"), "wav", "cut", 3.0)
     verdicts = {
@@ -60,7 +56,7 @@ def test_what_counts_as_a_failure(harness: ModuleType) -> None:
 
 
 def test_a_case_follows_from_its_number(harness: ModuleType, tmp_path: Path) -> None:
-    from odd.audio import cases
+    from benchmarks.odd.audio import cases
 
     for number in range(5):
         made = []
@@ -84,7 +80,7 @@ def test_the_process_is_killed_when_a_case_hangs_or_dies(harness: ModuleType, tm
 
 
 def test_a_short_run_finds_nothing() -> None:
-    command = [sys.executable, str(BENCHMARKS / "robustness.py"), "--kind", "audio", "--cases", "300", "--seed", "11"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.robustness", "--kind", "audio", "--cases", "300", "--seed", "11"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent)
     assert done.returncode == 0, done.stdout
     assert "audio, seed 11: 300 cases" in done.stdout

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from benchmarks.odd.case import Made, Read
 from earmark.audio import read_blocks
 from earmark.errors import MissingExtraError
-from odd.case import Made, Read
 
 SECONDS = 3.0
 LONGEST = 4 * 3_600.0  # seconds that a file of three may be taken for: a gap of an hour, or another rate

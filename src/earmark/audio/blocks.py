@@ -106,7 +106,7 @@ class AudioBlocks:
     def _mono(self) -> Iterator[FloatArray]:
         """Checked blocks (samples,), the mean of all channels."""
         start = 0
-        for block in _gather(self._decoder.blocks(), self.info.channels):
+        for block in _gather(self._decoder.blocks()):
             check_samples(block, self.info.name, self.info.rate, start)
             start += len(block)
             yield self._mix(block)
@@ -134,12 +134,12 @@ def read_blocks(source: Source, rate: int | None = None, block_seconds: float = 
     return AudioBlocks(source, rate, block_seconds)
 
 
-def _gather(blocks: Iterator[FloatArray], channels: int) -> Iterator[FloatArray]:
-    """Blocks (frames, channels) of several channels in pieces of `_PIECE` frames or more; of one as they come."""
+def _gather(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
+    """Blocks (frames, channels) in pieces of `_PIECE` frames or more, but for the last."""
     held: list[FloatArray] = []
     count = 0
     for block in blocks:
-        if channels == 1 or (not held and len(block) >= _PIECE):
+        if not held and len(block) >= _PIECE:
             yield block
             continue
         held.append(block.copy())
