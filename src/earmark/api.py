@@ -6,7 +6,7 @@
     earmark.api.evaluate(["model"], "test", report="report")
 
 To score recordings one by one in a program of your own, `earmark.load` is the shorter way. Nothing here prints: a
-`Reporter` is told how the work goes on, and what came of it is returned. Every call raises `earmark.EarmarkError`,
+a `Reporter` receives the progress, and the results are returned. Every call raises `earmark.EarmarkError`,
 whose message is one line, where nothing could be done; recordings that failed while others did not are returned.
 """
 
@@ -102,7 +102,7 @@ def train(
     command: str = "",
     reporter: Reporter = QUIET,
 ) -> TrainingResult:
-    """Train a model on clips that carry tags only; a run that was stopped goes on where it stopped.
+    """Train a model on clips that carry only tags; a run that was stopped continues where it stopped.
 
     `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
     stays as it is. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
@@ -228,7 +228,7 @@ def fuse(models: Sequence[PathLike], output: PathLike, *, command: str = "") -> 
 
 @dataclass
 class Found:
-    """What came of `detect` or `tag`, but for the results themselves."""
+    """The outcome of `detect` or `tag`, except the results themselves."""
 
     pipeline: Pipeline
     account: Account
@@ -415,7 +415,7 @@ def _results(
 
     recordings = find_recordings([Path(each) for each in inputs], found.notices.append)
     names = file_names((each.name for each in recordings), ".tsv") if tables is not None else {}
-    progress = reporter.stage("listening")
+    progress = reporter.stage("scoring")
     for result in run_all(found.pipeline, recordings, found.account, min_score=min_score, progress=progress):
         if tables is not None:
             with stage(found.watch, "write"):

@@ -33,7 +33,7 @@ class WindowPlan:
     def of(cls, window_seconds: float, overlap_seconds: float, rate: int, clock: Clock) -> WindowPlan:
         """The plan for windows of this length and overlap (seconds), on the grid of the frame scores.
 
-        `ValueError` where a frame is no whole number of samples.
+        `ValueError` if a frame is not a whole number of samples.
         """
         step = clock.step * rate  # samples a frame
         if step.denominator != 1:

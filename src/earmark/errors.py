@@ -1,7 +1,7 @@
 """The one family of errors.
 
-Every error earmark raises on purpose is an `EarmarkError`. Its message is one line: it names the file, row or
-field at fault, says what was expected and, where it can, guesses the mistake. The command line prints that
+Every error earmark raises on purpose is an `EarmarkError`. Its message is one line: what is wrong, where (file, row or
+field), and what was expected or, if it can be guessed, what was meant. The command line prints that
 line and nothing else; a traceback means a fault of ours.
 
 `EarmarkError`

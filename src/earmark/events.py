@@ -1,4 +1,4 @@
-"""Sound events: what was heard, from when to when.
+"""Sound events: a label with onset and offset.
 
 Times are seconds from the beginning of the recording. `score` is a probability in [0, 1], or None where the
 source (a reference file, say) gives none. A set of recordings is a plain dict `{recording name: [Event, ...]}`;

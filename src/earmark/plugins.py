@@ -1,6 +1,6 @@
 """Front-ends, encoders and poolings from outside the package.
 
-A module of yours, with options of its own beside it, joins the built-in ones under a `kind` of its own:
+Your own module, with its options beside it, joins the built-in ones under its own `kind`:
 
     from earmark import plugins
 
@@ -46,7 +46,7 @@ class PluginOptions(Options):
 
     room: ClassVar[Room]
     kind: str
-    plugin: str = ""  # the file or module that registered it; filled in, so that a model says what it needs
+    plugin: str = ""  # the file or module that registered it; filled in, so that a saved model records what it needs
 
     @model_validator(mode="wrap")
     @classmethod

@@ -1,4 +1,4 @@
-"""Who is told how long work goes on. The command line overrides `Reporter` to draw progress bars."""
+"""Progress of long work. The command line overrides `Reporter` to draw progress bars."""
 
 from __future__ import annotations
 

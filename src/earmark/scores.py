@@ -1,4 +1,4 @@
-"""What a model says of one recording: clip and frame probabilities with their labels and their clock.
+"""The scores of one recording: clip and frame probabilities with their labels and their clock.
 
 `Scores` is plain numpy. Probabilities, never logits: values outside [0, 1] are refused, not guessed at.
 """
@@ -22,7 +22,7 @@ class Scores:
 
     `clip` (classes,), `frames` (frames, classes), both in [0, 1]; frame `i` covers
     `clock.time(i) .. clock.time(i + 1)`, cut at 0 and at `duration` (seconds).
-    Raises `ValueError` where shapes disagree or a value is no probability.
+    Raises `ValueError` if shapes disagree or a value is not a probability.
     """
 
     recording: str

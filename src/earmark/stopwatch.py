@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 Stage = Literal["load", "decode", "wait", "features", "model", "decide", "write"]
-ASIDE: Stage = "decode"  # in a thread of its own
+ASIDE: Stage = "decode"  # in a separate thread
 Item = TypeVar("Item")
 Returned = TypeVar("Returned")
 

@@ -154,7 +154,7 @@ def test_a_terminal_gets_a_bar_and_its_cursor_back(collection: Path, trained: Pa
                 break
     os.close(ours)
     assert process.returncode == 0
-    assert b"listening" in shown
+    assert b"scoring" in shown
     assert b"16/16" in shown
     assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l") >= 0  # shown again after it was hidden
     assert b"\x1b" not in out

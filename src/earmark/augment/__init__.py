@@ -59,7 +59,7 @@ def augment_features(
 ) -> tuple[Tensor, Tensor]:
     """Augment scaled features (batch, frames, bands) and targets (batch, ..., classes).
 
-    `whole` says that no clip of the batch is padded: only then are clips rotated in time.
+    `whole` means that no clip of the batch is padded; clips are rotated in time only then.
     """
     if options.time_shift and whole:
         shifts = torch.randint(0, features.shape[1], (len(features), 1), generator=generator)

@@ -1,4 +1,4 @@
-"""`earmark card`: what a model says of itself."""
+"""`earmark card`: the model card."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quie
 
     terminal = Terminal(quiet)
     _tell_presence(terminal, presence(data, audio))
-    with terminal.bar("listening") as bar:
+    with terminal.bar("reading") as bar:
         found = examine(data, audio=audio, progress=bar)
     terminal.print(
         f"{counted(found.clips, 'clip')}, {minutes(found.seconds)} of sound, {counted(len(found.labels), 'label')}, "

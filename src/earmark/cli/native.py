@@ -1,8 +1,8 @@
 """Messages that libraries in C write past Python: kept from the user.
 
 libsndfile's mp3 decoder, say, writes a line to the C stderr for each frame it does not like, without the name of the
-file; what is wrong with a file is said by earmark, once. A crash within such a library is still told: faulthandler
-writes to the stderr that the user sees.
+file; earmark itself reports what is wrong with a file, once. A crash within such a library is still reported:
+faulthandler writes to the stderr that the user sees.
 """
 
 from __future__ import annotations

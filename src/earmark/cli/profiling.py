@@ -1,4 +1,4 @@
-"""What `--profile` says at the end of a run: where its time went."""
+"""What `--profile` prints at the end of a run: where its time went."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEANINGS: dict[Stage, str] = {
 
 
 def profile_lines(watch: Stopwatch, scorer: Scorer, recordings: int, audio: float) -> list[str]:
-    """Seconds and share of each stage, and how fast so many recordings of `audio` seconds in all went through.
+    """Seconds and share of each stage, and the speed for this number of recordings with `audio` seconds in all.
 
     All shares but that of decoding, which runs beside the others, add up to 100 %.
     """

@@ -1,4 +1,4 @@
-"""How `earmark score --protocol` shows what an official way of counting says."""
+"""How `earmark score --protocol` shows the figures of an official protocol."""
 
 from __future__ import annotations
 

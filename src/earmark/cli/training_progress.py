@@ -66,7 +66,7 @@ class TrainingProgress(lightning.Callback):
         self.terminal.say(f"{name} {epoch}/{trainer.max_epochs}  {'  '.join(figures)}  {minutes(seconds)} left")
 
     def _named(self, text: str) -> str:
-        """A text that says of which of several trainings it is."""
+        """A text that names which of several trainings it belongs to."""
         return f"{self.stage}: {text}" if self.stage else text
 
     @staticmethod
@@ -86,7 +86,7 @@ class TrainingProgress(lightning.Callback):
 
 
 class TrainingReporter(BarReporter):
-    """Stages as bars, the training as a bar of its own."""
+    """Stages as bars, the training as a separate bar."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(terminal)

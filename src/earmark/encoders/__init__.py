@@ -83,6 +83,6 @@ __all__ = [
 
 
 def build_encoder(options: EncoderOptions, bands: int) -> nn.Module:
-    """The encoder (`Encoder`) that these options describe, for features of so many bands."""
+    """The encoder (`Encoder`) that these options describe, for features with `bands` bands."""
     made: nn.Module = (plugins.module_of(options) or _ENCODERS[type(options)])(options, bands)
     return made

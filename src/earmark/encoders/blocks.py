@@ -5,7 +5,7 @@ Xu et al. 2018, eq. 2, the gated linear unit of every layer:
     Y = (W * X + b) . sigmoid(V * X + c)
 
 with `*` a convolution and `.` the element-wise product. Each product follows a batch normalisation, whose shifts are
-b and c (the convolutions have no bias of their own), as in the authors' code (docs/papers/xu2018.md, section 2.1).
+b and c (the convolutions have no bias), as in the authors' code (docs/papers/xu2018.md, section 2.1).
 
 Differs from the paper in: nothing; the two convolutions are kept apart instead of one of twice the width, which is the
 same function, and the faster one on processors (channels stay contiguous).
@@ -90,7 +90,7 @@ class GatedConv(nn.Module):
 class MaxPool(nn.Module):
     """The largest of every `size` (steps, bands) cells; what is left over at the ends is dropped.
 
-    Where nobody asks for gradients nobody asks where the largest was: then it is taken of every so-manieth cell and the
+    Without gradients the position of the maximum is not needed: then it is computed from every n-th cell and the
     one beside it, in a third of the time and without an index of 8 bytes for each.
     """
 
@@ -114,7 +114,7 @@ class MaxPool(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Some convolutions of one width, then pooling; time is kept unless `time_pool` says otherwise."""
+    """Some convolutions of one width, then pooling; time is kept unless `time_pool` is set."""
 
     def __init__(
         self,

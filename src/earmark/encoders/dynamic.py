@@ -1,8 +1,8 @@
 """Frequency-dynamic convolution: kernels that differ from band to band, and from clip to clip.
 
 Nam et al. 2022, "Frequency Dynamic Convolution: Frequency-Adaptive Pattern Recognition for Sound Event Detection",
-section 2.2. A plain convolution looks for the same pattern in every band, whatever else is heard there. Here K kernels
-are shared by all bands, and every band mixes its own from them, by what the clip has in that band on the whole:
+section 2.2. A plain convolution looks for the same pattern in every band, whatever else is present there. Here K
+kernels are shared by all bands, and every band mixes its own from them, by what the clip has in that band on the whole:
 
     y(t, f) = sum over k of a_k(f) (W_k * x)(t, f)         a(f) = softmax(z(f) / 31)
 

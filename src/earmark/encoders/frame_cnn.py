@@ -1,4 +1,4 @@
-"""A fully convolutional network that speaks at several depths, after Chou, Jang and Yang 2017 ("FrameCNN").
+"""A fully convolutional network with outputs at several depths, after Chou, Jang and Yang 2017 ("FrameCNN").
 
     features (batch, frames, bands)
       -> blocks of two 3 x 3 convolutions with normalisation and ReLU, each followed by average pooling
@@ -50,7 +50,7 @@ class FrameCNNOptions(Options):
 
 
 class FrameCNN(nn.Module):
-    """Convolutions over time and frequency, heard at every depth.
+    """Convolutions over time and frequency, with embeddings from every depth.
 
     >>> encoder = FrameCNN(FrameCNNOptions(channels=(4, 8), pools=((2, 2), (2, 2)), embedding=16), bands=64)
     >>> encoder(torch.zeros(2, 25, 64)).embeddings.shape, encoder.reduction

@@ -1,10 +1,10 @@
 """A small VGG-like network over whole clips or over segments of them, after Lee, Lee, Han and Lee 2017.
 
     segment: null   the whole clip at once; a step is what the poolings leave of time (16 frames)
-    segment: n      n frames at a time, each as if it were a clip: nothing is heard across a segment's ends
+    segment: n      n frames at a time, each as if it were a clip: nothing crosses the ends of a segment
                     (batch, segments, channels); frames after the last whole segment are left out
 
-The idea kept: a network that hears the whole clip is the better tagger, networks that hear short segments, each taught
+The idea: a network that sees the whole clip is the better tagger, networks that see short segments, each trained with
 the clip's label, are the better locators, and several lengths of analysis window fused beat one (hence several recipes
 and one that fuses them).
 
@@ -32,7 +32,7 @@ class SegmentCNNOptions(Options):
     """Sizes of the network."""
 
     kind: Literal["segment-cnn"] = "segment-cnn"
-    segment: int | None = Field(None, gt=0)  # frames heard at once; None: the whole clip
+    segment: int | None = Field(None, gt=0)  # frames per segment; None: the whole clip
     channels: tuple[int, ...] = Field((32, 64, 128, 256), min_length=1)  # filters of each block, pooled 2 x 2
     convs: int = Field(2, gt=0)  # convolutions in each block
     dropout: float = Field(0.2, ge=0, lt=1)  # after each block
@@ -86,7 +86,7 @@ class SegmentCNN(nn.Module):
         return Encoded(x.mean(dim=3).transpose(1, 2), lengths)  # (batch, steps, channels)
 
     def _apart(self, features: Tensor, segment: int, segments: Tensor | None) -> Tensor:
-        """Embeddings (batch, segments, channels) of segments heard one by one; those beyond a clip's end are zero."""
+        """Embeddings (batch, segments, channels) of segments, one by one; zero beyond the end of a clip."""
         count = features.shape[1] // segment
         pieces = features.unfold(1, segment, segment).transpose(2, 3)  # (batch, segments, segment, bands)
         valid = torch.ones_like(pieces[:, :, 0, 0], dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""The encoder that hears waveform and log-mel at once: Wavegram-Logmel-Cnn14 of Kong et al. 2020, "PANNs".
+"""The encoder with waveform and log-mel as inputs: Wavegram-Logmel-Cnn14 of Kong et al. 2020, "PANNs".
 
     features (batch, frames, bands + 320), of the front-end `logmel-waveform`: log-mel, and the 320 samples of each hop
 
@@ -11,7 +11,7 @@ A clip of n samples has f = 1 + floor(n / 320) frames of log-mel and f - 1 steps
 leaves the log-mel one step more, which the original cannot join (docs/papers/hong2020.md, section 5.5): here the
 waveform branch is filled with one step of zeros before its last block. Otherwise that block sees f - 1 steps, as there.
 
-Differs from the paper in: the waveform branch hears whole hops, so that up to 319 samples at a clip's end reach the
+Differs from the paper in: the waveform branch gets whole hops, so that up to 319 samples at a clip's end reach the
 log-mel alone (none at lengths of whole hops, as in training); a clip shorter than one step of the embeddings is filled
 up to it with silence (log-mel: the mean of every band, as in `cnn`). Names of the published weights:
 

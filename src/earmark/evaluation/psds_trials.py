@@ -27,7 +27,7 @@ _CURVES_AT_ONCE = 64
 
 
 class Trials:
-    """Settings on recordings; `fold` (recordings,) says which of them will be left out together.
+    """Settings on recordings; `fold` (recordings,) groups those that are left out together.
 
     Columns are the labels that have events, `truth.labels`.
     """

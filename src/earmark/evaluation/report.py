@@ -55,7 +55,7 @@ def recording_views(
 
 @torch.no_grad()
 def logmel_of(tagger: Tagger, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The log-mel (frames, bands) that a tagger hears of samples (samples,), on its front-end's clock.
+    """The log-mel (frames, bands) that a tagger computes from samples (samples,), on its front-end's clock.
 
     Of a front-end without a log-mel, its features.
     """
@@ -93,7 +93,7 @@ def _band_centres(options: LogMelOptions) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A model on labelled recordings: what the page of `earmark evaluate` tells of it."""
+    """A model on labelled recordings: the content of the page of `earmark evaluate`."""
 
     name: Path
     pipeline: Pipeline
@@ -115,7 +115,7 @@ def evaluation_report(
     tagger = network_of(measured.pipeline.model)
     point, scored = measured.pipeline.operating_point, measured.scored
     if any(clip.record is not None for clip in scored.clips):
-        shown = 0  # embeddings alone: nothing to be seen or heard
+        shown = 0  # embeddings alone: nothing to show or play
     hard = hardest(scored, measured.detected, shown, LONGEST)
     views = [replace(_view(tagger, scored, one.index, measured.detected, point), note=one.note) for one in hard]
     usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]

@@ -8,9 +8,9 @@ A collection has one file under the cache folder (a model keeps its own in `MODE
     first (clips + 1,)   where each clip's frames begin
     duration (clips,)    seconds, float64
 
-A clip is scored anew when its file has another path, size or time; all are when another maker asks. What failed or is
-incomplete is never kept, so that a mended file is heard. A file that is damaged or of another form is as good as none,
-and one that cannot be written is done without: the cache saves time, and nothing depends on it. An interrupted
+A clip is scored again if its path, size or time changed, and all clips if the model changed. What failed or is
+incomplete is never kept, so that a repaired file is scored. A file that is damaged or of another form is as good as
+none, and one that cannot be written is done without: the cache saves time, and nothing depends on it. An interrupted
 scoring keeps what it has.
 """
 
@@ -108,7 +108,7 @@ class _Entry:
 
 
 def clip_key(job: Job) -> str:
-    """What tells a recording from others and from its former self; empty for what is no file, or not there."""
+    """What identifies a recording and its version; empty if it is not a file or does not exist."""
     if not isinstance(job.source, str | os.PathLike):
         return ""
     path = Path(job.source)

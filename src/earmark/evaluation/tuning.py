@@ -61,7 +61,7 @@ def tune(
     data: str = "",
     seed: int = 0,
 ) -> Tuned:
-    """Choose the operating point: from events where they are known, else what tags alone support.
+    """Choose the operating point: from events if they are known, otherwise from tags alone.
 
     `objective` None: segment-f1 with events, tagging-f1 without. `calibrate` fits new calibrations, or drops them
     ("none"); None keeps those of `base`, the point so far. Where `base` decides events otherwise than tags, tuning
@@ -207,7 +207,7 @@ def _tune_tags(
 
 
 def _events_follow_tags(point: OperatingPoint) -> bool:
-    """Whether events have no settings of their own, as in a default point and in one tuned on tags."""
+    """Whether events have no separate settings, as in a default point and in one tuned on tags."""
     return point.method == "threshold" and all(
         part.onset == part.offset == part.tag_threshold
         and not (part.median_seconds or part.min_duration_on or part.min_duration_off)

@@ -13,7 +13,7 @@
 `fields`       times, scores, lists of labels
 `naming`       recordings and the files named after them
 
-Everything here speaks plain dicts, `{recording name: [Event, ...]}` or `{recording name: [label, ...]}`,
+Everything here uses plain dicts, `{recording name: [Event, ...]}` or `{recording name: [label, ...]}`,
 and raises `DataError` naming file and line.
 """
 

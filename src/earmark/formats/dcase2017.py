@@ -79,7 +79,7 @@ def clip_key(name: str) -> str | None:
 
 
 def times_in_video(rows: Iterable[tuple[str, float, float]]) -> bool:
-    """Whether most (name, onset, offset) only repeat the clip's place in its video; they are no times of events then.
+    """Whether most (name, onset, offset) only repeat the clip's place in its video; they are not times of events then.
 
     >>> times_in_video([("2ceUOv8A3FE_20.000_30.000.wav", 20.0, 30.0)])
     True
@@ -189,7 +189,7 @@ def read_tag_file(path: str | os.PathLike[str]) -> TagFile:
     Names are cut at `.wav` or `.flac`, labels lose the spaces around them, times mean nothing else. `files` counts
     rows whose clip was not known before, so that a row passed over may count as a file. Blank lines are passed over
     (to the scorer they are one file more).
-    `DataError` where the end of a four-cell row is no number.
+    `DataError` if the end of a four-cell row is not a number.
     """
     tags: dict[str, list[str]] = {}
     skipped, unlabelled, files = [], [], 0

@@ -23,7 +23,7 @@ SCORE = ("score", "confidence", "probability")
 
 
 def parse_event(where: str, onset: str, offset: str, label: str, score: str = "") -> Event:
-    """An event from four cells; `DataError` where a time is no time or the offset comes before the onset."""
+    """An event from four cells; `DataError` if a time is not a time or the offset is before the onset."""
     begin = parse_seconds(where, "onset", onset)
     end = parse_seconds(where, "offset", offset)
     if end < begin:

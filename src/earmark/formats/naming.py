@@ -39,7 +39,7 @@ def target_files(
 ) -> dict[str, Path]:
     """The file of each format that holds all recordings: `name` in a folder, or the destination itself.
 
-    `destination` is a file when it ends like one of these formats and is no folder yet. `ConfigError` for an
+    `destination` is a file when it ends like one of these formats and is not a folder. `ConfigError` for an
     unknown format, `OutputError` when one file is asked to hold another format or several.
     """
     check_formats(formats, suffixes)

@@ -47,7 +47,7 @@ _COLUMNS = (
 
 
 def read_raven(path: str | os.PathLike[str], label_column: str | None = None) -> dict[str, list[Event]]:
-    """Events by recording: those that `Begin File` names, else the one recording the file is named after."""
+    """Events by recording: those that `Begin File` names, otherwise the recording that the file is named after."""
     table = read_table(path)
     label = table.column(label_column) if label_column else table.column(*_LABELS)
     begin, end, score = table.column(ONSET_COLUMN), table.column(OFFSET_COLUMN), table.find(*_SCORES)

@@ -3,7 +3,7 @@
 `EVENT_FORMATS`  name -> `EventFormat`: csv, tsv, json, dcase2017 (one file for all recordings), audacity, raven (each)
 `write_events`   events of many recordings -> files, in several formats at once
 `read_events`    a file or folder in any of them -> events; recognised by extension and content
-`read_labels`    a label file, weak or strong -> what it says
+`read_labels`    a label file, weak or strong -> its labels
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class LabelFile:
-    """What a label file says: tags of each recording and, if it is a strong one, its events."""
+    """The content of a label file: tags of each recording and, if it is a strong one, its events."""
 
     tags: dict[str, list[str]]
     events: Events | None = None

@@ -37,9 +37,9 @@ def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
 
 
 def read_scores(path: str | os.PathLike[str], recording: str | None = None) -> Scores:
-    """Read a score table; the recording is named after the file unless said otherwise.
+    """Read a score table; the recording is named after the file unless `recording` is given.
 
-    `DataError` naming file and line for times out of step and values that are no probabilities.
+    `DataError` naming file and line if frames have unequal lengths or a value is not a probability.
     """
     path = Path(path)
     rows = read_rows(path)

@@ -5,7 +5,7 @@ any line ending, and a delimiter that the extension promises (`.csv` comma, anyt
 first lines clearly use another: a tab anywhere wins, since names hold commas and spaces but hardly ever
 tabs.
 
-`read_rows`     a file -> rows of cells, nothing said about a header
+`read_rows`     a file -> rows of cells, whether there is a header or not
 `read_table`    a file whose first row is a header -> `Table`: cells by column name, rows with line numbers
 `write_table`   the inverse; cells that need quotes get them
 
@@ -135,7 +135,7 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
 
 
 def read_text(path: str | os.PathLike[str], names: bool = False) -> str:
-    """The whole text of a UTF-8 file (UTF-16 where a byte-order mark says so), or `DataError`.
+    """The whole text of a UTF-8 file (UTF-16 if it has that byte-order mark), or `DataError`.
 
     With `names` the text may hold file names, whose bytes need not be UTF-8: they are read as Python reads them from
     the disk (lone surrogates), and whether they stand where a name may is for the caller to say.

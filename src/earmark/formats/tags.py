@@ -29,7 +29,7 @@ TAG_FORMATS = tuple(TAG_SUFFIXES)
 
 
 class Tag(NamedTuple):
-    """A sound heard somewhere in a recording.
+    """A label of a whole recording.
 
     >>> label, score = Tag("siren", 0.9)
     """

@@ -1,6 +1,6 @@
 """Models by name: the one in the package, and checkpoints of others turned into earmark model directories.
 
-    inert, checkpoint   tensors out of a .pth file, running nothing the file says
+    inert, checkpoint   tensors out of a .pth file, without running anything in the file
     published           names, addresses and checksums of the PANNs checkpoints
     panns               their architectures as earmark's, tensor by tensor
     importing           checkpoint file in, model directory out

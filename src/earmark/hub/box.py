@@ -31,7 +31,7 @@ CHECK, SUMS = "check.json", "SHA256SUMS"
 MOST_BYTES = 8_000_000  # of the whole directory
 TOLERANCE = 1e-4  # of scores in check.json: processors add up in different orders
 CHECK_SECONDS = 3.0
-_EVERY = 15  # of the frame scores, one in so many is written down
+_EVERY = 15  # every n-th frame score is stored
 
 Heard = dict[str, dict[str, list[float]]]
 
@@ -73,7 +73,7 @@ def notes_of(folder: Path) -> Path:
 
 
 def notice(labels: int) -> str:
-    """What whoever named no model is told.
+    """The notice for users who named no model.
 
     >>> notice(67)
     "no model given: using earmark/everyday (67 labels; 'earmark card' describes it)"
@@ -99,7 +99,7 @@ def check_clip(rate: int) -> npt.NDArray[np.float32]:
 def hear_check(folder: str | os.PathLike[str]) -> Heard:
     """What the model in `folder` makes of `check_clip`: by label its clip score, and some of its frame scores.
 
-    Folded, as listening has it, and not packed: so any processor can hold it. `ModelError` when it cannot be read.
+    Folded, as for inference, but not packed, so that every processor can check it. `ModelError` if it cannot be read.
     """
     import torch  # the name of the box, its notice and its card need none
 
@@ -130,7 +130,7 @@ def write_check(folder: str | os.PathLike[str]) -> Path:
 def seal(folder: str | os.PathLike[str]) -> Verified:
     """Write check.json and SHA256SUMS of a finished model directory, and verify it. `ModelError` as `verify` raises.
 
-    What lies in folders within it is no part of the box.
+    Folders within it are not part of the box.
     """
     write_check(folder)
     digests = {name: _digest(Path(folder) / name) for name in _files(Path(folder))}
@@ -157,7 +157,7 @@ def verify(folder: str | os.PathLike[str]) -> Verified:
             if len(stated[label][kind]) != len(scores):
                 raise ModelError(f"{where / CHECK}: {label} has {len(stated[label][kind])} {kind}, not {len(scores)}")
             off = float(np.abs(np.subtract(scores, stated[label][kind])).max())
-            if not off <= TOLERANCE:  # nor is what is no number
+            if not off <= TOLERANCE:  # also refuses values that are not numbers
                 raise ModelError(f"{where / CHECK}: the {kind} score of {label} is off by {off:.2g}")
             deviation = max(deviation, off)
     return Verified(len(heard), len(_files(where)) + 1, size, deviation)
@@ -183,7 +183,7 @@ def _verify_files(folder: Path) -> int:
 
 
 def _files(folder: Path) -> list[str]:
-    """Names of the files that SHA256SUMS speaks of."""
+    """Names of the files that SHA256SUMS lists."""
     return sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS)
 
 

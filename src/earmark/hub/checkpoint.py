@@ -1,8 +1,8 @@
-"""Tensors out of a checkpoint file of PyTorch (.pth), without running anything the file says.
+"""Tensors out of a checkpoint file of PyTorch (.pth), without running anything in the file.
 
 PyTorch's own reader for weights alone has the first go. It refuses a file that holds anything else, as public
 checkpoints do that carry the state of their sampler (numpy arrays and generators): those are read again with `inert`
-in the place of pickle, and what is no tensor is skipped.
+in the place of pickle, and everything that is not a tensor is skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 from earmark.errors import ModelError
 from earmark.hub import inert
 
-# What reading a damaged or foreign file has been seen to raise: torch has no error of its own for it.
+# What reading a damaged or foreign file has been seen to raise: torch has no specific error for it.
 _DAMAGE = (
     *(pickle.UnpicklingError, tarfile.TarError, struct.error, EOFError, RuntimeError, MemoryError, ImportError),
     *(LookupError, ValueError, TypeError, AttributeError, AssertionError, ArithmeticError),
@@ -32,7 +32,7 @@ _DAMAGE = (
 def read_tensors(path: str | os.PathLike[str], key: str) -> dict[str, Tensor]:
     """The named tensors under `key` of a checkpoint {key: {name: tensor}, ...}, on the CPU; the rest is skipped.
 
-    `ModelError` when the file is missing, is no such checkpoint, or holds something else than tensors there.
+    `ModelError` if the file is missing, is not such a checkpoint, or contains anything but tensors there.
     """
     source = Path(path)
     if not source.is_file():

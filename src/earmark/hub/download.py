@@ -1,4 +1,4 @@
-"""Files by address and checksum, kept in the user's cache; a download that broke off goes on where it stopped.
+"""Files by address and checksum, kept in the user's cache; an interrupted download continues where it stopped.
 
 Pooch keeps the cache and the checksums; what it lacks is here: the bytes arrive in a `.part` file beside the target,
 and the next attempt, in the same run or another, asks for the rest of it alone (HTTP Range).
@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from earmark.errors import ModelError, OutputError
 
-Report = Callable[[int, int | None], None]  # is told of bytes had, bytes in all where known
+Report = Callable[[int, int | None], None]  # gets the bytes received, and all bytes if known
 CACHE = "EARMARK_CACHE"  # environment variable: a folder in place of the user's cache
 _PIECE = 1 << 15  # bytes read at a time; of a connection that ends the last piece is lost
 _TIMEOUT = 30  # seconds without a byte
@@ -36,7 +36,7 @@ def cache_folder() -> Path:
 def download(url: str, checksum: str, path: Path, report: Report | None = None) -> Path:
     """The file at `url` as `path`, its `checksum` ("md5:...") checked; nothing is fetched where it is there already.
 
-    `ModelError` when it cannot be had or is another file than promised, `OutputError` when there is no place for it.
+    `ModelError` if it cannot be downloaded or is not the promised file, `OutputError` if it cannot be stored.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -63,7 +63,7 @@ def download(url: str, checksum: str, path: Path, report: Report | None = None) 
 
 
 class _Resuming:
-    """A downloader for pooch that goes on with `part`."""
+    """A downloader for pooch that continues `part`."""
 
     def __init__(self, part: Path, report: Report | None) -> None:
         self.part, self.report = part, report
@@ -129,7 +129,7 @@ def _quiet_pooch() -> Iterator[None]:
 
 @contextmanager
 def download_bar(title: str) -> Iterator[Report | None]:
-    """A progress bar on a terminal, nothing elsewhere; yields what is to be told of the bytes."""
+    """A progress bar on a terminal, nothing elsewhere; yields what receives the byte counts."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -1,7 +1,7 @@
-"""A public checkpoint file in, a model directory out: recognised, checked, converted, with a card that says whence.
+"""A public checkpoint file in, a model directory out: recognised, checked, converted, with a card naming its origin.
 
 A file is recognised by its checksum, or else by the names and shapes of its tensors. Two architectures look alike in
-all but their results (`published`): of these a file with an unknown checksum is refused unless the user says which.
+all but their results (`published`): of these a file with an unknown checksum is refused unless the user names it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def import_panns(
     architecture: Architecture | None = None,
     command: str = "",
 ) -> Imported:
-    """Make `output` a model directory of a PANNs checkpoint (.pth), `architecture` being what the user says it is.
+    """Make `output` a model directory of a PANNs checkpoint (.pth), `architecture` being the one that the user named.
 
-    Nothing of the file is run. `ModelError` when it is no such checkpoint, or could be one of two.
+    No code in the file is run. `ModelError` if it is not such a checkpoint, or could be one of two.
     """
     path, folder = Path(checkpoint), Path(output)
     state = read_tensors(path, _KEY)

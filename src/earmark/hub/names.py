@@ -21,7 +21,7 @@ FAMILY = "panns/"
 def locate(model: str | os.PathLike[str]) -> Path:
     """The directory of a model, given as such or by name; a directory that exists comes first.
 
-    What is neither comes back as it is, for whoever reads it to say what is wrong. `ModelError` when there is no model
+    Anything else is returned unchanged, and its reader reports what is wrong. `ModelError` if there is no model
     of that name, or it is not in the cache and cannot be fetched.
     """
     path = Path(model)

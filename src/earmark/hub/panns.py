@@ -1,7 +1,7 @@
 """The architectures of the public PANNs checkpoints as taggers of ours, and their tensors under our names.
 
-Kong et al. 2020, "PANNs" (docs/papers/hong2020.md, sections 3.2, 5.5 and 8). All hear log-mel of a periodic Hann window
-with mirrored ends, 64 Slaney bands in decibels, no per-band scaling. Names of theirs (right) and ours:
+Kong et al. 2020, "PANNs" (docs/papers/hong2020.md, sections 3.2, 5.5 and 8). All take log-mel with a periodic Hann
+window with mirrored ends, 64 Slaney bands in decibels, no per-band scaling. Names of theirs (right) and ours:
 
     encoder.bn0.*                              bn0.*
     encoder.blocks.{i}.layers.{j}.conv.*       conv_block{i + 1}.conv{j + 1}.*
@@ -126,7 +126,7 @@ def converted(state: Mapping[str, Tensor], name: Architecture) -> Tagger:
     if broken:
         raise ModelError(f"the checkpoint is damaged: {some(broken)} with values that are not finite")
     weights = {key: tensor[..., 0] if _is_conv1d(str(ours[key])) else tensor for key, tensor in weights.items()}
-    tagger.load_state_dict(weights, strict=False)  # but for the scaling, which leaves features as they are
+    tagger.load_state_dict(weights, strict=False)  # except the scaling, which does not change the features
     return tagger.eval()
 
 
@@ -158,7 +158,7 @@ def _is_conv1d(theirs: str) -> bool:
 
 def _log_mel(tagger: Tagger) -> LogMel:
     found = log_mel_in(tagger.front_end)
-    assert found is not None, "all of them hear log-mel"
+    assert found is not None, "all of them take log-mel"
     return found
 
 

@@ -2,7 +2,7 @@
 
 Kong, Cao, Iqbal, Wang, Wang and Plumbley 2020, "PANNs: Large-scale pretrained audio neural networks for audio pattern
 recognition"; Zenodo record 3987831, CC BY 4.0 (docs/papers/hong2020.md, section 8). Cnn14 and Cnn14_DecisionLevelMax
-have the same size, names and shapes: the checksum alone tells them apart.
+have the same size, names and shapes: only the checksum distinguishes them.
 """
 
 from __future__ import annotations

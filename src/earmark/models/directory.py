@@ -6,7 +6,7 @@
       README.md              the model card
       members/NAME/          a model directory each: of a tagger, or of a fusion again
 
-A member is a whole model of its own and opens as one; within a fusion its operating point plays no part.
+A member is a complete model and can be opened as one; its operating point is not used within a fusion.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def fusion_options(folder: Path) -> FusionOptions | None:
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None  # a tagger's reader says what is wrong with it
+        return None  # the reader of taggers reports what is wrong
     if not isinstance(data, dict) or data.get("kind") != "fusion" or data.get("format_version") != FORMAT_VERSION:
         return None
     try:
@@ -147,14 +147,14 @@ def join(
 ) -> tuple[Fusion, OperatingPoint]:
     """Copy model directories into a new one that fuses them; it appears whole or not at all.
 
-    `card` writes its README.md. `ConfigError` where labels differ, `ModelError` where a source is no model,
+    `card` writes its README.md. `ConfigError` if labels differ, `ModelError` if a source is not a model,
     `OutputError` where `output` holds something or cannot be written.
     """
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise OutputError(f"{output} already exists; choose a new directory")
     names = member_names(sources)
     models = [load_model(source) for source in sources]
-    fusion = Fusion(models, [str(source) for source in sources])  # told by their paths, should they not fit
+    fusion = Fusion(models, [str(source) for source in sources])  # named by their paths if they do not fit
     points = [load_point(source, model.labels) for source, model in zip(sources, models, strict=True)]
     fusion.names, point = tuple(names), fused_point(points, fusion.labels)
     try:

@@ -6,7 +6,7 @@ do that itself:
     g (W * x + c - m) / sqrt(v + e) + b  =  W' * x + b'       W' = W g / sqrt(v + e),  b' = (c - m) g / sqrt(v + e) + b
 
 with m and v the running mean and variance, g and b the learned scale and shift, c the layer's own bias or zero. What
-is left is one pass over the activations less, and the same function but for roundings, within a clip and beyond its
+is left is one pass over the activations less, and the same function except for rounding, within a clip and beyond its
 end: a normalisation in evaluation asks for no mask.
 
 `fold` works in place, so that a model never stands in memory twice; it is for models that nobody trains on. A folded

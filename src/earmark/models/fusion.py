@@ -17,7 +17,7 @@ from earmark.runtime.ensemble import common_clock, common_labels
 
 
 class Fusion(nn.Module):
-    """Models that speak as one: taggers, or fusions of them. `ConfigError` where they know different labels.
+    """Several models used as one: taggers, or fusions of them. `ConfigError` if their labels differ.
 
     It scores recordings, not batches: members may cut time differently, so there is no `forward`; `earmark.runtime`
     runs each tagger (`taggers_of`) and averages their scores.
@@ -41,7 +41,7 @@ class Fusion(nn.Module):
 
     @property
     def rate(self) -> int:
-        """The highest sample rate that any member listens at."""
+        """The highest sample rate of any member."""
         return max(tagger.rate for tagger in taggers_of(self))
 
     def parameter_count(self) -> int:

@@ -1,13 +1,13 @@
 """Convolutions packed for a processor: kernels converted and reordered once, instead of at every call.
 
 Left to itself, oneDNN brings the kernels of a convolution into its own order whenever it runs, and autocast makes them
-bfloat16 before that: time that grows with the network and not with what it hears, and memory for the largest kernels
+bfloat16 before that: time that grows with the network and not with its input, and memory for the largest kernels
 twice more. Packed, both are done in advance, and the activation that follows is part of the convolution.
 
 `pack` works in place, after `fold`, and is for models that do nothing but listen: a packed model cannot be trained, nor
 moved to another device. It counts its parameters as before and saves a state that the plain model takes, with kernels
-as they were rounded. Same function as under autocast, but for roundings: in bfloat16 an activation is taken before its
-input is rounded.
+as they were rounded. The same function as under autocast, except for rounding: in bfloat16 an activation is taken
+before its input is rounded.
 
 The widest 3 x 3 kernels, which late in a deep network meet few cells (steps times bands), are packed as those of a
 matrix product: Cnn14's last block has 31 x 2 cells and 2,048 channels, of which a convolution kernel makes a fifth of
@@ -38,7 +38,7 @@ from earmark.models.folding import Folded
 
 Packing = TypeVar("Packing", bound=nn.Module)
 
-LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is no faster and takes memory
+LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is not faster and takes memory
 WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
 _STEPS, _BANDS = 64, 16  # of the input that the order of the kernels is chosen for; any size may come
 
@@ -63,7 +63,7 @@ class PackedConv(nn.Module):
         return conv.weight, (conv.padding, conv.stride, conv.dilation, conv.groups)
 
     def plain_weight(self) -> Tensor:
-        """The kernels as `conv` had them, but for roundings."""
+        """The kernels as `conv` had them, except for rounding."""
         return self.weight.detach().to_dense().float()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 class NetworkOptions(Options):
-    """What a recipe says about the network: everything but the labels."""
+    """The part of a recipe that describes the network: everything except the labels."""
 
     features: FeatureOptions = LogMelOptions()
     encoder: EncoderOptions = CRNNOptions()
@@ -103,11 +103,11 @@ class Tagger(nn.Module):
         return Clock(front.step * self.encoder.reduction, front.start)
 
     def steps_in(self, samples: Tensor) -> Tensor:
-        """Steps of the frame scores of clips of so many samples."""
+        """Number of steps of the frame scores of clips with this number of samples."""
         return self.steps_of(self.front_end.frames_in(samples))
 
     def steps_of(self, frames: Tensor) -> Tensor:
-        """Steps of the frame scores that so many frames of features give."""
+        """Number of steps of the frame scores for this number of feature frames."""
         reduction = self.encoder.reduction
         return torch.div(frames * reduction.denominator, reduction.numerator, rounding_mode="floor").clamp(min=1)
 
@@ -225,7 +225,7 @@ def fill_weights(path: Path, state: dict[str, Tensor]) -> None:
         if wrong:
             raise ModelError(f"{path} does not fit {CONFIG}: {len(wrong)} tensors differ; the first: {wrong[0]!r}")
         for name, tensor in state.items():
-            # Opened anew for each: an open file keeps in memory what was read of it, all weights a second time.
+            # Opened again for each: an open file keeps in memory what was read of it, all weights a second time.
             with safetensors.safe_open(path, framework="pt") as file:
                 tensor.copy_(file.get_tensor(name))
     except safetensors.SafetensorError as error:

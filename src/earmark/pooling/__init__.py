@@ -83,7 +83,7 @@ _POOLINGS: dict[type, type[nn.Module]] = {
 def build_pooling(options: PoolingOptions, channels: int, classes: int) -> nn.Module:
     """The pooling that these options describe: embeddings and their lengths to `Pooled`.
 
-    `ConfigError` when it does not fit an encoder of so many channels.
+    `ConfigError` if it does not fit an encoder with that number of channels.
     """
     try:
         made: nn.Module = (plugins.module_of(options) or _POOLINGS[type(options)])(options, channels, classes)

@@ -8,15 +8,15 @@ Two parallel heads look at each frame's embedding: O(t) = sigmoid(.) classifies,
 The clip score is the Z-weighted mean of the frame scores; the frame score is O(t) alone (docs/papers/xu2018.md, section
 5).
 
-`axis` says over what the softmax runs. `class`: over the classes of a frame, as in the authors' code, where eq. 4's
+`axis` is the axis of the softmax. `class`: over the classes of a frame, as in the authors' code, where eq. 4's
 denominator turns it into a weight over time; `time`: over a clip's frames, as the paper's words ("attend on the most
 salient frames for each class") suggest. With `time` eq. 4's denominator is one.
 
-`localise_from` says what Z sees. `embedding`: what O sees, the paper's two parallel networks and the authors' later
-code; `scores`: the outputs O(t) of the sigmoid, as in their code of September 2017 (docs/papers/xu2018.md, section
-2.4).
+`localise_from` is the input of Z. `embedding`: the same as of O, the paper's two parallel networks and the authors'
+later code; `scores`: the outputs O(t) of the sigmoid, as in their code of September 2017 (docs/papers/xu2018.md,
+section 2.4).
 
-`clamp` says where Z is kept above `floor`. `both`: in numerator and denominator, the later code; a class no frame
+`clamp` selects where Z is kept above `floor`. `both`: in numerator and denominator, the later code; a class no frame
 attends to then still has a mean. `denominator`: there alone, the code of 2017; such a class scores 0, its weights sum
 to less than one. `none`: nowhere, the paper; the ratio is taken without ever forming a vanishing sum.
 

@@ -5,7 +5,7 @@
 Poolings over frame probabilities classify frames with it (the frame-level systems of Kong et al. 2020, "PANNs", have
 the hidden layer), poolings over embeddings the bag (Hong et al. 2020, section 4.3: "two fully connected layers and a
 sigmoid layer"). The clip-level PANNs define a dropout after the hidden layer and then classify what did not pass
-through it (docs/papers/hong2020.md, section 3.2): hence a `hidden_dropout` of its own, zero unless asked for.
+through it (docs/papers/hong2020.md, section 3.2): hence a separate `hidden_dropout`, zero by default.
 """
 
 from __future__ import annotations

@@ -21,8 +21,9 @@ class Pooled(NamedTuple):
     frame supervision teaches (otherwise it teaches `frames`). `heads` (batch, steps, heads) are the weights of each
     attention head over the embeddings, where a pooling has heads.
 
-    Before its classifier a pooling over embeddings speaks of them in the same form: then `clip` is the bag's embedding,
-    `frames` are those of one-frame bags, and the last axis of `weights` is that of whatever is weighed apart.
+    Before its classifier, a pooling over embeddings returns embeddings in the same form: then `clip` is the bag's
+    embedding, `frames` are those of one-frame bags, and the last axis of `weights` is that of whatever is weighed
+    apart.
     """
 
     clip: Tensor

@@ -1,10 +1,10 @@
 """Decision-level attention: Kong et al. 2019, "Weakly labelled AudioSet tagging with attention neural networks".
 
-Two heads look at each frame's embedding; one classifies, the other says how much the frame counts for each class:
+Two heads look at each frame's embedding; one classifies, the other weighs the frame for each class:
 
     clip = sum_t g(t) cla(t) / sum_t g(t)            cla = sigmoid(linear), the frame score
 
-`attend` says what g is: `sigmoid`, each frame and class by itself (the authors' PyTorch code); `time`, softmax over the
+`attend` selects g: `sigmoid`, each frame and class by itself (the authors' PyTorch code); `time`, softmax over the
 frames of a clip of logits held within +-`limit` (Kong et al. 2020, "PANNs", Cnn14_DecisionLevelAtt, with a hidden layer
 before); `class`, softmax over the classes of a frame (the authors' Keras code; Yu et al. 2018; as in Xu et al. 2018).
 

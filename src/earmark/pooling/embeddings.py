@@ -13,7 +13,7 @@ The embeddings of a clip's frames become one embedding u of the bag, which a cla
 
 `max`, `average` and `attention` alone name the poolings over frame probabilities (`functions`, `attention`).
 
-A frame's score is what the same classifier says of a bag that holds this frame alone: for the first two u = h_t, for
+A frame's score is the output of the same classifier for a bag with this frame alone: for the first two u = h_t, for
 `max-average` u = 2 h_t, with a deviation u = [h_t, 0]. The weights are those with which frames enter the mean of their
 embeddings, the same for every class (heads: averaged, and each kept in `Pooled.heads`); under max, the share of
 channels that a frame wins.

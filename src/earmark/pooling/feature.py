@@ -1,11 +1,11 @@
 """Feature-level attention: Kong et al. 2019, "Weakly labelled AudioSet tagging with attention neural networks".
 
-Each feature of the embedding is pooled by weights of its own, and the bag is classified:
+Each feature of the embedding is pooled with its own weights, and the bag is classified:
 
     u = sum_t g(t) v(t) / sum_t g(t)                 v linear, g sigmoid(linear), both as wide as the embedding
     clip = sigmoid(FC(dropout(ReLU(BN(u)))))
 
-A frame's score is what the same classifier says of a bag that holds this frame alone, u = v(t). The weights are the
+A frame's score is the output of the same classifier for a bag with this frame alone, u = v(t). The weights are the
 mean of the features', the same for every class.
 
 Differs from the paper in: nothing meant (docs/papers/hong2020.md, section 5.3).

@@ -35,7 +35,7 @@ class GatedMultiHeadAttention(nn.Module):
 
     `heads` must divide `channels` (`ValueError`). `width` is that of the bag's embedding: 2 * channels, or as many as
     channels without the `deviation`. Gives `Pooled`: `clip` (batch, width) the bag's embedding u, `frames` (batch,
-    steps, width) that of each frame in a bag of its own, `weights` and `heads` (batch, steps, heads) the weights w.
+    steps, width) that of each frame in its own bag, `weights` and `heads` (batch, steps, heads) the weights w.
 
     >>> pooled = GatedMultiHeadAttention(channels=32, heads=4)(torch.randn(2, 25, 32), torch.tensor([25, 7]))
     >>> pooled.clip.shape, pooled.frames.shape, pooled.weights.shape

@@ -19,7 +19,7 @@ from earmark.pooling.contract import Pooled
 
 
 class LevelsOptions(Options):
-    """How many depths the encoder speaks at."""
+    """The number of depths of the encoder."""
 
     kind: Literal["levels"] = "levels"
     levels: int = Field(4, gt=0)

@@ -7,7 +7,7 @@ by side, are the embedding of the bag, from which one more layer decides:
     p_l  = sum_t g_l(t) cla_l(t) / sum_t g_l(t)              for each level l, see `decision`
     clip = sigmoid(BN(W [p_1 .. p_L] + b))
 
-A frame's score is what the same layer says of a bag that holds this frame alone, where p_l = cla_l(t). The weights are
+A frame's score is the output of the same layer for a bag with this frame alone, where p_l = cla_l(t). The weights are
 the mean of the levels'.
 
 Differs from the paper in: batch normalisation has torch's constants, not Keras's. Kong et al. 2019's later PyTorch

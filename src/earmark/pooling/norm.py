@@ -1,8 +1,8 @@
 """Batch normalisation within poolings: of frames, and of bags.
 
 Frames take their statistics from the valid steps alone. A bag's statistics are those of the clips of a batch, which a
-batch of one does not have, and the one-frame bags that frame scores ask about are no sample of what is trained: both
-are normalised by the running statistics.
+batch of one does not have, and the one-frame bags that frame scores ask about are not a sample of the training data:
+both are normalised by the running statistics.
 """
 
 from __future__ import annotations

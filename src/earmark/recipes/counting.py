@@ -9,7 +9,7 @@ from earmark.recipes.recipe import Recipe, load_recipe
 
 
 def parameter_count(recipe: Recipe, labels: int | None = None) -> int | None:
-    """Trainable parameters for the recipe's classes, or for this many `labels`; None where neither is said.
+    """Trainable parameters for the recipe's classes, or for this many `labels`; None if neither is given.
 
     Of a recipe that fuses others, the sum of its members'; of one that fuses its own epochs, those of one epoch.
 

@@ -1,6 +1,6 @@
 """Recipes that fuse others: their members by name, changes handed on.
 
-What `--set` says of `network` and `training` is said to every member; all else is of the fused recipe itself. A recipe
+`--set` of `network` and `training` keys changes every member; other keys belong to the fused recipe itself. A recipe
 that is named more than once is trained as often, with seeds one after the other: each becomes another model.
 """
 

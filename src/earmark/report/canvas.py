@@ -1,6 +1,6 @@
 """The look of every figure, and figures as bytes.
 
-Colours are those of Okabe and Ito (2008), told apart by all common kinds of colour vision. Figures are made
+Colours are those of Okabe and Ito (2008), distinguishable with all common kinds of colour vision. Figures are made
 with matplotlib's objects, never pyplot, so nothing is shared between them or left behind. User text goes
 through `plain`, which keeps `$` from being read as mathematics.
 """

@@ -2,7 +2,7 @@
 
 A difference is always the second model less the first. Its interval is that of the *difference* over the same draws
 of recordings (`metrics.bootstrap.paired_intervals`), far narrower than the two models' own intervals suggest; one that
-keeps clear of 0 says which is better.
+does not contain 0 shows which is better.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse` (of the second model), `no significant difference`; empty where neither can be said."""
+        """`better`, `worse` (of the second model), `no significant difference`; empty if none of these is known."""
         if not self.second.metric.good or self.bounds is None:
             return ""
         low, high = sorted(end * self.second.metric.good for end in self.bounds)

@@ -1,4 +1,4 @@
-"""What is heard in place of what: a matrix of missed classes against those wrongly reported."""
+"""Confusions: a matrix of missed classes against wrongly reported classes."""
 
 from __future__ import annotations
 

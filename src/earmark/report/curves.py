@@ -1,7 +1,7 @@
 """Curves of many classes: precision over recall, and PSD-ROC, as small panels that share their axes.
 
 The first panel is of all classes, each other of one; where there are too many, those that do worst and best are
-shown. Curves are staircases and drawn as such, thinned where the eye could not tell (`_MOST_POINTS`).
+shown. Curves are staircases and drawn as such, thinned where no difference is visible (`_MOST_POINTS`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST = 41  # classes with a panel of their own
+MOST = 41  # classes that get their own panel
 _ACROSS = 6  # panels in a row
 _MOST_POINTS = 160
 _COLOURS = (BLUE, ORANGE, GREEN)
@@ -78,7 +78,7 @@ def psd_roc(found: Mapping[str, Psds], max_efpr: float = 100.0) -> Figure:
 
 
 def _worst_and_best(names: Iterable[str], value: Callable[[str], float]) -> list[str]:
-    """Names by rising value; the middle left out where there are more than `MOST`."""
+    """Names by rising value; without the middle if there are more than `MOST`."""
     order = sorted(names, key=lambda name: (value(name), name))
     if len(order) <= MOST:
         return order
@@ -157,7 +157,7 @@ def _precision_at(curve: PrecisionRecall, recall: FloatArray) -> FloatArray:
 
 
 def _some(curves: Sequence[PrecisionRecall], most: int = 80) -> Sequence[PrecisionRecall]:
-    """Not more curves than can be told apart behind their mean."""
+    """At most as many curves as can be distinguished behind their mean."""
     return curves[:: math.ceil(len(curves) / most)] if curves else curves
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, float | None]
 
-# column of the training log -> (what the legend says, colour)
+# column of the training log -> (legend, colour)
 _LOSSES = {"train_loss": ("training", BLUE), "valid_loss": ("validation", ORANGE)}
 _QUALITIES = {
     "valid_map": ("tagging mAP", BLUE),

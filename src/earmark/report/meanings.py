@@ -1,4 +1,4 @@
-"""What each number of an evaluation is called, and what it says to somebody who never met it."""
+"""The name of each figure of an evaluation, and an explanation for readers who do not know it."""
 
 from __future__ import annotations
 

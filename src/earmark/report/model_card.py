@@ -1,6 +1,6 @@
 """The model card: README.md of a model directory, fit for the Hugging Face Hub.
 
-Markdown with a YAML front matter (https://huggingface.co/docs/hub/model-cards): what the model hears, what it
+Markdown with a YAML front matter (https://huggingface.co/docs/hub/model-cards): what the model recognises, what it
 was trained on, how well it does, how its decisions are made, how to use it and where not to trust it.
 """
 
@@ -25,7 +25,7 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a card says. Only name and labels are needed; what is missing is left out."""
+    """The content of a card. Only name and labels are required; parts that are missing are omitted."""
 
     name: str
     labels: Sequence[str]

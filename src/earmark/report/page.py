@@ -38,7 +38,7 @@ _AROUND = 2_000  # characters that the page writes around a recording, its name 
 
 @dataclass(frozen=True, eq=False)
 class RecordingView:
-    """A recording to be shown (`recording.recording_figure` says what each part means)."""
+    """A recording to be shown (`recording.recording_figure` explains its parts)."""
 
     scores: Scores
     logmel: npt.NDArray[np.floating]  # (frames, bands)

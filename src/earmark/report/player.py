@@ -15,7 +15,7 @@ _BLOCK = 10.0  # seconds; libsndfile's Vorbis encoder crashes on long arrays wri
 def encode(waveform: npt.NDArray[np.floating], rate: int) -> bytes:
     """Ogg Vorbis of a mono waveform (samples,) at `rate` Hz, about 5 kB a second; its first minute at most.
 
-    Quiet recordings are raised to be heard (peak at most -1 dB, at most 20 dB more). `ValueError` on other shapes.
+    Quiet recordings are amplified (by at most 20 dB, to a peak of at most -1 dB). `ValueError` on other shapes.
     """
     if waveform.ndim != 1 or not len(waveform):
         raise ValueError(f"expected a mono waveform (samples,), got shape {waveform.shape}")

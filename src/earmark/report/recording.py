@@ -1,4 +1,4 @@
-"""One recording in a picture: what was heard, what the model said of it, and what was true.
+"""One recording in a figure: its spectrogram, the scores and events of the model, and the reference.
 
 On top the log-mel. Beneath, for each class that matters, its frame scores as a filled curve (0 at the foot of
 the row, 1 at the top), coloured where the class was detected, with the threshold; under the curve two lanes:

@@ -90,7 +90,7 @@ def finite_bounds(found: Sequence[float | None] | None) -> Bounds | None:
 
 
 def overall_table(metrics: Metrics) -> Table:
-    """One row a metric: (metric, value, what it says), after the value its interval where any has one."""
+    """One row per metric: (metric, value, meaning), with an interval after the value if any metric has one."""
     found = overall(metrics)
     if not any(number.bounds for number in found):
         rows = [(number.metric.name, number.value, number.metric.meaning) for number in found]

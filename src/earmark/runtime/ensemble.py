@@ -117,7 +117,7 @@ def mean_scores(members: Sequence[Scores]) -> Scores:
             frames_on(clock, member, first, last)[:, order] for member, order in zip(members, columns, strict=True)
         )
     clip = _mean(member.clip[order] for member, order in zip(members, columns, strict=True))
-    duration = max(member.duration for member in members)  # equal but for the rounding of a resampler
+    duration = max(member.duration for member in members)  # equal except for the rounding of a resampler
     return Scores(members[0].recording, labels, clip, frames, clock, duration)
 
 

@@ -30,7 +30,7 @@ from earmark.stopwatch import stage
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What was heard in one recording."""
+    """Tags, events and scores of one recording."""
 
     recording: str
     tags: list[tuple[str, float]]  # (label, score), best first
@@ -49,7 +49,7 @@ class Pipeline:
 
     @property
     def rate(self) -> int:
-        """Samples a second that the model listens at; of an ensemble the highest."""
+        """Sample rate of the model in Hz; the highest one of an ensemble."""
         return self.model.rate
 
     @property

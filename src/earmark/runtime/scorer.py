@@ -59,7 +59,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class _Begin:
-    """The reader begins a recording that says it lasts so long (seconds; 0: it does not say)."""
+    """The reader begins a recording; its stated duration in seconds, 0 if unknown."""
 
     job: Job
     seconds: float = 0.0
@@ -89,7 +89,7 @@ class _Stop:
     fault: BaseException | None = None
 
 
-# What the reader's thread says, in this order: for each recording _Begin, its _Cut windows, _End; at last _Stop.
+# Messages of the reader's thread, in this order: for each recording _Begin, its _Cut windows, _End; at last _Stop.
 _Message = _Begin | _Cut | _End | _Stop
 
 

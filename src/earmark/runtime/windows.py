@@ -2,8 +2,8 @@ r"""A recording of any length in overlapping windows, and its scores put togethe
 
 A recording no longer than `window` is scored in one piece. A longer one is cut into windows on the grid of the
 frames, each beginning `window - overlap` after the one before; the last ends with the recording, and may be longer
-than the others where the window is no whole number of steps. Where two windows
-overlap their frame scores are cross-faded, so that no window's edge is heard:
+than the others if the window is not a whole number of steps. Where two windows
+overlap their frame scores are cross-faded, so that window borders leave no trace:
 
     window k      ______________
                                `\\

@@ -1,6 +1,6 @@
 """A paper's experiment, run again: every row trained and scored on one data set, its tables with a published column.
 
-`study` says what a paper's experiment is; `xu2018` and `hong2020` are the two; `run` trains and scores, going on where
+`study` describes a paper's experiment; `xu2018` and `hong2020` are the two; `run` trains and scores, going on where
 it stopped; `tables` and `figures` show what came out.
 """
 

@@ -44,7 +44,7 @@ class Demo:
 
     @classmethod
     def of(cls, clips: int, epochs: int | None = None, seed: int = 0) -> Demo:
-        """A demo that trains on so many clips, and tunes and measures on a quarter as many each."""
+        """A demo that trains on `clips` clips, and tunes and measures on a quarter as many each."""
         quarter = max(8, clips // 4)
         return cls(clips, quarter, quarter, epochs, seed)
 
@@ -57,8 +57,8 @@ class Demo:
 def run_demo(folder: Path, demo: Demo, machine: Machine, reporter: Reporter) -> dict[str, Any]:
     """Run the demo into `folder`; returns the metrics on the test recordings.
 
-    A demo that was stopped goes on where it stopped, a finished one is measured again, and one of another size, seed
-    or version is made anew. `OutputError` where `folder` holds data or a model that no demo made.
+    A demo that was stopped continues where it stopped, a finished one is measured again, and one of another size, seed
+    or version is made again. `OutputError` where `folder` holds data or a model that no demo made.
     """
     make_dataset(
         folder / "data", demo.clips, demo.valid, demo.test, seed=demo.seed, progress=reporter.stage("making sounds")

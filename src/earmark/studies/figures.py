@@ -28,7 +28,7 @@ _SHOWN = 3  # clips, where none is chosen
 
 
 def choose_clips(material: Material, names: Sequence[str] = ()) -> list[Clip]:
-    """Clips of the first test part to draw: those named, else a few that carry much.
+    """Clips of the first test part to draw: the named ones, otherwise a few with many labels.
 
     `ConfigError` for a name that is not there.
     """

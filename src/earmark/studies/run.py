@@ -1,7 +1,7 @@
 """Training and scoring the rows of a study, one after another; what is done is never done again.
 
     DIR/
-      models/RECIPE/seed-S/     a model directory each, or a training that goes on where it stopped
+      models/RECIPE/seed-S/     a model directory each, or a training run that continues where it stopped
       results/RECIPE/seed-S.json
       tables.md, results.csv, figure-*.png
 
@@ -171,7 +171,7 @@ class Reproduction:
         recipe = self.recipe(name)
         request = Request(
             self.material.train, None, recipe.network, recipe.training, folder, seed, recipe.to_yaml()
-        )  # every clip trains: no row's thresholds are tuned on clips of its own
+        )  # every clip trains: no row tunes thresholds on separate clips
         command = f"earmark reproduce {self.study.name} DATA --budget {self.budget.name} --seeds {seed}"
         Run(request, self.machine, reporter, recipe=name, command=command, name=name).execute()
 

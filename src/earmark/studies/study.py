@@ -61,7 +61,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Budget:
-    """How much training a row gets; None is what its recipe says."""
+    """How much training a row gets; None means as much as its recipe says."""
 
     name: str
     said: str  # a sentence for the tables
