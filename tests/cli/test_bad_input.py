@@ -75,7 +75,7 @@ def test_places_that_are_wrong(earmark: Callable, trained: Path, collection: Pat
     refused(earmark(verb, sound, "gone.wav", "-m", trained), "gone.wav: no such file or folder")
     refused(earmark(verb, tmp_path / "empty", "-m", trained), "empty: no recordings in this folder or below it")
     refused(earmark(verb, sound, "-m", "nowhere"), "no model at nowhere: expected a directory made by 'earmark train'")
-    refused(earmark(verb, sound, "-m", tmp_path / "empty"), "is no model directory: config.json is missing")
+    refused(earmark(verb, sound, "-m", tmp_path / "empty"), "is not a model directory: config.json is missing")
     refused(earmark(verb, sound, "-m", trained, "-o", "/proc/x/y"), "cannot write /proc/x/y")
     refused(earmark(verb, sound, "-m", trained, "-o", sound / "x"), f"{sound} is a file, not a folder")
     refused(earmark(verb, sound, "-m", trained, "-o", tmp_path / "x.csv", "-f", "json"), "x.csv cannot hold json")
@@ -112,7 +112,7 @@ def test_a_label_whose_clips_are_all_broken_is_left_out(train: Callable, data: P
     assert "  ghost: no usable clip has this label; the label is left out\n" in ran.err
     assert json.loads((tmp_path / "m" / "config.json").read_text())["labels"] == ["beep", "horn", "hum", "whistle"]
     again = train(data, tmp_path / "m", "--valid-fraction", 0)
-    assert (again.code, "is finished already" in again.err) == (0, True)
+    assert (again.code, "is already finished" in again.err) == (0, True)
 
 
 def test_training_on_nothing_that_can_be_read_leaves_nothing_behind(

@@ -74,7 +74,7 @@ def test_a_model_of_embeddings_is_trained_tuned_and_evaluated(
     assert "holds sound, but the model takes embeddings" in ran.err
     ran = earmark("tag", sound, "-m", model)
     assert ran.code != 0
-    assert "is sound, but the model takes embeddings" in ran.err
+    assert "is audio, but the model takes" in ran.err
 
 
 def test_a_recipe_for_sound_refuses_embeddings_and_leaves_nothing(

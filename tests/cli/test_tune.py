@@ -122,7 +122,7 @@ def test_methods_and_calibrations_are_chosen_and_stored(earmark: Callable, colle
 def test_psds_needs_no_thresholds_and_says_what_chose_them(earmark: Callable, collection: Path, model: Path) -> None:
     ran = earmark("tune", model, collection / "dev", "--objective", "psds1")
     assert ran.code == 0
-    assert "psds1 looks at all thresholds" in ran.err
+    assert "psds1 covers all thresholds" in ran.err
 
 
 def test_scores_are_computed_once(earmark: Callable, collection: Path, model: Path) -> None:
