@@ -88,4 +88,4 @@ def test_killed_and_interrupted_it_ends_with_the_very_weights_of_an_undisturbed_
     assert log(torn) == log(whole)
     assert len(log(whole)) == EPOCHS
     again = earmark(*command)
-    assert (again.code, "is finished already" in again.err) == (0, True)
+    assert (again.code, "is already finished" in again.err) == (0, True)

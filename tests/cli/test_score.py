@@ -52,7 +52,7 @@ def test_recordings_that_are_missing_count_as_missed(earmark: Callable, referenc
         ("a.wav|2|1|dog", "line 2"),
         ("a.wav|x|1|dog", "line 2"),
         ("c.wav|0|1|dog\na.wav|0|2|dog", "'c.wav'"),
-        ("c.wav|0|1|dog", "names no recording of"),
+        ("c.wav|0|1|dog", "have no recording in common"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(

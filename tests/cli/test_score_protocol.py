@@ -55,9 +55,9 @@ def test_task_b_is_shown_and_kept(earmark: Callable, files: tuple[Path, Path], t
     assert [line.split("  ")[0] for line in classes] == ["Air horn, truck horn", "Car", "Bus"]
     reference, estimate = files
     assert ran.err.splitlines() == [
-        f"rows '0 0 label' in {reference}: 1; not audible, nothing to be found",
+        f"rows '0 0 label' in {reference}: 1; not audible, so nothing to find",
         f"clips of {estimate} under another name: 1 (Y{clip(1)} is {clip(1)})",
-        f"clips of {estimate} alone: 1 (first other); not counted",
+        f"clips that are only in {estimate}: 1 (first other); not counted",
         f"wrote {tmp_path / 'b.json'}",
     ]
     found = json.loads((tmp_path / "b.json").read_text())

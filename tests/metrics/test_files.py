@@ -74,12 +74,12 @@ def test_what_the_reference_lacks_is_refused_or_ignored(write: Write) -> None:
         with pytest.raises(DataError, match=message):
             score_files(truth, path)
         assert score_files(truth, path, unknown="ignore").event.f1 == 1.0
-    with pytest.raises(DataError, match=r"names no recording of .* \('x\.wav' here, 'street/a\.wav' there\)"):
+    with pytest.raises(DataError, match=r"have no recording in common \('x\.wav' here, 'street/a\.wav' there\)"):
         score_files(truth, write({"x.wav": [Event(0, 1, "dog")]}, "tsv", "x"), unknown="ignore")
 
 
 def test_a_reference_without_labels_is_a_swap(write: Write) -> None:
-    with pytest.raises(DataError, match="no label in it; are reference and estimate swapped"):
+    with pytest.raises(DataError, match="contains no label; are reference and estimate swapped"):
         score_files(write({"a.wav": []}, "tsv", "t"), write({"a.wav": [Event(0, 1, "dog")]}, "tsv", "f"))
 
 
@@ -117,7 +117,7 @@ EXAMPLES = {  # file -> percent: precision, recall, F1 over all; precision, reca
     "imperfect_prediction_additional_prediction.csv": (100, 100, 100, 100, 100, 100, 488, 488),
 }
 NOTES = {
-    "invalid_prediction.csv": ["not counted as missed, as in the official count"],
+    "invalid_prediction.csv": ["not counted as missed, as in the official scorer"],
     "extra_prediction.txt": ["prediction.txt alone: 2 (first -5QrBL6MzLg_60.000_70.0002); not counted"],
     "imperfect_prediction_additional_prediction.csv": ["prediction.csv: 1 (first in line 607); passed over"],
 }
@@ -177,7 +177,7 @@ def test_events_in_any_format_find_their_clips(form, strong, weak, tmp_path):
     estimate = tmp_path / "found" if form in ("audacity", "raven") else files[0]
     scored = score_protocol(strong, estimate, "dcase2017-b")
     assert (scored.result.micro.f1, scored.result.micro.error_rate) == (1.0, 0.0)
-    assert f"rows '0 0 label' in {strong}: 1; not audible, nothing to be found" in scored.notes
+    assert f"rows '0 0 label' in {strong}: 1; not audible, so nothing to find" in scored.notes
     told = [note for note in scored.notes if "under another name" in note]
     assert told == (
         [] if form == "dcase2017" else [f"clips of {estimate} under another name: 2 {told[0][told[0].index('(') :]}"]
@@ -192,7 +192,7 @@ def test_tags_in_any_format_find_their_clips(form, weak, strong, tmp_path):
     (path,) = write_tags(tmp_path / "found", tags, [form])
     assert score_protocol(weak, path, "dcase2017-a").result.micro.f1 == 1.0
     if form != "dcase2017":
-        with pytest.raises(DataError, match=r"holds tags only; task B \(dcase2017-b\) needs events"):
+        with pytest.raises(DataError, match=r"contains only tags; task B \(dcase2017-b\) needs events"):
             score_protocol(strong, path, "dcase2017-b")
 
 
@@ -202,7 +202,8 @@ def test_two_names_of_one_clip_are_put_together(weak, tmp_path):
     scored = score_protocol(weak, path, "dcase2017-a")
     assert (scored.result.micro.true_positives, scored.result.micro.false_positives) == (1, 1)
     assert scored.notes == (
-        f"clips of {path} under another name: 1 (Y{A} is {A}); 1 of them are second names of a clip and put to it",
+        f"clips of {path} under another name: 1 (Y{A} is {A}); 1 of them are second names of a clip and were assigned "
+        "to it",
     )
 
 
@@ -211,29 +212,30 @@ def test_all_that_does_not_count_is_told(weak, strong, tmp_path):
     rows = [f"{A}.wav|0|10|Train horn", f"{A}.wav|5|10|Train horn", f"{A}.wav|0|0|Car", "other.wav|0|10|Bus"]
     path.write_text("\n".join([*rows, f"{A}.wav|Car"]).replace("|", "\t"))
     assert score_protocol(weak, path, "dcase2017-a").notes == (
-        f"rows that end at 0 in {path}: 1 (first in line 3); passed over, as in the official count",
-        f"rows without a label in the fourth cell in {path}: 1 (first in line 5); the clip counts, without one",
-        f"clips of {path} alone: 1 (first other); not counted",
-        f"clips of {weak} alone: 1 (first {B}); not counted as missed, as in the official count",
-        "labels given again to one clip: 1; false positives",
+        f"rows that end at 0 in {path}: 1 (first in line 3); skipped, as in the official scorer",
+        f"rows without a label in the fourth cell in {path}: 1 (first in line 5); the clip counts as one without "
+        "labels",
+        f"clips that are only in {path}: 1 (first other); not counted",
+        f"clips that are only in {weak}: 1 (first {B}); not counted as missed, as in the official scorer",
+        "labels repeated for a clip: 1; they count as false positives",
     )
     path.write_text("\n".join(rows[:1] + rows[3:]).replace("|", "\t"))
     assert score_protocol(strong, path, "dcase2017-b").notes[1:] == (
-        f"clips of {path} alone: 1 (first other); not counted",
-        f"clips of {strong} alone: 1 (first {B}); all that is heard there counts as missed",
+        f"clips that are only in {path}: 1 (first other); not counted",
+        f"clips that are only in {strong}: 1 (first {B}); all their events count as missed",
     )
 
 
 def test_weak_labels_in_place_of_strong_ones_are_refused(weak, strong):
     for pair in ((weak, strong), (strong, weak)):
-        with pytest.raises(DataError, match="the clips' places in their videos; task B needs the strong labels"):
+        with pytest.raises(DataError, match="positions of the clips in their videos; task B needs strong labels"):
             score_protocol(*pair, "dcase2017-b")
 
 
 def test_files_that_have_nothing_in_common_are_refused(weak, tmp_path):
     path = tmp_path / "p.txt"
     path.write_text("other.wav\t0\t10\tBus\n")
-    with pytest.raises(DataError, match=rf"p.txt: names no clip of .*weak.csv \('other' here, '{A}' there\)"):
+    with pytest.raises(DataError, match=rf"p.txt and .*weak.csv have no clip in common \('other' here, '{A}' there\)"):
         score_protocol(weak, path, "dcase2017-a")
 
 
@@ -286,7 +288,8 @@ def test_psds_counts_false_alarms_per_hour_of_true_duration(tmp_path: Path) -> N
     found = score_files(reference, tmp_path / "scores")
     assert found.psds.psds1 == pytest.approx(0.5 + 0.5 * (100 - 50) / 100)  # in 72 s: 50 an hour
     assert found.problems == (
-        f"{tmp_path / 'scores'}: no score table of 1 silent recordings (first silent.wav); no false alarm",
+        f"{tmp_path / 'scores'}: no score table of 1 silent recordings (first silent.wav); they count as free of false "
+        "alarms",
     )
 
 

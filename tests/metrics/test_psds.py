@@ -145,7 +145,7 @@ def test_faults_are_named():
         psds(scores, reference, Labels([*LABELS, "fox"]))
     with pytest.raises(DataError, match=r"reference .*unknown label"):
         psds(scores, {"0.wav": [Event(0, 1, "dgo")], "1.wav": []}, LABELS)
-    with pytest.raises(ValueError, match="walked several times"):
+    with pytest.raises(ValueError, match="iterated several times"):
         psds_metrics(iter(scores), reference, LABELS)
     with pytest.raises(ValueError, match="criteria are shares"):
         PsdsOptions(dtc=0.0)
@@ -188,7 +188,7 @@ def test_boxes_must_be_whole():
     reference, durations = {"a": [Event(0, 1, "dog")], "b": []}, {"a": 5.0, "b": 5.0}
     with pytest.raises(DataError, match=r"estimated a: Event.* needs a score"):
         psds_of_events({"a": [Event(0, 1, "dog")]}, reference, LABELS, durations)
-    with pytest.raises(DataError, match="run forward"):
+    with pytest.raises(DataError, match="0 <= onset <= offset"):
         psds_of_events({"a": [Event(2, 1, "dog", 0.5)]}, reference, LABELS, durations)
     with pytest.raises(DataError, match=r"unknown label 'dgo' \(did you mean 'dog'"):
         psds_of_events({"a": [Event(0, 1, "dgo", 0.5)]}, reference, LABELS, durations)

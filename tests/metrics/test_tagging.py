@@ -109,7 +109,7 @@ def test_audioset_size_is_quick():
 @pytest.mark.parametrize(
     ("reference", "options", "message"),
     [
-        ([[0.3]], {"scores": [[0.5]]}, "0 and 1 only"),
+        ([[0.3]], {"scores": [[0.5]]}, "contain only 0 and 1"),
         ([[1]], {"scores": [[0.5, 0.2]]}, r"reference \(1, 1\), but scores \(1, 2\)"),
         ([[1]], {"scores": [[math.nan]]}, "a score is NaN"),
         ([[1]], {"estimated": [[1], [0]]}, r"but estimated \(2, 1\)"),

@@ -124,8 +124,8 @@ def _columns(side: str, events: EventLists, recordings: Sequence[str], numbers: 
     if not good.all():
         first = int(np.argmin(good))
         raise DataError(
-            f"{side} {recordings[recording[first]]}: event from {onset[first]:g} to {offset[first]:g} s;"
-            f" times must be seconds from 0 to {LATEST:g}, and the offset not before the onset"
+            f"{side} {recordings[recording[first]]}: event from {onset[first]:g} to {offset[first]:g} s; expected "
+            f"seconds from 0 to {LATEST:g}, and the offset not before the onset"
         )
     return Columns(recording, label, onset, offset)
 

@@ -173,9 +173,7 @@ def task_b(reference: EventLists, estimate: EventLists) -> TaskB:
 def _check_common(common: Sequence[str], reference: Mapping[str, object], estimate: Mapping[str, object]) -> None:
     if estimate and not common:
         first = next(iter(estimate), "")
-        raise DataError(
-            f"the estimate names no clip of the reference (first {first!r}){did_you_mean(first, reference)}"
-        )
+        raise DataError(f"the estimate has no clip of the reference (first {first!r}){did_you_mean(first, reference)}")
 
 
 def _score(tp: int, fp: int, fn: int) -> TagScore:

@@ -149,7 +149,9 @@ def paired(
     for name in first.statistics.keys() & second.statistics.keys():
         (before, recordings), (after, others) = first.statistics[name](), second.statistics[name]()
         if recordings != others:
-            raise ValueError(f"{name}: {recordings} recordings against {others}; a pair needs the same")
+            raise ValueError(
+                f"{name}: {recordings} recordings against {others}; a paired comparison needs the same recordings"
+            )
         bounds, per_class = paired_intervals(after, before, recordings, resampling).to_json(list(labels))
         found[name] = {**bounds, "per_class": per_class}
     return found

@@ -93,7 +93,7 @@ class Collars:
         if min(self.onset, self.offset, self.offset_share) < 0:
             raise ValueError(f"a collar cannot be negative: {self}")
         if not (self.evaluate_onset or self.evaluate_offset):
-            raise ValueError("events must be compared by their onsets, their offsets or both")
+            raise ValueError("events must be compared by onset, offset or both")
 
 
 def event_metrics(

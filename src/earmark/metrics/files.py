@@ -64,7 +64,7 @@ def score_files(
     truth = read_labels(reference)
     labels = Labels(sorted({tag for tags in truth.tags.values() for tag in tags}))
     if not len(labels):
-        raise DataError(f"{reference}: no label in it; are reference and estimate swapped?")
+        raise DataError(f"{reference} contains no label; are reference and estimate swapped?")
     durations = _durations(reference) if truth.events is not None else {}
     for name in durations:  # recordings in which nothing is heard
         truth.tags.setdefault(name, [])
@@ -139,7 +139,7 @@ def _score_scores(
 ) -> Evaluation:
     """PSDS of frame scores."""
     if truth.events is None:
-        raise DataError(f"{reference}: holds tags only; PSDS of the scores in {estimate} needs events with times")
+        raise DataError(f"{reference} contains only tags; PSDS of the scores in {estimate} needs events with times")
     scores = {each.recording: each for each in map(read_scores, tables)}
     names = _matched(reference, truth.tags, estimate, scores)
     silent = {name for name in durations if not truth.events[name]}
@@ -159,7 +159,8 @@ def _score_scores(
     problems = _outside(reference, truth.events, durations)
     if untold:
         problems.append(
-            f"{estimate}: no score table of {len(untold)} silent recordings (first {untold[0]}); no false alarm"
+            f"{estimate}: no score table of {len(untold)} silent recordings (first {untold[0]}); they count as free of "
+            "false alarms"
         )
     return replace(evaluation, problems=tuple(problems))
 
@@ -170,7 +171,7 @@ def _matched(
     names = match_recordings(found, truth)
     if found and not names:  # an estimate that names no recording at all is an empty one
         first, other = next(iter(found)), next(iter(truth))
-        raise DataError(f"{estimate}: names no recording of {reference} ({first!r} here, {other!r} there)")
+        raise DataError(f"{estimate} and {reference} have no recording in common ({first!r} here, {other!r} there)")
     return names
 
 
@@ -222,9 +223,11 @@ def _score_a(reference: Path, estimate: Path) -> Scored:
         *_row_notes(reference, truth),
         *_row_notes(estimate, found),
         *joined.notes,
-        _note(result.unknown, f"clips of {estimate} alone", "not counted"),
-        _note(result.missing, f"clips of {reference} alone", "not counted as missed, as in the official count"),
-        f"labels given again to one clip: {result.repeated}; false positives" if result.repeated else "",
+        _note(result.unknown, f"clips that are only in {estimate}", "not counted"),
+        _note(
+            result.missing, f"clips that are only in {reference}", ("not counted as missed, as in the official scorer")
+        ),
+        f"labels repeated for a clip: {result.repeated}; they count as false positives" if result.repeated else "",
     ]
     return Scored(result, tuple(filter(None, notes)))
 
@@ -235,10 +238,10 @@ def _score_b(reference: Path, estimate: Path) -> Scored:
     result = task_b(truth, joined.items)
     inaudible = sum(event.offset == 0 for events in truth.values() for event in events)
     notes = [
-        f"rows '0 0 label' in {reference}: {inaudible}; not audible, nothing to be found" if inaudible else "",
+        f"rows '0 0 label' in {reference}: {inaudible}; not audible, so nothing to find" if inaudible else "",
         *joined.notes,
-        _note(result.unknown, f"clips of {estimate} alone", "not counted"),
-        _note(result.missing, f"clips of {reference} alone", "all that is heard there counts as missed"),
+        _note(result.unknown, f"clips that are only in {estimate}", "not counted"),
+        _note(result.missing, f"clips that are only in {reference}", "all their events count as missed"),
     ]
     return Scored(result, tuple(filter(None, notes)))
 
@@ -257,9 +260,9 @@ def _read_tags(path: Path) -> TagFile:
 def _read_events(path: Path) -> dict[str, list[Event]]:
     found = read_labels(path).events
     if found is None:
-        raise DataError(f"{path}: holds tags only; task B (dcase2017-b) needs events with times")
+        raise DataError(f"{path} contains only tags; task B (dcase2017-b) needs events with times")
     if times_in_video((name, e.onset, e.offset) for name, listed in found.items() for e in listed):
-        raise DataError(f"{path}: its times are the clips' places in their videos; task B needs the strong labels")
+        raise DataError(f"{path}: its times are positions of the clips in their videos; task B needs strong labels")
     events: dict[str, list[Event]] = {}
     for name, listed in found.items():
         events.setdefault(cut_name(name), []).extend(listed)
@@ -270,8 +273,8 @@ def _row_notes(path: Path, file: TagFile) -> list[str]:
     return [
         f"{what} in {path}: {len(lines)} (first in line {lines[0]}); {outcome}"
         for lines, what, outcome in (
-            (file.skipped, "rows that end at 0", "passed over, as in the official count"),
-            (file.unlabelled, "rows without a label in the fourth cell", "the clip counts, without one"),
+            (file.skipped, "rows that end at 0", "skipped, as in the official scorer"),
+            (file.unlabelled, "rows without a label in the fourth cell", "the clip counts as one without labels"),
         )
         if lines
     ]
@@ -297,7 +300,7 @@ def _join(
     )
     if found and not same and not near:
         first, other = next(iter(found)), next(iter(truth), "nothing")
-        raise DataError(f"{estimate}: names no clip of {reference} ({first!r} here, {other!r} there)")
+        raise DataError(f"{estimate} and {reference} have no clip in common ({first!r} here, {other!r} there)")
     items: dict[str, list[Item]] = {}
     for name, listed in found.items():
         items.setdefault(near.get(name, name), []).extend(listed)
@@ -305,7 +308,7 @@ def _join(
         return _Joined(items, [])
     name, meant = next(iter(near.items()))
     twice = len(same) + len(near) - len(same | set(near.values()))
-    more = f"; {twice} of them are second names of a clip and put to it" if twice else ""
+    more = f"; {twice} of them are second names of a clip and were assigned to it" if twice else ""
     return _Joined(items, [f"clips of {estimate} under another name: {len(near)} ({name} is {meant}){more}"])
 
 

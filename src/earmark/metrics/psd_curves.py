@@ -213,7 +213,7 @@ class EventSource:
         events = [event for event in self.events.get(name, ()) if event.label in columns]
         for event in events:
             if event.score is None or not (0 <= event.onset <= event.offset < np.inf and np.isfinite(event.score)):
-                raise DataError(f"estimated {name}: {event} needs a score, and finite times that run forward from 0")
+                raise DataError(f"estimated {name}: {event} needs a score, and finite times with 0 <= onset <= offset")
         edges = np.unique([time for event in events for time in event[:2]] or [0.0])
         values = np.full((len(edges) - 1, len(columns)), -np.inf)
         for event in sorted(events, key=lambda event: event.score or 0.0):  # the best is written last

@@ -43,7 +43,7 @@ class PsdsOptions:
         if not all(0 < share <= 1 for share in (self.dtc, self.gtc, self.cttc)):
             raise ValueError(f"criteria are shares above 0 and up to 1, got {self}")
         if not (self.alpha_ct >= 0 and self.alpha_st >= 0 and 0 < self.max_efpr < np.inf and 0 < self.unit < np.inf):
-            raise ValueError(f"weights must not be negative, max_efpr and unit above 0 and finite, got {self}")
+            raise ValueError(f"weights must be 0 or more, max_efpr and unit finite and above 0, got {self}")
 
 
 PSDS1 = PsdsOptions()

@@ -126,7 +126,7 @@ def psds_metrics(
 ) -> PsdsMetrics:
     """PSDS1 and PSDS2 of frame scores that can be walked again (see `psds`)."""
     if isinstance(scores, Iterator):
-        raise ValueError("scores are walked several times; give a sequence, or an object whose __iter__ starts afresh")
+        raise ValueError("scores are iterated several times; pass a sequence, or an object whose __iter__ starts again")
     one, two = (
         psds(scores, reference, labels, options=options, durations=durations, unknown_recordings=unknown_recordings)
         for options in (PSDS1, PSDS2)

@@ -320,7 +320,7 @@ def _statistic(
     source: CurveSource, reference: EventLists, labels: Labels, options: PsdsOptions
 ) -> tuple[Statistic, int]:
     if not source.again:
-        raise ValueError("scores to be resampled must be walked twice; a bare iterator cannot be")
+        raise ValueError("scores to be resampled are iterated twice; pass a sequence instead of an iterator")
     truth = truth_of(reference, labels)
 
     def collect(most_false: float) -> Found:

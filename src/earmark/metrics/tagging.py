@@ -180,7 +180,7 @@ def _binary(name: str, values: npt.NDArray[Any]) -> BoolArray:
     if values.ndim != 2:
         raise ValueError(f"{name} must be (clips, classes), got {values.shape}")
     if values.dtype != np.bool_ and not np.isin(values, (0, 1)).all():
-        raise ValueError(f"{name} must hold 0 and 1 only; scores instead of decisions?")
+        raise ValueError(f"{name} must contain only 0 and 1; are these scores instead of decisions?")
     return values.astype(np.bool_)
 
 
