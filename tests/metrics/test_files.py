@@ -118,8 +118,8 @@ EXAMPLES = {  # file -> percent: precision, recall, F1 over all; precision, reca
 }
 NOTES = {
     "invalid_prediction.csv": ["not counted as missed, as in the official scorer"],
-    "extra_prediction.txt": ["prediction.txt alone: 2 (first -5QrBL6MzLg_60.000_70.0002); not counted"],
-    "imperfect_prediction_additional_prediction.csv": ["prediction.csv: 1 (first in line 607); passed over"],
+    "extra_prediction.txt": ["prediction.txt: 2 (first -5QrBL6MzLg_60.000_70.0002); not counted"],
+    "imperfect_prediction_additional_prediction.csv": ["prediction.csv: 1 (first in line 607); skipped"],
 }
 
 
