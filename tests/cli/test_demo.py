@@ -39,7 +39,7 @@ def test_a_folder_that_holds_something_else_is_refused(earmark: Callable, tmp_pa
     (tmp_path / "data" / "mine.csv").write_text("")
     ran = earmark("demo", "-o", tmp_path, "--clips", 16, "--epochs", 1)
     assert ran.code == 2
-    assert ran.err.splitlines()[-1].startswith(f"earmark: {tmp_path / 'data'} exists and is no synthetic data set")
+    assert ran.err.splitlines()[-1].startswith(f"earmark: {tmp_path / 'data'} exists and is not a synthetic data set")
     assert (tmp_path / "data" / "mine.csv").exists()
 
 

@@ -39,9 +39,9 @@ def test_every_planted_fault_is_named(earmark: Callable, collection: Path, mixed
         ("unreadable", "it is a text file, not audio"),
         ("short", "short.wav: lasts 10 ms"),
         ("truncated", "half.mp3: cut short"),
-        ("duplicate", "twin.wav: sounds exactly as train00.wav"),
-        ("silent", "silent.wav: holds digital silence, yet is labelled beep"),
-        ("label", "one label in several spellings? 'Beep ' (1 clips) and 'beep'"),
+        ("duplicate", "twin.wav: sounds exactly like train00.wav"),
+        ("silent", "silent.wav: contains digital silence, but is labelled beep"),
+        ("label", "is this one label in several spellings? 'Beep ' (1 clips) and 'beep'"),
         ("column", "column 'onsett' is not used; did you mean 'onset'?"),
     ):
         assert [line for line in told if line.startswith(kind) and words in line], (kind, words, ran.out)

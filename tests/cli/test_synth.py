@@ -77,9 +77,9 @@ def test_broken_recordings_are_listed_and_the_rest_is_made(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--snr", "20", "0"], "soundscapes: snr: 20 to 0 runs backwards; are the two bounds swapped?"),
-        (["--fold", "9"], "{data}: no recording is of fold 9; its folds are 1, 2, 3"),
-        (["--where", "licence=MIT"], "{data}: nothing is left of licence=MIT; there is CC0-1.0"),
+        (["--snr", "20", "0"], "soundscapes: snr: 20 to 0 is decreasing; are the two bounds swapped?"),
+        (["--fold", "9"], "{data}: no recording is in fold 9; its folds are 1, 2, 3"),
+        (["--where", "licence=MIT"], "{data}: no recording matches licence=MIT; there is CC0-1.0"),
         (["--background-label", "his"], "no recording is labelled 'his' (did you mean 'hiss'?)"),
         (["--backgrounds", "nowhere"], "nowhere: no such file or folder"),
         (["--background-fold", "1"], "--background-fold and --background-where need --backgrounds"),
@@ -108,5 +108,5 @@ def test_a_folder_without_recordings_or_of_other_soundscapes_is_refused(
     assert earmark(*words).code == 0
     ran = earmark(*words, "--seed", 1)
     assert ran.code == 2
-    told = f"{tmp_path / 'set'} holds other soundscapes (seed 0 there, 1 here): choose another place, or remove it"
+    told = f"{tmp_path / 'set'} contains other soundscapes (seed 0 there, 1 here); choose another place or delete it"
     assert ran.err.splitlines()[-1] == f"earmark: {told}"

@@ -192,7 +192,7 @@ def test_a_split_column_says_what_validates(train: Callable, collection: Path, t
 def test_a_fold_validates_when_it_is_named(train: Callable, collection: Path, tmp_path: Path) -> None:
     table, audio = folded(collection, tmp_path, "fold", lambda n: str(n % 4)), collection / "train" / "audio"
     unsaid = train(table, tmp_path / "m", "--audio", audio)
-    assert (unsaid.code, "say which one validates (--valid-fold)" in unsaid.err) == (2, True)
+    assert (unsaid.code, "name the validation fold with --valid-fold" in unsaid.err) == (2, True)
     assert "no fold '7' among 0, 1, 2, 3" in train(table, tmp_path / "m", "--audio", audio, "--valid-fold", 7).err
     ran = train(table, tmp_path / "m", "--audio", audio, "--valid-fold", 1)
     assert (ran.code, "on 24 clips of 4 labels, validating on 8" in ran.err) == (0, True)
@@ -205,7 +205,7 @@ def test_a_label_that_only_validates_is_left_out_and_named(train: Callable, coll
     table.write_text("\n".join(lines) + "\n")
     ran = train(table, tmp_path / "m", "--audio", collection / "train" / "audio")
     assert ran.code == 1
-    assert "  ghost: no training clip carries it; left out of 1 validation clips\n" in ran.err
+    assert "  ghost: no training clip has it; left out of 1 validation clips\n" in ran.err
     assert "ghost" not in json.loads((tmp_path / "m" / "config.json").read_text())["labels"]
 
 

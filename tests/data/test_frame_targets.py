@@ -49,5 +49,5 @@ def test_damage_is_told(tmp_path: Path) -> None:
     path = tmp_path / "pseudo.npz"
     planted(3, seed=2)[0].save(path)
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(DataError, match=r"pseudo.npz is damaged \(.*delete it, and it is made anew"):
+    with pytest.raises(DataError, match=r"pseudo.npz is damaged \(.*delete it, and it is made again"):
         FrameTargets.load(path)

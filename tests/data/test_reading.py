@@ -64,7 +64,7 @@ def test_labels_that_only_validate_are_left_out_and_told(folder: Path, table: Ta
     assert valid is not None
     assert train.labels.names == valid.labels.names == ("a",)
     assert [clip.labels for clip in valid.clips] == [("a",), ("a",)]
-    assert [str(problem) for problem in problems] == ["b: no training clip carries it; left out of 2 validation clips"]
+    assert [str(problem) for problem in problems] == ["b: no training clip has it; left out of 2 validation clips"]
 
 
 def test_a_training_part_without_labels_is_refused(folder: Path, table: Tables) -> None:

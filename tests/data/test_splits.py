@@ -88,7 +88,7 @@ def test_folds():
     train, valid = split_by_column(manifest, "1")
     assert [clip.split for clip in valid.clips] == ["1", "1"]
     assert [clip.split for clip in train.clips] == ["2", "3"]
-    with pytest.raises(DataError, match="folds 1, 2, 3; say which one"):
+    with pytest.raises(DataError, match="folds 1, 2, 3; name the validation fold"):
         split_by_column(manifest)
     with pytest.raises(DataError, match="no fold '4' among 1, 2, 3"):
         split_by_column(manifest, "4")

@@ -133,7 +133,7 @@ def test_stopped_half_way_nothing_is_left(tmp_path):
 
 def test_a_folder_of_the_user_is_never_touched(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="is no synthetic data set"):
+    with pytest.raises(OutputError, match="is not a synthetic data set"):
         make_dataset(tmp_path, **SMALL)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 

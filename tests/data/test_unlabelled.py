@@ -28,5 +28,5 @@ def test_a_list_names_a_path_a_line(collection: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"more.txt, line 1: nowhere.wav does not exist"):
         read_unlabelled(path, [])
     path.write_text("\n")
-    with pytest.raises(DataError, match=r"names no recordings; expected a path a line"):
+    with pytest.raises(DataError, match=r"names no recordings; expected one path per line"):
         read_unlabelled(path, [])

@@ -61,12 +61,12 @@ def test_edge_cases_stay_probabilities(fit):
         assert out.max() <= 1
     nothing = fit(np.zeros(0, dtype=bool), np.zeros(0, np.float32))
     np.testing.assert_allclose(nothing.apply(scores), scores, atol=1e-6)
-    with pytest.raises(ValueError, match="one reference a score"):
+    with pytest.raises(ValueError, match="expected one reference per score"):
         fit(np.zeros(2, dtype=bool), scores)
 
 
 def test_impossible_maps_are_refused():
-    with pytest.raises(ValueError, match="rising"):
+    with pytest.raises(ValueError, match="increasing"):
         Isotonic(x=(0.5, 0.5), y=(0, 1))
     with pytest.raises(ValueError, match="slope"):
         Platt(slope=-1, intercept=0)

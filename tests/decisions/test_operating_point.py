@@ -58,10 +58,10 @@ def test_one_threshold_moves_all_and_keeps_the_rest():
     [
         (lambda c: c.update(format_version=2), "format_version 2 is newer than 1"),
         (lambda c: c.update(format_version="one"), "unknown format_version 'one'"),
-        (lambda c: c.pop("format_version"), "no operating point"),
+        (lambda c: c.pop("format_version"), "not an operating point"),
         (lambda c: c["classes"]["Zug"].update(onset=1.5), r"classes\.Zug\.onset: .*got 1\.5"),
         (lambda c: c["classes"]["Zug"].update(median_second=1), r"median_second: unknown key \(did you mean 'median_s"),
-        (lambda c: c["classes"]["Zug"].update(offset=0.9), "offset threshold 0.9 above onset threshold 0.5"),
+        (lambda c: c["classes"]["Zug"].update(offset=0.9), "offset threshold 0.9 is above onset threshold 0.5"),
         (lambda c: c["classes"]["Zug"].update(min_duration_on=-1), "min_duration_on: .*got -1"),
         (lambda c: c["classes"]["Zug"].update(pad_onset=float("nan")), "pad_onset"),
         (lambda c: c.update(method="magic"), "method"),
@@ -81,7 +81,7 @@ def test_missing_and_half_written_files_are_refused(tmp_path):
     with pytest.raises(ModelError, match="damaged"):
         OperatingPoint.load(tmp_path)
     (tmp_path / FILE_NAME).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="not JSON"):
+    with pytest.raises(ModelError, match="not valid JSON"):
         OperatingPoint.load(tmp_path)
 
 

@@ -45,7 +45,7 @@ class BalancedStream:
 
     def __init__(self, targets: TargetRows, max_ratio: float | None, seed: int) -> None:
         if not len(targets):
-            raise ValueError("there is no clip to draw from")
+            raise ValueError("no clip to draw from")
         self.seed = seed
         if max_ratio is None:
             self._members = [np.arange(len(targets), dtype=np.int32)]

@@ -121,7 +121,7 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
         yield Problem("short", clip.name, too_short(look.duration))
     if look.level < SILENT and clip.labels:
         what = "digital silence" if look.peak == 0 else f"nothing above {look.level:.0f} dB"
-        yield Problem("silent", clip.name, f"holds {what}, yet is labelled {', '.join(clip.labels)}")
+        yield Problem("silent", clip.name, f"contains {what}, but is labelled {', '.join(clip.labels)}")
     late = [event for event in clip.events or () if event.offset > look.duration + BEYOND]
     if late and look.problem is None:
         event = max(late, key=lambda event: event.offset)
@@ -151,14 +151,14 @@ def _duplicates(manifest: Manifest, looks: dict[str, Inspection]) -> Iterator[Pr
             differ = set(first.labels) != set(other.labels)
             how = f"labelled {list(other.labels)} here and {list(first.labels)} there" if differ else "same labels"
             apart = "" if first.split == other.split else f", in splits {first.split} and {other.split}"
-            yield Problem("duplicate", other.name, f"sounds exactly as {first.name} ({how}{apart})")
+            yield Problem("duplicate", other.name, f"sounds exactly like {first.name} ({how}{apart})")
 
 
 def _misspelt(manifest: Manifest) -> Iterator[Problem]:
     names, counts = list(manifest.labels), manifest.counts()
     for group in same_but_for_form(names):
         listed = " and ".join(f"{label!r} ({counts[label]} clips)" for label in group)
-        yield Problem("label", group[0], f"one label in several spellings? {listed}")
+        yield Problem("label", group[0], f"is this one label in several spellings? {listed}")
     grouped = {label for group in same_but_for_form(names) for label in group}
     for label in names:
         if has_outer_space(label) and label not in grouped:

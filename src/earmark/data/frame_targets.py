@@ -102,4 +102,4 @@ class FrameTargets:
                 labels = Targets(found["first"], found["columns"], int(found["classes"]))
                 return cls(labels, found["steps"], found["bits"], Fraction(*found["step"].tolist()))
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path} is damaged ({error}); delete it, and it is made anew") from error
+            raise DataError(f"{path} is damaged ({error}); delete it, and it is made again") from error

@@ -45,7 +45,7 @@ class QueueStream:
 
     def __init__(self, targets: TargetRows, seed: int, step: int = 1000) -> None:
         if not len(targets):
-            raise ValueError("there is no clip to draw from")
+            raise ValueError("no clip to draw from")
         self.seed = seed
         self._members = [clips.astype(np.int64) for clips in members(targets) if len(clips)]
         self.weights = np.array([min(1 + len(clips) // step, HEAVIEST) for clips in self._members])

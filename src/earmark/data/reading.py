@@ -35,7 +35,7 @@ def read_parts(
     whole = development(read_manifest(data, audio=audio), wanted.fold, validated=wanted.data is not None)
     if wanted.data is not None:
         if wanted.fold is not None:
-            raise DataError("validation data of its own and a fold that validates exclude each other: give one of them")
+            raise DataError("separate validation data and a validation fold exclude each other; give one of them")
         valid = read_manifest(wanted.data, audio=wanted.audio, labels=whole.labels)
         return whole, valid, (*whole.problems, *valid.problems)
     if wanted.fold is not None or _divides(whole):
@@ -60,7 +60,7 @@ def _with_training_labels(train: Manifest, valid: Manifest) -> tuple[Manifest, M
     if not len(labels):
         raise DataError(f"{train.source}: none of the {len(train)} training clips has a label")
     problems = [
-        Problem("label", label, f"no training clip carries it; left out of {count} validation clips")
+        Problem("label", label, f"no training clip has it; left out of {count} validation clips")
         for label, count in valid.counts().items()
         if label not in labels and count
     ]

@@ -97,7 +97,7 @@ def split_by_column(manifest: Manifest, valid_fold: str | None = None) -> tuple[
     if not all(parts):
         what = "training" if not parts[0] else "validation"
         raise DataError(
-            f"{manifest.source}: no {what} clips in the split column (it holds {', '.join(sorted(values))})"
+            f"{manifest.source}: no {what} clips in the split column (it contains {', '.join(sorted(values))})"
         )
     return manifest.with_clips(parts[0]), manifest.with_clips(parts[1])
 
@@ -105,7 +105,9 @@ def split_by_column(manifest: Manifest, valid_fold: str | None = None) -> tuple[
 def _by_words(manifest: Manifest, values: set[str]) -> tuple[set[str], set[str]]:
     if all(value.isdigit() for value in values):
         folds = ", ".join(sorted(values, key=int))
-        raise DataError(f"{manifest.source}: the column holds folds {folds}; say which one validates (--valid-fold)")
+        raise DataError(
+            f"{manifest.source}: the column contains folds {folds}; name the validation fold with --valid-fold"
+        )
     for value in values:
         if value.casefold() not in TRAIN_WORDS | VALID_WORDS:
             guess = did_you_mean(value, TRAIN_WORDS | VALID_WORDS)

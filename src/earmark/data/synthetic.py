@@ -121,7 +121,7 @@ def _holds(directory: Path, wanted: _Wanted) -> bool:
         return False
     mark = directory / _MARK
     if not mark.is_file():
-        raise OutputError(f"{directory} exists and is no synthetic data set: choose another place, or remove it")
+        raise OutputError(f"{directory} exists and is not a synthetic data set; choose another place or delete it")
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
     except ValueError:

@@ -38,7 +38,7 @@ def _listed(path: Path) -> tuple[list[Recording], list[Problem]]:
     try:
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError as error:
-        raise DataError(f"{path}: is no list of recordings: {error}") from error
+        raise DataError(f"{path} is not a list of recordings: {error}") from error
     if any("\0" in line for line in lines):
         raise DataError(f"{path}: is no list of recordings, but not text at all")
     files, problems = [], []
@@ -48,5 +48,5 @@ def _listed(path: Path) -> tuple[list[Recording], list[Problem]]:
         elif line:
             problems.append(Problem("missing", f"{path}, line {number}", f"{line} does not exist; it is left out"))
     if not files and not problems:
-        raise DataError(f"{path}: names no recordings; expected a path a line")
+        raise DataError(f"{path} names no recordings; expected one path per line")
     return find_recordings(files), problems

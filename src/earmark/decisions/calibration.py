@@ -58,7 +58,7 @@ class Isotonic(BaseModel):
     @model_validator(mode="after")
     def _rising(self) -> Isotonic:
         if not self.x or len(self.x) != len(self.y) or np.any(np.diff(self.x) <= 0) or np.any(np.diff(self.y) < 0):
-            raise ValueError("x and y must be of one length, x rising and y not falling")
+            raise ValueError("x and y must have the same length, x increasing and y not decreasing")
         return self
 
     def apply(self, scores: FloatArray) -> FloatArray:
@@ -113,7 +113,7 @@ def fit_isotonic(reference: BoolArray, scores: FloatArray) -> Isotonic:
 
 def _check(reference: BoolArray, scores: FloatArray) -> None:
     if reference.shape != scores.shape or reference.ndim != 1:
-        raise ValueError(f"one reference a score: reference {reference.shape}, scores {scores.shape}")
+        raise ValueError(f"expected one reference per score, got reference {reference.shape}, scores {scores.shape}")
 
 
 def _groups(reference: BoolArray, scores: FloatArray) -> tuple[_Wide, _Wide, _Wide]:

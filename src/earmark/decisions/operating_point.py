@@ -58,7 +58,7 @@ class ClassPoint(BaseModel):
     @model_validator(mode="after")
     def _offset_below_onset(self) -> ClassPoint:
         if self.offset > self.onset:
-            raise ValueError(f"offset threshold {self.offset} above onset threshold {self.onset}")
+            raise ValueError(f"offset threshold {self.offset} is above onset threshold {self.onset}")
         return self
 
     @property
@@ -120,11 +120,11 @@ class OperatingPoint(BaseModel):
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ModelError(f"{file}: no such file; expected an operating point") from None
+            raise ModelError(f"{file}: no such file; expected an operating point (JSON)") from None
         except OSError as error:
             raise ModelError(f"{file}: cannot be read: {error.strerror or error}") from error
         except ValueError as error:  # no UTF-8, or no JSON
-            raise ModelError(f"{file}: not JSON ({error}); damaged?") from error
+            raise ModelError(f"{file}: not valid JSON ({error}); is the file damaged?") from error
         _check_version(file, content)
         try:
             return cls.model_validate(content)
@@ -148,11 +148,12 @@ def _percent(threshold: float) -> str:
 
 def _check_version(file: Path, content: Any) -> None:
     if not isinstance(content, dict) or "format_version" not in content:
-        raise ModelError(f"{file}: no operating point (no 'format_version')")
+        raise ModelError(f"{file}: not an operating point ('format_version' is missing)")
     version = content["format_version"]
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise ModelError(
-            f"{file}: format_version {version} is newer than {FORMAT_VERSION}, the newest this earmark reads; update it"
+            f"{file}: format_version {version} is newer than {FORMAT_VERSION}, which this version of earmark reads; "
+            "update earmark"
         )
     if version != FORMAT_VERSION:
         raise ModelError(f"{file}: unknown format_version {version!r}, expected {FORMAT_VERSION}")

@@ -306,14 +306,16 @@ def test_another_seed_makes_others_and_flac_holds_the_same(sources: Sources, tmp
 def test_what_else_lies_there_is_left_alone(sources: Sources, tmp_path: Path) -> None:
     make_soundscapes(tmp_path / "set", sources, SMALL, 1)
     louder = SMALL.model_copy(update={"snr": (10.0, 20.0)})
-    with pytest.raises(ConfigError, match=r"holds other soundscapes \(snr \[0.0, 20.0\] there, \[10.0, 20.0\] here\)"):
+    with pytest.raises(
+        ConfigError, match=r"contains other soundscapes \(snr \[0.0, 20.0\] there, \[10.0, 20.0\] here\)"
+    ):
         make_soundscapes(tmp_path / "set", sources, louder, 1)
     fewer = Sources({"beep": sources.sounds["beep"]}, sources.backgrounds)
-    with pytest.raises(ConfigError, match="of other recordings"):
+    with pytest.raises(ConfigError, match="from other recordings"):
         make_soundscapes(tmp_path / "set", fewer, SMALL, 1)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "note.txt").write_text("x")
-    with pytest.raises(OutputError, match="exists and holds no soundscapes"):
+    with pytest.raises(OutputError, match="exists and contains no soundscapes"):
         make_soundscapes(tmp_path / "mine", sources, SMALL, 1)
 
 
@@ -326,7 +328,7 @@ def test_broken_recordings_are_told_and_cost_the_others_nothing(isolated: Path, 
     found = read_sources([tmp_path / "data"])
     one = make_soundscapes(tmp_path / "one", found, SMALL, 8)
     assert [fault.split(": ")[0] for fault in one.faults] == ["data/hum/silent.wav", "data/hum/text.wav"]
-    assert "holds nothing above -70 dB" in one.faults[0]
+    assert "contains nothing above -70 dB" in one.faults[0]
     assert "it is a text file, not audio" in one.faults[1]
     assert {row.label for row in one.labels} == {"beep", "hum"}
     assert make_soundscapes(tmp_path / "one", found, SMALL, 8).faults == one.faults  # told again where all is kept
@@ -396,14 +398,14 @@ def made_folds(table: Path, column: str) -> list[str]:
 @pytest.mark.parametrize(
     ("choice", "beds", "message"),
     [
-        ({"folds": ("3",)}, [], "no recording is of fold 3; its folds are 1, 2"),
+        ({"folds": ("3",)}, [], "no recording is in fold 3; its folds are 1, 2"),
         ({"where": ("licnce=CC0*",)}, [], r"no column 'licnce' \(did you mean 'licence'\?\)"),
-        ({"where": ("licence",)}, [], "'licence' is no condition; expected COLUMN=VALUE"),
-        ({"where": ("licence=MIT",)}, [], "nothing is left of licence=MIT; there is CC-BY-NC-3.0, CC0-1.0"),
+        ({"where": ("licence",)}, [], "'licence' is not a condition; expected COLUMN=VALUE"),
+        ({"where": ("licence=MIT",)}, [], "no recording matches licence=MIT; there is CC-BY-NC-3.0, CC0-1.0"),
         ({"fold_by": "sorce"}, [], r"no column 'sorce' \(did you mean 'source'\?\)"),
         ({}, ["rustl"], r"no recording is labelled 'rustl' \(did you mean 'rustle'\?\)"),
         ({"where": ("label=beep",)}, ["rustle"], "no recording labelled 'rustle' is left"),
-        ({"where": ("label=rustle",)}, ["rustle"], "no recordings of exactly one label are left"),
+        ({"where": ("label=rustle",)}, ["rustle"], "no recordings with exactly one label are left"),
     ],
 )
 def test_what_there_is_not_is_refused(isolated: Path, choice: dict, beds: list[str], message: str) -> None:
@@ -422,7 +424,7 @@ def test_a_recording_of_several_labels_is_left_out_and_told(isolated: Path, tmp_
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"snr": [20, 0]}, "snr: 20 to 0 runs backwards; are the two bounds swapped"),
+        ({"snr": [20, 0]}, "snr: 20 to 0 is decreasing; are the two bounds swapped"),
         ({"events": [0, 0]}, "events: 0 to 0 sounds"),
         ({"level": [-40, 3]}, "level: -40 to 3 dB re full scale; expected -70 to -6"),
         ({"speed": [0, 1]}, "speed: played 0 to 1 times as fast; expected 0.25 to 4, 1 as recorded"),

@@ -62,8 +62,8 @@ def choose(data: Path, rows: list[Row], choice: Choice) -> list[Row]:
         wanted = {fold for text in choice.folds for fold in expand_folds(text)}
         there = {row.fold for row in rows}
         if not wanted & there:
-            known = ", ".join(sorted(there - {""})) or "none: name a column to make folds of, such as filename"
-            raise ConfigError(f"{data}: no recording is of fold {', '.join(sorted(wanted))}; its folds are {known}")
+            known = ", ".join(sorted(there - {""})) or "none; name a column to make folds from, such as filename"
+            raise ConfigError(f"{data}: no recording is in fold {', '.join(sorted(wanted))}; its folds are {known}")
         kept = [row for row in kept if row.fold in wanted]
     conditions: dict[tuple[str, str], list[str]] = defaultdict(list)
     for text in choice.where:
@@ -75,7 +75,7 @@ def choose(data: Path, rows: list[Row], choice: Choice) -> list[Row]:
         if not fitting:
             there = {value for row in kept for value in row.values(column)}
             told = ", ".join(sorted(there)[:6]) + (" ..." if len(there) > 6 else "")
-            raise ConfigError(f"{data}: nothing is left of {column}{sign}{' or '.join(values)}; there is {told}")
+            raise ConfigError(f"{data}: no recording matches {column}{sign}{' or '.join(values)}; there is {told}")
         kept = fitting
     return kept
 
@@ -107,7 +107,7 @@ def parse_condition(text: str) -> tuple[str, str, str]:
     """
     found = _CONDITION.fullmatch(text)
     if found is None:
-        raise ConfigError(f"{text!r} is no condition; expected COLUMN=VALUE or COLUMN!=VALUE, such as licence=CC0*")
+        raise ConfigError(f"{text!r} is not a condition; expected COLUMN=VALUE or COLUMN!=VALUE, such as licence=CC0*")
     return found[1], found[2], found[3].strip()
 
 

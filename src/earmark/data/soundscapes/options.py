@@ -35,7 +35,7 @@ class SoundscapeOptions(Options):
         if not np.isfinite(bounds).all():
             raise ValueError("expected two finite numbers")
         if bounds[0] > bounds[1]:
-            raise ValueError(f"{bounds[0]:g} to {bounds[1]:g} runs backwards; are the two bounds swapped?")
+            raise ValueError(f"{bounds[0]:g} to {bounds[1]:g} is decreasing; are the two bounds swapped?")
         return bounds
 
     @field_validator("events")

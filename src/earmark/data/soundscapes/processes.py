@@ -71,7 +71,7 @@ def _next(
         except queue.Empty:
             if ended or failed:
                 code = failed[0] if failed else 0
-                return EarmarkError(f"one of the processes ended by itself (code {code}); was memory short?")
+                return EarmarkError(f"a process ended unexpectedly (code {code}); was there too little memory?")
 
 
 def _do(work: Work, numbers: Sequence[int], told: Queue[int | EarmarkError], stop: Event) -> None:

@@ -88,5 +88,5 @@ class Recordings:
             raise AudioError(blocks.problem)
         activity = find_activity(samples, self._options.rate, drop, self._options.gap)
         if not activity.bursts:
-            raise AudioError(f"holds nothing above {FLOOR:.0f} dB")
+            raise AudioError(f"contains nothing above {FLOOR:.0f} dB")
         return Decoded(source, samples, activity)

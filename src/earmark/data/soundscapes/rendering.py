@@ -56,7 +56,7 @@ def make_soundscapes(
     soundscapes of other options or recordings; `DataError` where no recording can be used.
     """
     if clips < 1 or processes < 1:
-        raise ValueError(f"expected one soundscape and one process or more, got {clips} and {processes}")
+        raise ValueError(f"expected at least one soundscape and one process, got {clips} and {processes}")
     job = _Job(Path(directory), sources, options)
     job.claim()
     missing = [number for number in range(clips) if job.part(number) is None]
@@ -79,19 +79,21 @@ class _Job:
         if not mark.is_file():
             if self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
                 raise OutputError(
-                    f"{self.directory} exists and holds no soundscapes: choose another place, or remove it"
+                    f"{self.directory} exists and contains no soundscapes; choose another place or delete it"
                 )
             write_text(mark, json.dumps(wanted, indent=2) + "\n")
             return
         try:
             found = json.loads(mark.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise OutputError(f"{mark}: is damaged ({error}); remove {self.directory} and begin anew") from error
+            raise OutputError(f"{mark}: is damaged ({error}); delete {self.directory} and start again") from error
         found = {**SoundscapeOptions().model_dump(mode="json"), **found}  # an option that came later was as it is now
         other = [f"{key} {found.get(key)} there, {wanted[key]} here" for key in wanted if found.get(key) != wanted[key]]
         if other:
-            told = "; ".join(other) if not other[0].startswith("recordings") else "of other recordings"
-            raise ConfigError(f"{self.directory} holds other soundscapes ({told}): choose another place, or remove it")
+            told = "; ".join(other) if not other[0].startswith("recordings") else "from other recordings"
+            raise ConfigError(
+                f"{self.directory} contains other soundscapes ({told}); choose another place or delete it"
+            )
 
     def name(self, number: int) -> str:
         """File name of a soundscape; no two seeds share one."""

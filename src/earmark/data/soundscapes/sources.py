@@ -52,10 +52,10 @@ def read_sources(
                 f"no recording is labelled {label!r}{did_you_mean(label, known)}: it cannot be background"
             )
         if label not in beds:
-            raise DataError(f"no recording labelled {label!r} is left to serve as background")
+            raise DataError(f"no recording labelled {label!r} is left to use as background")
     if not sounds:
         named = " and ".join(map(str, clips))
-        raise DataError(f"{named}: no recordings of exactly one label are left to lay into soundscapes")
+        raise DataError(f"{named}: no recordings with exactly one label are left to use as sounds")
     if backgrounds is not None:
         _add_backgrounds(backgrounds, background_choice or Choice(), beds, problems)
     return Sources(_sorted(sounds), _sorted(beds), tuple(problems))
@@ -74,7 +74,9 @@ def _sort_in(
     if not labels or as_bed is not None:
         beds[as_bed or ""].append(_source(data, row, as_bed or ""))
     elif len(labels) > 1:
-        message = f"carries {len(labels)} labels ({', '.join(labels[:3])}), an isolated recording has one; left out"
+        message = (
+            f"has {len(labels)} labels ({', '.join(labels[:3])}), but an isolated recording must have one; left out"
+        )
         problems.append(Problem("label", row.clip.name, message))
     else:
         sounds[labels[0]].append(_source(data, row, labels[0]))
@@ -85,7 +87,7 @@ def _read(data: Path, audio: Path | None, problems: list[Problem]) -> list[Row]:
     manifest = read_manifest(data, audio=audio)
     problems += manifest.problems
     if any(clip.record is not None for clip in manifest.clips):
-        raise DataError(f"{data}: holds embeddings; soundscapes are made of recordings")
+        raise DataError(f"{data}: contains embeddings; soundscapes are made from recordings")
     cells = _cells(data)
     return [Row(clip, cells.get(clip.name, {}), clip.split or "") for clip in manifest.clips]
 
