@@ -139,7 +139,7 @@ def test_two_models_are_compared_on_the_same_recordings(
     assert found["paired"]["tagging"]["map"] == [0.0, 0.0]  # the same scores, decided otherwise
     assert "no significant difference" in ran.out
     page = (tmp_path / "r" / "report.html").read_text()
-    assert "Side by side" in page
+    assert "Comparison" in page
     assert "<audio" not in page
 
 

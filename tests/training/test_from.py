@@ -193,7 +193,7 @@ def test_the_command_line_fine_tunes(train: Callable, data: Path, model: Path, t
     again = train(data, tmp_path / "m", *more)
     assert again.err == f"{tmp_path / 'm'} is already finished; use --overwrite to train it again\n"
     other = train(data, tmp_path / "m", "--from", model, "--valid-fraction", 0)
-    assert (other.code, "with another source.freeze" in other.err) == (2, True)
+    assert (other.code, "with a different source.freeze" in other.err) == (2, True)
 
 
 def test_the_command_line_refuses_what_makes_no_sense(train: Callable, data: Path, model: Path, tmp_path: Path) -> None:

@@ -150,9 +150,9 @@ def test_another_run_in_the_directory_is_refused_by_what_differs(
     systems: Callable[..., FusedRequest], ask: Ask
 ) -> None:
     systems().claim()
-    with pytest.raises(ConfigError, match=r"with another members\.fine\.training\.epochs"):
+    with pytest.raises(ConfigError, match=r"with a different members\.fine\.training\.epochs"):
         systems("fused", "training.epochs=3").check()
-    with pytest.raises(ConfigError, match="with another network"):
+    with pytest.raises(ConfigError, match="with a different network"):
         ask(output="fused").check()
 
 
