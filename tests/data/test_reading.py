@@ -40,7 +40,11 @@ def test_a_table_of_its_own_validates_by_the_training_labels(folder: Path, table
     other = table("more.tsv", "filename|event_labels", "6.wav|a", "7.wav|b")
     train, valid, problems = read_parts(data, None, Wanted(other), 0)
     assert valid is not None
-    assert (len(train), len(valid), valid.labels) == (6, 1, train.labels)  # a clip with unknown labels alone is left out
+    assert (len(train), len(valid), valid.labels) == (
+        6,
+        1,
+        train.labels,
+    )  # a clip with unknown labels alone is left out
     assert [problem.where for problem in problems] == [f"{data}, line 8", "b", "7.wav"]
 
 

@@ -1,4 +1,4 @@
-"""The one door: every metric that what is given allows.
+"""All metrics at once: every metric the inputs allow.
 
 `evaluate` scores events (reference and estimated, by recording), frame scores and tags (arrays (clips, classes)) and
 returns an `Evaluation` with the sections `tagging`, `segment`, `event`, `intersection` (where asked for) and `psds`; a

@@ -11,7 +11,7 @@ overlap their frame scores are cross-faded, so that window borders leave no trac
                        overlap
 
 with weights (i + 1) / (n + 1) and their complement over the n frames of the overlap. The clip score of a long recording
-is the largest of its windows': a tag is true of a recording if it is true of a part of it.
+is the largest of its windows': a tag may hold for only part of the recording.
 
 Where the cuts lie follows from the sample count alone, so scores do not depend on how the file was read.
 """

@@ -38,7 +38,7 @@ def test_held_out_figures_foretell_what_fresh_recordings_show(made, known, kind)
 def test_a_label_that_few_recordings_carry_is_left_as_it_is(known):
     references, scores, tags = known
     found = calibrate(OperatingPoint.default(scores[0].labels), tags, scores, references)
-    assert found.notes == ("too few recordings to calibrate c2: left as scored",)
+    assert found.notes == ("too few recordings to calibrate c2; their scores are left unchanged",)
     assert found.point.classes["c2"].clip_calibration is found.point.classes["c2"].frame_calibration is None
     assert [row.label for row in found.report.clip_after] == ["c0", "c1"]
 

@@ -233,5 +233,5 @@ def test_odd_input_is_noted_or_refused(made):
     with pytest.raises(ValueError, match="5 references for 6"):
         tune_detection(references[1:], scores)
     quiet = tune_detection([[] for _ in scores], scores, grid=PLAIN)
-    assert any("no recording carries c0, c1, c2, c3" in note for note in quiet.report.notes)
+    assert any("no recording contains c0, c1, c2, c3" in note for note in quiet.report.notes)
     assert tune_detection(references[:1], scores[:1], grid=PLAIN).report.held_out == {}

@@ -1,6 +1,6 @@
 """Work on many numbers shared between processes that need nothing of each other.
 
-Each process takes every so-manieth number and tells of each that is done. An interrupt reaches the caller alone; the
+Each process takes every n-th number and reports each one that is done. An interrupt reaches the caller alone; the
 others end after the number they are at, and so they do when the caller is gone.
 """
 

@@ -63,7 +63,7 @@ def calibrate(
         frame_fold = np.repeat(fold[strong], [len(scores[i].frames) for i in strong])
         made = with_calibration(made, truth, frames, kind, frames=True, only=known)
         tables = _judge(bare, truth, frames, frame_fold, used, kind, known)
-    notes = [f"too few recordings to calibrate {', '.join(rare)}: left as scored"] if rare else []
+    notes = [f"too few recordings to calibrate {', '.join(rare)}; their scores are left unchanged"] if rare else []
     return Calibrated(made, CalibrationReport(kind, before, after, *tables), tuple(notes))
 
 

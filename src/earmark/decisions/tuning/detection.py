@@ -168,7 +168,7 @@ def encode_tags(references: Sequence[Sequence[Event]], labels: Labels) -> BoolAr
 
 def _unknown(references: Sequence[Sequence[Event]], labels: Labels) -> list[str]:
     strange = sorted({event.label for events in references for event in events} - set(labels))
-    return [f"events left out, as the model does not know their labels: {', '.join(strange)}"] if strange else []
+    return [f"events with labels that the model does not have are left out: {', '.join(strange)}"] if strange else []
 
 
 def _kept(grid: Grid, label: str) -> dict[str, Any]:

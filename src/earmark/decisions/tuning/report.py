@@ -105,9 +105,9 @@ class TuningReport:
         ]
         if self.held_out:
             lines += [
-                f"On recordings not chosen on ({self.folds} folds, seed {self.seed}):",
+                f"On held-out recordings ({self.folds} folds, seed {self.seed}):",
                 "",
-                f"| way of choosing | {self.objective} | macro F1 | micro F1 |",
+                f"| choice | {self.objective} | macro F1 | micro F1 |",
                 "|---|---|---|---|",
             ]
         for name, row in self.held_out.items():
@@ -119,7 +119,7 @@ class TuningReport:
         lines = []
         if self.methods:
             figures = ", ".join(f"{name} {value:.3f}" for name, value in self.methods.items())
-            lines.append(f"method {self.method} taken; held-out {self.objective} by method: {figures}")
+            lines.append(f"method {self.method} chosen; held-out {self.objective} by method: {figures}")
         return lines + (self.calibration.lines() if self.calibration else [])
 
     def origin(self, data: str = "") -> str:
@@ -170,7 +170,11 @@ def make_report(
 def shared_notes(positives: Mapping[str, int], recordings: int, shrinkage: float, held_out: bool) -> list[str]:
     """What every tuning has to say of labels that no recording carries, and of too few recordings."""
     missing = [label for label, count in positives.items() if not count]
-    notes = [f"no recording carries {', '.join(missing)}: these follow the pool of all classes"] if missing else []
+    notes = (
+        [(f"no recording contains {', '.join(missing)}; these labels use the values of all classes together")]
+        if missing
+        else []
+    )
     if not held_out:
-        notes.append(f"{recordings} recordings are too few to cross-validate: shrinkage {shrinkage:g} assumed")
+        notes.append(f"{recordings} recordings are too few for cross-validation; shrinkage {shrinkage:g} is assumed")
     return notes

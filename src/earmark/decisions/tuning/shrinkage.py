@@ -8,9 +8,9 @@ own counts plus those of k pseudo-recordings of the average class:
 k = 0 leaves each class alone, k = infinity gives all classes one choice. A class with many positives hardly
 notices a small k, a class with one follows the pool. k is chosen by cross-validation over recordings, as the
 one whose choices do best on the folds they were not made on. The number reported for the chosen k is the best
-of a few, so a little bright. k = 0 is measured, to tell what shrinkage is worth, but is not among those tried: where it
-wins it wins by chance and by little, and where it loses the rare classes do. (Unless a precision or recall is asked
-for: false positives of the average class would swamp a class that has hardly any.)
+of a few, so slightly optimistic. k = 0 is measured, to tell what shrinkage is worth, but is not among those tried:
+where it wins it wins by chance and by little, and where it loses the rare classes do. (Unless a precision or recall is
+asked for: false positives of the average class would swamp a class that has hardly any.)
 
 Counts are (folds, classes, choices, 3); choices are settings x thresholds, thresholds last.
 """
