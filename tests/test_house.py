@@ -1,6 +1,7 @@
 """The house: which room may import which, and what every file owes its reader."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ ROOMS = (
 WITHOUT_TORCH = ROOMS[:7]
 ENTRANCES = {"earmark", "earmark.__main__"}  # these may open any door
 MODULES = sorted(SOURCE.rglob("*.py"))
+PACKAGES = sorted(path.parent for path in SOURCE.rglob("__init__.py") if path.parent != SOURCE)
 
 
 def module_name(path: Path) -> str:
@@ -151,4 +153,49 @@ def test_nothing_broad_is_caught_without_a_reason() -> None:
                 raised = isinstance(node.body[-1], ast.Raise)  # as something else, or again
                 if broad and not raised and "noqa: BLE001 - " not in lines[node.lineno - 1]:
                     wrong.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_the_docstring_of_a_package_names_its_modules(package: Path) -> None:
+    """Each module once at least, and none that is not there."""
+    text = ast.get_docstring(parse(package / "__init__.py")) or ""
+    here = {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
+    here |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert here <= set(re.findall(r"`(\w+)(?:\.py)?`", text))
+    assert set(re.findall(r"`(\w+)\.py`", text)) <= here
+
+
+def test_the_tour_leads_to_files_that_are_there() -> None:
+    root = SOURCE.parents[1]
+    tour = (root / "docs" / "tour.md").read_text(encoding="utf-8")
+    for name in re.findall(r"src/earmark/([\w/]+\.py)", tour):
+        assert (SOURCE / name).is_file(), name
+
+
+def test_each_array_type_is_defined_once() -> None:
+    """In `arrays.py`; an alias elsewhere must be a name of something else (`Seconds`, `Samples`)."""
+    taken = {"FloatArray", "DoubleArray", "IntArray", "BoolArray", "Array"}
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in MODULES
+        if path.name != "arrays.py"
+        for node in parse(path).body
+        if isinstance(node, ast.Assign)
+        and {target.id for target in node.targets if isinstance(target, ast.Name)} & taken
+    ]
+    assert not wrong, wrong
+
+
+def test_nothing_private_is_taken_from_another_room() -> None:
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}: {alias.name} of {node.module}"
+        for path in MODULES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("earmark.")
+        for alias in node.names
+        if alias.name.startswith("_")
+        and not alias.name.startswith("__")
+        and room_of(node.module or "") != room_of(module_name(path))
+    ]
     assert not wrong, wrong

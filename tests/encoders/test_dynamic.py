@@ -8,8 +8,7 @@ from torch.nn import functional as F
 from earmark.encoders import CRNN, CRNNOptions
 from earmark.encoders.blocks import Conv, DynamicConv, make_conv
 from earmark.encoders.dynamic import DynamicConv2d
-from earmark.models.folding import fold
-from earmark.models.packing import pack
+from earmark.models.fast import fold, pack
 
 
 def slowly(layer: DynamicConv2d, x: torch.Tensor) -> torch.Tensor:

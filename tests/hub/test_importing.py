@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import earmark
-from earmark.data.datasets.audioset_names import read_classes
+from earmark.data.datasets.audioset_lists import read_classes
 from earmark.decisions import OperatingPoint
 from earmark.errors import ModelError
 from earmark.hub import importing

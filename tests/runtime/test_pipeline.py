@@ -10,7 +10,7 @@ from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import AudioError, EarmarkError, ModelError
 from earmark.evaluation.score_cache import CachedScorer
 from earmark.masking import MaskedBatchNorm2d
-from earmark.models.folding import Folded
+from earmark.models.fast import Folded
 from earmark.models.opening import open_pipeline
 from earmark.models.tagger import Tagger
 from earmark.models.torch_engine import engine_of, network_of

@@ -16,7 +16,7 @@ from benchmarks.speed.ours.listening import in_training, update
 from benchmarks.speed.ours.loader import endless, made_store
 from benchmarks.speed.worker import Jobs
 from earmark.data.batches import Batch
-from earmark.data.sounds import VOICES
+from earmark.data.synthetic import VOICES
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.recipes import load_recipe

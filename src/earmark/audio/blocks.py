@@ -15,9 +15,10 @@ from typing import Self
 
 import numpy as np
 
+from earmark.arrays import FloatArray
 from earmark.audio.media import MediaDecoder
 from earmark.audio.mono import MonoMix, check_samples
-from earmark.audio.records import AudioInfo, Decoder, FloatArray, actions
+from earmark.audio.records import AudioInfo, Decoder, actions
 from earmark.audio.resample import resample_blocks
 from earmark.audio.sndfile import SndfileDecoder
 from earmark.audio.source import Source, may_need_media, needs_media, read_head, source_name

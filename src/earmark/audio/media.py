@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from earmark.audio.records import AudioInfo, FloatArray
+from earmark.arrays import FloatArray
+from earmark.audio.records import AudioInfo
 from earmark.audio.source import Source, open_regular, source_name
 from earmark.errors import AudioError, MissingExtraError
 

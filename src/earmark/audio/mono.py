@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from earmark.audio.records import FloatArray
+from earmark.arrays import FloatArray
 from earmark.errors import AudioError, LevelError
 
 LOUDEST = 1_000.0  # 60 dB above full scale; no recording is so loud

@@ -9,11 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-FloatArray = npt.NDArray[np.float32]
-
+from earmark.arrays import FloatArray
 
 SHORT = 0.1  # seconds; what is shorter is not scored
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import soxr
 
-from earmark.audio.records import FloatArray
+from earmark.arrays import FloatArray
 
 
 def resample_blocks(blocks: Iterable[FloatArray], old: float, new: float) -> Iterator[FloatArray]:

@@ -21,9 +21,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
+from earmark.arrays import FloatArray
 from earmark.audio.links import find_links
 from earmark.audio.mp3 import length_is_estimated, with_length
-from earmark.audio.records import AudioInfo, FloatArray
+from earmark.audio.records import AudioInfo
 from earmark.audio.source import Source, guess_mistake, open_regular, read_head, source_name
 from earmark.audio.view import View
 from earmark.audio.wav import WavSound, find_wav_sound

@@ -2,6 +2,10 @@
 
 Targets are (batch, classes), or (batch, 1 + steps, classes): of the clip, then of each step of the frame scores. What
 moves or adds sounds moves or adds the targets of the steps along.
+
+`mixup`        mixing clips of a batch: mixup, and one clip laid over another
+`specaugment`  stripes of time and frequency are blanked
+`randomness`   the random generator of a step, a function of seed and step alone
 """
 
 from __future__ import annotations

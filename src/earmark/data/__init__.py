@@ -1,17 +1,14 @@
 """From a labelled collection to batches.
 
-`records.py`     clips, manifests and problems, as the other files speak of them
-`manifest.py`    any labelled folder or table -> one checked manifest (`tables.py`, `folders.py`, `locate.py`)
-`dcase2017.py`   a DCASE2017 task 4 folder as published (`dcase2017_lists.py`: its lists)
-`audioset.py`    an AudioSet folder as published (`audioset_lists.py`, `audioset_names.py`, `audioset_files.py`)
-`embeddings.py`  AudioSet's released embeddings (`tfrecord.py`, `sequence_example.py`)
-`splits.py`      which clips train and which validate
-`doctor.py`      what is wrong with a collection (`inspection.py`: one recording, `spelling.py`: labels)
-`store.py`       clips as samples at one rate, decoded once (`pack.py`) or each time
-`targets.py`     weak labels of millions of clips
-`balance.py`     class-balanced batches as a function of the step
-`batches.py`     batches of waveforms
-`soundscapes.py` soundscapes of isolated recordings (`soundscape_sources.py` and `_choice`: which; `_recordings` and
-                 `_activity`: what of each is heard; `_mixing`: one soundscape; `_tables`, `_options`)
-`synthetic.py`   a small data set of sounds made on the spot (`sounds.py`)
+`records`                   clips, manifests and problems, as the other files speak of them
+`manifest`                  any labelled folder or table -> one checked manifest (`tables`, `folders`, `locate`)
+`datasets`                  published data sets, read as they are distributed
+`reading`, `splits`         what trains and what validates; `unlabelled`: recordings without labels
+`doctor`                    what is wrong with a collection (`inspection`: one recording, `spelling`: labels)
+`store`, `pack`             clips as samples at one rate, decoded once or each time
+`targets`, `frame_targets`  labels of millions of clips, and of their frames
+`balance`, `queue`          class-balanced batches as a function of the step; the authors' own queue
+`batches`                   batches of waveforms
+`soundscapes`               soundscapes with strong labels, mixed from isolated recordings
+`synthetic`                 a small data set of sounds made on the spot
 """

@@ -24,11 +24,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import IntArray
 from earmark.data.targets import IndexArray, TargetRows, members
-
-IntArray = npt.NDArray[np.int64]
 
 
 class BalancedStream:

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from earmark.data.targets import BoolArray, Targets
+from earmark.arrays import BoolArray
+from earmark.data.targets import Targets
 from earmark.errors import DataError
 from earmark.files import write_aside
 

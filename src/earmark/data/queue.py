@@ -24,11 +24,10 @@ Differs from the code in: clips without any label form a class of their own (the
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import IntArray
 from earmark.data.targets import TargetRows, members
 
-IntArray = npt.NDArray[np.int64]
 HEAVIEST = 5
 
 

@@ -19,13 +19,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import FloatArray
 from earmark.audio import probe, read_audio
 from earmark.data.datasets.embeddings import EmbeddingStore
 from earmark.data.pack import PackedClips, open_pack
 from earmark.data.records import Clip, Problem
 from earmark.errors import AudioError, MissingExtraError
 
-FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]  # clips done, clips in all
 
 

@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import BoolArray
 from earmark.data.records import Clip
 from earmark.labels import Labels
 
-BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.int32]
 
 

@@ -6,6 +6,12 @@
 `operating_point` holds every number that takes part, per label; `decide` is the one door, and `score_curve` gives
 what comes before any threshold (PSDS is of that); `tuning` chooses the numbers on labelled recordings; `calibration`
 and `reliability` make scores mean what they say.
+
+`operating_point`, `named`   the numbers that decide, per label; points published by papers
+`decide`                     the one door
+`calibration`, `smoothing`, `segments`, `boxes`   its steps
+`reliability`                how far scores can be trusted
+`tuning`                     choosing an operating point
 """
 
 from earmark.decisions.decide import Decision, decide, decide_all, score_curve

@@ -1,6 +1,12 @@
 """Features to embeddings. Every encoder states its `channels` and, as an exact fraction, its time `reduction`.
 
 `EncoderOptions` is whichever encoder's options a config names by `kind`; `build_encoder` makes the module.
+
+`contract`                what every encoder is
+`crnn`, `xu2018`          Xu et al. 2018: in free sizes, and exactly; `keras_gru`, `torch_gru`, `recurrence`: GRUs
+`cnn`, `wavegram`         Kong et al. 2020
+`resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
+`blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import BoolArray, FloatArray
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated, score_curve
 from earmark.decisions.reliability import reliability
@@ -21,9 +21,6 @@ from earmark.metrics.psds import PSDS1, PSDS2, Psds, psds
 from earmark.metrics.segment import SegmentMetrics, segment_metrics
 from earmark.metrics.tagging import average_precision
 from earmark.report.study import PrecisionRecall, Study, confuse
-
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float32]
 
 _SURE = 1e-6  # scores are kept this far from 0 and 1 in the loss, so that one sure mistake is not infinite
 _TOLD = 3  # labels named in a sentence

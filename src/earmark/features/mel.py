@@ -12,15 +12,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import DoubleArray
+
 MelScale = Literal["slaney", "htk"]
-Array = npt.NDArray[np.float64]
 
 _LINEAR = 200.0 / 3  # Hz a mel below the knee
 _KNEE = 1000.0  # Hz
 _LOG_STEP = np.log(6.4) / 27
 
 
-def hz_to_mel(hz: npt.ArrayLike, scale: MelScale = "slaney") -> Array:
+def hz_to_mel(hz: npt.ArrayLike, scale: MelScale = "slaney") -> DoubleArray:
     """Frequencies in mels.
 
     >>> hz_to_mel([0, 1000]).round(9).tolist()
@@ -33,7 +34,7 @@ def hz_to_mel(hz: npt.ArrayLike, scale: MelScale = "slaney") -> Array:
     return np.where(hz < _KNEE, hz / _LINEAR, _KNEE / _LINEAR + above)
 
 
-def mel_to_hz(mel: npt.ArrayLike, scale: MelScale = "slaney") -> Array:
+def mel_to_hz(mel: npt.ArrayLike, scale: MelScale = "slaney") -> DoubleArray:
     """Inverse of `hz_to_mel`."""
     mel = np.asarray(mel, dtype=np.float64)
     if scale == "htk":
@@ -42,7 +43,7 @@ def mel_to_hz(mel: npt.ArrayLike, scale: MelScale = "slaney") -> Array:
     return np.where(mel < knee, mel * _LINEAR, _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee)))
 
 
-def mel_filters(rate: int, n_fft: int, bands: int, fmin: float, fmax: float, scale: MelScale = "slaney") -> Array:
+def mel_filters(rate: int, n_fft: int, bands: int, fmin: float, fmax: float, scale: MelScale = "slaney") -> DoubleArray:
     """Filters (n_fft // 2 + 1, bands): multiply a spectrum (..., bins) by them from the right.
 
     `ValueError` when a band is narrower than the spectrum's bins can show (an all-zero filter).
@@ -52,7 +53,7 @@ def mel_filters(rate: int, n_fft: int, bands: int, fmin: float, fmax: float, sca
     low, centre, high = corners[:-2], corners[1:-1], corners[2:]
     rising = (bins[:, None] - low) / (centre - low)
     falling = (high - bins[:, None]) / (high - centre)
-    filters: Array = np.maximum(0.0, np.minimum(rising, falling))
+    filters: DoubleArray = np.maximum(0.0, np.minimum(rising, falling))
     if scale == "slaney":
         filters *= 2.0 / (high - low)
     empty = np.flatnonzero(filters.max(axis=0) == 0)

@@ -12,6 +12,7 @@
 `tables`       the reader of CSV and TSV under all of them
 `fields`       times, scores, lists of labels
 `naming`       recordings and the files named after them
+`outputs`      outputs refused before the work
 
 Everything here uses plain dicts, `{recording name: [Event, ...]}` or `{recording name: [label, ...]}`,
 and raises `DataError` naming file and line.

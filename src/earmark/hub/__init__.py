@@ -1,12 +1,11 @@
 """Models by name: the one in the package, and checkpoints of others turned into earmark model directories.
 
-    inert, checkpoint   tensors out of a .pth file, without running anything in the file
-    published           names, addresses and checksums of the PANNs checkpoints
-    panns               their architectures as earmark's, tensor by tensor
-    importing           checkpoint file in, model directory out
-    download, names     "panns/cnn14" to a directory in the user's cache
-    box                 "earmark/everyday", which is in the package
-    audioset            the 527 labels
+`inert`, `checkpoint`   tensors out of a .pth file, running nothing the file says
+`published`             names, addresses and checksums of the PANNs checkpoints
+`panns`                 their architectures as earmark's, tensor by tensor
+`importing`             checkpoint file in, model directory out
+`download`, `names`     "panns/cnn14" to a directory in the user's cache
+`box`                   "earmark/everyday", which is in the package
 
 `locate` is the door for whoever takes a model by name.
 """

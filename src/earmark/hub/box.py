@@ -103,7 +103,7 @@ def hear_check(folder: str | os.PathLike[str]) -> Heard:
     """
     import torch  # the name of the box, its notice and its card need none
 
-    from earmark.models.folding import fold
+    from earmark.models.fast import fold
     from earmark.models.tagger import Tagger
 
     tagger = fold(Tagger.from_pretrained(folder))

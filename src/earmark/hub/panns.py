@@ -23,7 +23,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from earmark.data.datasets.audioset_names import read_classes
+from earmark.data.datasets.audioset_lists import read_classes
 from earmark.encoders import CNNOptions, WavegramOptions
 from earmark.errors import ModelError
 from earmark.features import LogMel, LogMelOptions, LogMelWaveformOptions, log_mel_in

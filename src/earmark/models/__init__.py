@@ -1,8 +1,9 @@
 """Models in torch: one network, several fused, and the directories that hold them.
 
-`tagger.py`        front-end, encoder and pooling in one module
-`directory.py`     model directories: read, written, joined
-`fusion.py`        several models whose scores are averaged
-`folding.py`, `packing.py`   the same network, faster
-`torch_engine.py`  a model as the runtime sees it
+`tagger`        front-end, encoder and pooling in one module
+`fusion`        several of them, whose scores are averaged
+`directory`     model directories: read, written, joined
+`fast`          the same networks with batch normalisation folded and convolutions packed
+`torch_engine`  a network as the runtime sees it
+`opening`       a model directory ready to run
 """

@@ -10,9 +10,8 @@ import torch
 from earmark.decisions import OperatingPoint
 from earmark.devices import Precision, resolve_device, resolve_precision
 from earmark.models.directory import load_model, load_point
-from earmark.models.folding import fold
+from earmark.models.fast import LARGE, fold, pack
 from earmark.models.fusion import Fusion, Model
-from earmark.models.packing import LARGE, pack
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.ensemble import fused_point
 from earmark.runtime.pipeline import Pipeline

@@ -3,11 +3,13 @@
 `PoolingOptions` is whichever pooling's options a config names by `kind`; `build_pooling` makes the module. A plain name
 pools the probabilities of frames, a name with `embedding-` the embeddings before the classifier:
 
-    over frame probabilities  max, average, linear-softmax, exp-softmax, auto (`functions`), attention (Xu 2018),
+    over frame probabilities  max, average, linear-softmax, exp-softmax, auto (`functions`), `attention` (Xu 2018),
                               decision-attention (`decision`, Kong 2019), levels (`levels`, Chou 2017)
     over embeddings           embedding-max, embedding-average, max-average, embedding-attention, single-head
                               (`embeddings`), gmap (`gmap`, Hong 2020), feature-attention (`feature`, Kong 2019)
     over both                 multi-level-attention (`multilevel`, Yu 2018)
+
+`contract` says what every pooling returns; `classifier` and `norm` are the layers around them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Recipes: one YAML file a system, composed of options that their classes own."""
+"""Recipes: one YAML file a system, composed of options that their classes own.
+
+`recipe`    a recipe, read and checked
+`members`   recipes that fuse others
+`counting`  parameters of a recipe's network
+"""
 
 from earmark.recipes.recipe import Recipe, load_recipe, recipe_names
 

@@ -7,4 +7,10 @@
     all of it -> page.py (one HTML file) and model_card.py (README.md of a model directory)
 
 matplotlib and jinja2 come with the extra `report` and are imported only when a figure or page is made.
+
+`tables`, `comparison`, `meanings`       figures as tables, of one model or two, and what each means
+`study`, `charts`, `curves`, `confusion`, `trust`   charts of an evaluation, and what they are drawn from
+`figures`, `recording`, `trajectories`, `canvas`    training curves, recordings, attention weights
+`page`, `player`                         one HTML page, with sounds
+`model_card`, `points`                   the model card, and the operating point for people
 """

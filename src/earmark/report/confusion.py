@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.arrays import IntArray
 from earmark.report.canvas import FAINT, INK, ORANGE, PAPER, new_figure, plain, shorten
-from earmark.report.study import Confusion, IntArray
+from earmark.report.study import Confusion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.arrays import DoubleArray
 from earmark.metrics.psd_roc import Roc, mean_roc
 from earmark.metrics.psds import Psds
 from earmark.report.canvas import BLUE, FAINT, GREEN, INK, ORANGE, SKY, new_figure, plain, shorten, tidy
-from earmark.report.study import FloatArray, PrecisionRecall
+from earmark.report.study import PrecisionRecall
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,7 +151,7 @@ def _staircase(axes: Axes, roc: Roc, span: float, colour: str, width: float) -> 
     axes.plot(efpr, tpr, color=colour, linewidth=width, drawstyle="steps-post")
 
 
-def _precision_at(curve: PrecisionRecall, recall: FloatArray) -> FloatArray:
+def _precision_at(curve: PrecisionRecall, recall: DoubleArray) -> DoubleArray:
     """Precision at each recall: that of the threshold which just reaches it."""
     place = np.searchsorted(curve.recall, recall - 1e-9)
     return np.asarray(curve.precision[np.minimum(place, len(curve.precision) - 1)])
@@ -161,7 +162,7 @@ def _some(curves: Sequence[PrecisionRecall], most: int = 80) -> Sequence[Precisi
     return curves[:: math.ceil(len(curves) / most)] if curves else curves
 
 
-def _thin(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _thin(x: DoubleArray, y: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """A curve with fewer points, first and last kept."""
     if len(x) <= _MOST_POINTS:
         return x, y

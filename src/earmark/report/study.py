@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from earmark.arrays import DoubleArray, IntArray
 from earmark.decisions.reliability import Reliability
 from earmark.labels import Labels
 from earmark.metrics.psds import Psds
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +24,8 @@ class PrecisionRecall:
     Points are those where a clip with the sound is gained, so recall rises from 1/positives to 1.
     """
 
-    recall: FloatArray
-    precision: FloatArray
+    recall: DoubleArray
+    precision: DoubleArray
     ap: float  # average precision: the area beneath
     positives: int  # clips that hold the sound
     at: tuple[float, float] | None = None  # (recall, precision) of the tags that were given; None: none was

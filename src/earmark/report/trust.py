@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.arrays import DoubleArray
 from earmark.decisions.reliability import Reliability
 from earmark.report.canvas import BLUE, FAINT, INK, ORANGE, SKY, new_figure, plain, shorten, tidy
-from earmark.report.study import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def reliability_diagram(tables: Sequence[Reliability], calibrated: Sequence[Reli
     return figure
 
 
-def _pooled(tables: Sequence[Reliability]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _pooled(tables: Sequence[Reliability]) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
     """Mean score, share that was correct, and how many, of all classes together; (bins,) each, NaN for empty bins."""
     count, score, share = (
         np.array([[0.0 if value is None else value for value in getattr(table, name)] for table in tables])

@@ -1,6 +1,8 @@
 """What runs a model on recordings; no torch.
 
-`windows.py`   recordings of any length in overlapping windows, cross-faded
-`scorer.py`    many recordings through a model, decoding ahead, in bounded memory
-`pipeline.py`  model and operating point: tags and events
+`windows`   recordings of any length in overlapping windows, cross-faded
+`scorer`    many recordings through a model, decoding ahead, in bounded memory
+`ensemble`  several models whose scores are averaged
+`pipeline`  model and operating point: tags and events
+`bulk`      many recordings, and an account of what failed
 """

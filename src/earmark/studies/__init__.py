@@ -1,7 +1,10 @@
 """A paper's experiment, run again: every row trained and scored on one data set, its tables with a published column.
 
-`study` describes a paper's experiment; `xu2018` and `hong2020` are the two; `run` trains and scores, going on where
-it stopped; `tables` and `figures` show what came out.
+`study`               what a paper's experiment is
+`xu2018`, `hong2020`  the two experiments
+`run`                 trains and scores every row; continues where it stopped
+`tables`, `figures`   what came out, beside the published figures
+`demo`                the demo: made sounds, training, report
 """
 
 from __future__ import annotations

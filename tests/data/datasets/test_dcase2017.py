@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.data.datasets.dcase2017 import find_collection, presence, read_collection
-from earmark.data.datasets.dcase2017_lists import read_list
+from earmark.data.datasets.dcase2017 import find_collection, presence, read_collection, read_list
 from earmark.data.doctor import examine
 from earmark.data.manifest import read_manifest
 from earmark.data.reading import Wanted, read_parts

@@ -28,17 +28,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from earmark.data.datasets.audioset_files import files_by_video, fitting, split_of
 from earmark.data.datasets.audioset_lists import (
+    ONTOLOGY,
     Key,
     Segment,
     Segments,
+    files_by_video,
+    find_classes,
+    fitting,
     is_segment_list,
     is_strong_list,
+    read_ontology,
     read_segments,
     read_strong,
+    read_strong_names,
+    split_of,
 )
-from earmark.data.datasets.audioset_names import ONTOLOGY, find_classes, read_ontology, read_strong_names
 from earmark.data.datasets.embeddings import embedding_files, read_embeddings
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.errors import DataError

@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.audio import AudioInfo
-from earmark.data.datasets.sequence_example import parse_sequence_example
-from earmark.data.datasets.tfrecord import Damage, read_record, read_records
+from earmark.data.datasets.tfrecord import Damage, parse_sequence_example, read_record, read_records
 from earmark.data.inspection import Inspection
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.errors import DataError

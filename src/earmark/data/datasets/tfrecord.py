@@ -13,6 +13,18 @@ come after it: so a block is one look-up in a table (bytes that follow, values) 
 over bytes would take a millisecond a record.
 
 Papers: CRC-32C is of Castagnoli, Brauer and Herrmann 1993; the framing is TensorFlow's, described in its documentation.
+
+The `SequenceExample` messages that TFRecords hold, out of their bytes.
+
+    SequenceExample   context = 1: Features           feature_lists = 2: FeatureLists
+    Features          feature = 1: {name = 1, Feature = 2}, again and again
+    FeatureLists      feature_list = 1: {name = 1, FeatureList = 2}, again and again
+    FeatureList       feature = 1: Feature, again and again
+    Feature           one of bytes_list = 1, float_list = 2, int64_list = 3, each with value = 1
+
+In the protocol buffers' wire format a message is fields one after another, each a varint key (number * 8 + wire type)
+and a value: a varint (type 0), 8 bytes (1), a length and so many bytes (2) or 4 bytes (5). Numbers stand one by one or
+packed into one field; both are read. Unknown fields are skipped. `ValueError` for bytes that are no such message.
 """
 
 from __future__ import annotations
@@ -148,3 +160,156 @@ def _tables() -> npt.NDArray[np.uint32]:
     for place in range(_BLOCK - 2, -1, -1):  # one byte more follows: the register moves on by a zero
         tables[place] = tables[place + 1] >> 8 ^ row[tables[place + 1] & 0xFF]
     return tables
+
+
+Values = list[bytes] | list[float] | list[int]
+_BYTES, _FLOATS, _INTEGERS = 1, 2, 3  # fields of a Feature
+_VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5  # wire types
+
+
+@dataclass(frozen=True)
+class SequenceExample:
+    """A message taken apart as far as its names: `context` by name, and the lists' own bytes by name."""
+
+    context: dict[str, Values]
+    lists: dict[str, bytes]
+
+    def rows(self, name: str, width: int) -> npt.NDArray[np.uint8]:
+        """A list of features that each hold `width` bytes, as (features, width); none where there is no such list.
+
+        `ValueError` where one of them is of another kind or length.
+        """
+        payload = self.lists.get(name, b"")
+        usual = _usual_rows(payload, width)
+        if usual is not None:
+            return usual
+        rows: list[bytes] = []
+        for feature in (feature for number, feature in _fields(payload) if number == 1):
+            values = _feature(feature)
+            if len(values) != 1 or not isinstance(values[0], bytes) or len(values[0]) != width:
+                raise ValueError(f"item {len(rows)} of {name} is not {width} bytes")
+            rows.append(values[0])
+        return np.array([list(row) for row in rows], np.uint8).reshape(-1, width)
+
+
+def parse_sequence_example(record: bytes) -> SequenceExample:
+    """Take a message apart. `ValueError` where it is none.
+
+    >>> parse_sequence_example(bytes.fromhex("0a0b0a090a016212040a020a00"))
+    SequenceExample(context={'b': [b'']}, lists={})
+    """
+    context: dict[str, Values] = {}
+    lists: dict[str, bytes] = {}
+    for number, part in _fields(record):
+        if number == 1:
+            context |= {name: _feature(feature) for name, feature in _map(part)}
+        elif number == 2:
+            lists |= dict(_map(part))
+    return SequenceExample(context, lists)
+
+
+def _map(message: int | bytes) -> Iterator[tuple[str, bytes]]:
+    """Names and values of a map's entries."""
+    for number, entry in _fields(_as_bytes(message)):
+        if number == 1:
+            pair = dict(_fields(_as_bytes(entry)))
+            yield _as_bytes(pair.get(1, b"")).decode(), _as_bytes(pair.get(2, b""))
+
+
+def _feature(message: int | bytes) -> Values:
+    """The values of a Feature."""
+    for kind, values in _fields(_as_bytes(message)):
+        if kind not in (_BYTES, _FLOATS, _INTEGERS):
+            continue
+        parts = [value for number, value in _fields(_as_bytes(values)) if number == 1]
+        if kind == _INTEGERS:
+            return [_signed(value) for part in parts for value in _integers(part)]
+        content = [_as_bytes(part) for part in parts]
+        return content if kind == _BYTES else _floats(b"".join(content))
+    return []
+
+
+def _floats(packed: bytes) -> list[float]:
+    if len(packed) % 4:
+        raise ValueError("floats of another size than 4 bytes")
+    return [value for (value,) in struct.iter_unpack("<f", packed)]
+
+
+def _integers(part: int | bytes) -> Iterator[int]:
+    """One integer, or those packed into one field."""
+    if isinstance(part, int):
+        yield part
+        return
+    place = 0
+    while place < len(part):
+        value, place = _varint(part, place)
+        yield value
+
+
+def _fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of each field."""
+    message = _as_bytes(message)
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        kind = key & 7
+        if kind == _VARINT:
+            value, place = _varint(message, place)
+            yield key >> 3, value
+            continue
+        if kind == _LENGTH:
+            size, place = _varint(message, place)
+        elif kind in (_EIGHT, _FOUR):
+            size = 8 if kind == _EIGHT else 4
+        else:
+            raise ValueError(f"no such wire type: {kind}")
+        if place + size > len(message):
+            raise ValueError("a field reaches beyond its message")
+        yield key >> 3, message[place : place + size]
+        place += size
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    """A number in groups of 7 bits, lowest first, the top bit set but for the last; and the place after it."""
+    value = shift = 0
+    while place < len(message) and shift < 64:
+        byte = message[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place
+    raise ValueError("a number does not end")
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def _as_bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise ValueError("a number where a message was expected")
+    return value
+
+
+def _usual_rows(payload: bytes, width: int) -> npt.NDArray[np.uint8] | None:
+    """The rows of a list that is written in the usual way, each with the same bytes before it; else None.
+
+    Millions of records are so, and need not be taken apart field by field.
+    """
+    head = b""
+    for _ in range(3):  # value in a bytes_list, bytes_list in a Feature, Feature in the list
+        head = b"\x0a" + _varint_bytes(width + len(head)) + head
+    size = len(head) + width
+    if not payload or len(payload) % size:
+        return None
+    table = np.frombuffer(payload, np.uint8).reshape(-1, size)
+    if (table[:, : len(head)] != np.frombuffer(head, np.uint8)).any():
+        return None
+    return table[:, len(head) :]
+
+
+def _varint_bytes(value: int) -> bytes:
+    found = b""
+    while value >= 0x80:
+        found, value = found + bytes([value & 0x7F | 0x80]), value >> 7
+    return found + bytes([value])

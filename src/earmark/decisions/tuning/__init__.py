@@ -8,6 +8,13 @@ shrinking and cross-validating then only add and compare counts.
 `tune_tagging`    thresholds of the clip tags
 `tune_detection`  the whole operating point, from events with times; the grid says the method
 `tune_from_tags`  what weak labels alone can support, and a report of what they cannot
+
+`aims`                  objectives, as strategies over counts
+`timeline`, `counting`  recordings end to end, and events counted against the reference
+`sweep`, `shrinkage`    every setting tried; choices per class pulled towards the common one
+`detection`, `tagging`, `error_rate`   the operating point for events, for tags, for the overall error rate
+`calibrating`           calibration fitted and measured
+`report`                what tuning did, and its worth on held-out recordings
 """
 
 from earmark.decisions.tuning.detection import Tuned, tune_detection, tune_from_tags
