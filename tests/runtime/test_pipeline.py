@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import AudioError, EarmarkError, ModelError
@@ -67,9 +68,9 @@ def test_several_paths_give_results_in_their_order(pipeline: Pipeline, noise: No
 
 
 def test_an_array_needs_its_rate_and_a_file_knows_its_own(pipeline: Pipeline, noise: Noise, write: Write) -> None:
-    with pytest.raises(TypeError, match=r"an array needs a sample rate: tagger\(waveform, rate\)"):
+    with pytest.raises(AudioError, match=r"an array needs a sample rate: tagger\(waveform, rate\)"):
         pipeline(noise(1.0))
-    with pytest.raises(TypeError, match="a file has its own"):
+    with pytest.raises(AudioError, match="a file has its own"):
         pipeline(write("a.wav", noise(1.0)), 8_000)
 
 
@@ -78,6 +79,35 @@ def test_integers_and_channels_are_understood(pipeline: Pipeline, noise: Noise) 
     stereo = np.stack([samples, samples], axis=1)
     check(pipeline(stereo, 8_000))
     check(pipeline((samples * 32767).astype(np.int16), 8_000))
+
+
+def test_tensors_and_dicts_of_other_packages_are_understood(pipeline: Pipeline, noise: Noise) -> None:
+    samples = noise(5.0, (2.0, 3.2))
+    stereo = torch.from_numpy(np.stack([samples, samples]))  # (channels, samples)
+    check(pipeline(torch.from_numpy(samples), 8_000))
+    check(pipeline({"waveform": stereo, "sample_rate": 8_000}))
+    check(pipeline({"waveform": samples, "sample_rate": 8_000.0}))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (3, "cannot read a int; expected a path"),
+        (b"RIFF", "cannot read a bytes"),
+        ({"waveform": np.zeros(8_000, np.float32)}, 'expected {"waveform"'),
+        ({"path": "a.wav"}, 'expected {"waveform"'),
+    ],
+)
+def test_what_is_no_sound_is_refused_in_one_line(pipeline: Pipeline, source: object, message: str) -> None:
+    with pytest.raises(AudioError, match=message) as caught:
+        pipeline(source)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.5, True, 1e30, -8_000, 0, "8000", 8_000.5])
+def test_a_rate_that_no_file_could_state_is_refused(pipeline: Pipeline, noise: Noise, rate: object) -> None:
+    with pytest.raises(AudioError, match="the sample rate is"):
+        pipeline(noise(1.0), rate)
 
 
 def test_what_cannot_be_read_raises_when_its_turn_comes(

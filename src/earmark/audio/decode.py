@@ -15,6 +15,8 @@ from earmark.audio.resample import resample
 from earmark.audio.source import Source
 from earmark.errors import AudioError
 
+LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz, of arrays
+
 
 def read_audio(source: Source, rate: int | None = None) -> Audio:
     """Decode a file: mono float32 (samples,) at `rate` Hz, or at the file's own rate.
@@ -32,11 +34,12 @@ def from_array(waveform: npt.ArrayLike, old: int, rate: int | None = None, name:
     """An array the caller already has, (samples,) or (samples, channels) at `old` Hz, as `Audio`.
 
     Integers are scaled by the range of their type; floats are taken as they are. `AudioError` where the array
-    is empty, not finite, far beyond full scale, or looks as if its axes were swapped.
+    is empty, not finite, far beyond full scale, or looks as if its axes were swapped, or `old` is no sample rate.
 
     >>> from_array(np.full((100, 2), 16_384, dtype=np.int16), 16_000).samples[:2]
     array([0.5, 0.5], dtype=float32)
     """
+    old = _checked_rate(old, name)
     array = np.asarray(waveform)
     if array.ndim == 1:
         array = array[:, None]
@@ -56,3 +59,14 @@ def from_array(waveform: npt.ArrayLike, old: int, rate: int | None = None, name:
     if not len(mono):
         raise AudioError(f"{name}: {len(array)} samples at {old} Hz leave none at {target} Hz")
     return Audio(mono, target, AudioInfo(name, "array", old, array.shape[1], len(array)), None, mix.one_channel)
+
+
+def _checked_rate(rate: object, name: str) -> int:
+    """A sample rate within the bounds of what files may state."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
+        raise AudioError(f"{name}: the sample rate is {rate!r}, expected a number of samples per second")
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE or rate != int(rate):  # NaN fails the first comparison
+        raise AudioError(
+            f"{name}: the sample rate is {rate}, expected a whole number from {LOWEST_RATE} to {HIGHEST_RATE} Hz"
+        )
+    return int(rate)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast, overload
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from earmark.decisions import Decision, OperatingPoint, decide
 from earmark.engine import Engine
-from earmark.errors import EarmarkError, recording_error
+from earmark.errors import AudioError, EarmarkError, recording_error
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble
@@ -62,25 +62,43 @@ class Pipeline:
     @overload
     def __call__(self, source: npt.NDArray[Any], rate: int) -> Result: ...
     @overload
+    def __call__(self, source: Mapping[str, Any]) -> Result: ...
+    @overload
     def __call__(self, source: list[str] | list[Path] | tuple[str | Path, ...]) -> Iterator[Result]: ...
     def __call__(
         self,
-        source: str | os.PathLike[str] | io.IOBase | npt.NDArray[Any] | Sequence[str | os.PathLike[str]],
+        source: str
+        | os.PathLike[str]
+        | io.IOBase
+        | npt.NDArray[Any]
+        | Mapping[str, Any]
+        | Sequence[str | os.PathLike[str]],
         rate: int | None = None,
     ) -> Result | Iterator[Result]:
         """Tags and events of a path, a file object, or an array with its `rate` (Hz); any length, any rate.
 
+        An array is (samples,) or (samples, channels); a tensor of PyTorch is taken as well, and a dict of `waveform`
+        (channels, samples) and `sample_rate`, as other audio packages pass it.
         A list of paths gives an iterator of results, scored in batches; a recording that cannot be
         read then raises when its turn comes (`stream` gives the error in its place instead). Raises `AudioError`.
         """
-        if isinstance(source, np.ndarray):
+        if isinstance(source, Mapping):
+            if rate is not None:
+                raise AudioError("a dict states its own sample_rate; leave the rate out")
+            return self._one(Job("array", _of_dict(source)))
+        if (array := _as_array(source)) is not None:
             if rate is None:
-                raise TypeError("an array needs a sample rate: tagger(waveform, rate)")
-            return self._one(Job("array", Waveform(source, rate)))
+                raise AudioError("an array needs a sample rate: tagger(waveform, rate)")
+            return self._one(Job("array", Waveform(array, rate)))
         if rate is not None:
-            raise TypeError("rate is for arrays only; a file has its own")
+            raise AudioError("rate is for arrays only; a file has its own")
         if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
             return self._one(_job(source))
+        if isinstance(source, bytes) or not isinstance(source, Iterable):
+            raise AudioError(
+                f"cannot read a {type(source).__name__}; expected a path, a file object, an array with its rate, "
+                '{"waveform": ..., "sample_rate": ...}, or a list of paths'
+            )
         return (self._result(scored) for scored in self.scorer.score_all(map(_job, source)))
 
     def stream(self, jobs: Iterable[Job], *, min_score: float = 0.0) -> Iterator[Result | tuple[Job, EarmarkError]]:
@@ -108,6 +126,23 @@ class Pipeline:
         with stage(self.scorer.stopwatch, "decide"):
             decision: Decision = decide(scored.scores, self.operating_point, min_score=min_score)
         return Result(decision.recording, decision.tags, decision.events, scored.scores, scored.actions, scored.problem)
+
+
+def _as_array(source: Any) -> npt.NDArray[Any] | None:
+    """An array, or a tensor of PyTorch (on any device) as one; None for anything else."""
+    if isinstance(source, np.ndarray):
+        return source
+    if hasattr(source, "detach") and hasattr(source, "numpy"):
+        return np.asarray(source.detach().cpu().numpy())
+    return None
+
+
+def _of_dict(source: Mapping[str, Any]) -> Waveform:
+    """{"waveform": (channels, samples) or (samples,), "sample_rate": Hz}, as torchaudio and pyannote have it."""
+    array = _as_array(source.get("waveform"))
+    if array is None or "sample_rate" not in source:
+        raise AudioError('expected {"waveform": an array (channels, samples), "sample_rate": samples per second}')
+    return Waveform(array.T if array.ndim == 2 else array, source["sample_rate"])
 
 
 def _job(source: Any) -> Job:
