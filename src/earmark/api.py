@@ -593,6 +593,7 @@ def _measure(
     from earmark.evaluation.labelled import evaluate_scored
     from earmark.evaluation.report import Measured
     from earmark.evaluation.score_cache import FOLDER, score_clips_cached
+    from earmark.evaluation.tuning import advice
     from earmark.hub import box
     from earmark.report.tables import counted
 
@@ -600,6 +601,8 @@ def _measure(
     scored = score_clips_cached(pipeline.scorer, manifest, folder, reporter.stage(f"scoring ({model.name})"))
     computed = pipeline.scorer.arithmetic
     reporter.say(f"{model.name}: {counted(len(scored.clips), 'recording')} ({computed})")
+    for line in advice(pipeline.operating_point):
+        reporter.say(f"{model.name}: {line}")
     evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
     return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
 

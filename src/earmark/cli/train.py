@@ -128,7 +128,9 @@ def command(
             made.trained.evaluation.to_json(), ("on the validation clips, on which it was also tuned (optimistic)")
         )
     else:
-        terminal.say("no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones")
+        terminal.say("no validation clips, so no metrics")
+    for line in advice(made.trained.point):
+        terminal.say(line)
     terminal.say(f"the model is in {output}")
     terminal.faults([str(problem) for problem in made.problems], LEFT_OUT)
     raise typer.Exit(SOME_FAILED if made.problems else OK)

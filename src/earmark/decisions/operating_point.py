@@ -88,7 +88,7 @@ class OperatingPoint(BaseModel):
 
     @classmethod
     def default(cls, labels: Iterable[str]) -> OperatingPoint:
-        """Everything at 0.5, no smoothing."""
+        """The plainest point: 0.5 everywhere, no smoothing, no gate. An untuned model has `named_point("default")`."""
         return cls(origin="default: 0.5 everywhere", classes={label: ClassPoint() for label in labels})
 
     @property

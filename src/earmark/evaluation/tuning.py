@@ -2,9 +2,10 @@
 
     segment-f1, event-f1 (each also -micro), error-rate   threshold, smoothing, durations, gate     `decisions.tuning`
     psds1, psds2                                          smoothing; thresholds then for segment-f1  `psds_tuning`
-    tagging-f1 (also -micro), precision=P, recall=R       thresholds of the tags                    `decisions.tuning`
+    tagging-f1 (also -micro), precision=P, recall=R       tags; events by scaled defaults           `decisions.tuning`
 
-The first two need clips whose events are known, the third takes tags. Events are found by thresholds or by boxes;
+The first two need clips whose events are known, the third takes tags; the events of a point that was tuned on events
+stay as they are. Events are found by thresholds or by boxes;
 `method="auto"` tries both and keeps the one that does better on recordings it was not tuned on. Calibrations come
 first: all else acts on calibrated scores.
 """
@@ -20,6 +21,7 @@ import numpy as np
 from earmark.arrays import BoolArray
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
+from earmark.decisions.named import named_point
 from earmark.decisions.operating_point import ClassPoint
 from earmark.decisions.tuning import (
     BoxGrid,
@@ -30,11 +32,13 @@ from earmark.decisions.tuning import (
     Tuned,
     tune_detection,
     tune_from_tags,
+    tune_tagging,
 )
 from earmark.decisions.tuning.aims import parse_objective
 from earmark.decisions.tuning.calibrating import Calibrated, without_calibration
 from earmark.decisions.tuning.calibrating import calibrate as fit_calibration
 from earmark.decisions.tuning.detection import encode_tags
+from earmark.decisions.tuning.from_tags import NOT_TUNED, TAGS_ALONE, TIMED_CLIPS, is_from_tags
 from earmark.decisions.tuning.shrinkage import assign_folds
 from earmark.decisions.tuning.sweep import Method
 from earmark.errors import ConfigError, DataError, did_you_mean
@@ -47,6 +51,10 @@ from earmark.scores import Scores
 FOLDS = 5
 PSDS = {"psds1": PSDS1, "psds2": PSDS2}
 WORKING_POINT = "segment-f1"  # what thresholds are chosen for where the objective needs none
+UNTUNED = (
+    "the operating point is the default one: nothing was tuned; 'earmark tune MODEL DATA' chooses a better one on clips "
+    "that were not trained on, and their tags are enough"
+)
 Calibration = Literal["platt", "isotonic", "none"]
 Choice = Literal["auto", "threshold", "boxes"]
 
@@ -64,8 +72,8 @@ def tune(
     """Choose the operating point: from events if they are known, otherwise from tags alone.
 
     `objective` None: segment-f1 with events, tagging-f1 without. `calibrate` fits new calibrations, or drops them
-    ("none"); None keeps those of `base`, the point so far. Where `base` decides events otherwise than tags, tuning
-    on tags leaves its events as they are. `data` names the clips in the point's origin. `ConfigError` on an
+    ("none"); None keeps those of `base`, the point so far. Where the events of `base` were tuned on times, tuning on
+    tags leaves them as they are. `data` names the clips in the point's origin. `ConfigError` on an
     unknown objective, method or calibration; `DataError` where the objective needs events and none are known.
     """
     check_options(objective, method, calibrate)
@@ -94,6 +102,13 @@ def check_options(objective: str | None, method: str = "auto", calibration: str 
     ):
         if given is not None and given not in known:
             raise ConfigError(f"unknown {what} {given!r}{did_you_mean(given, known)}; known: {', '.join(known)}")
+
+
+def advice(point: OperatingPoint) -> tuple[str, ...]:
+    """What of a point was not tuned, and what to do about it; nothing where it was tuned on timed events."""
+    if is_from_tags(point):
+        return NOT_TUNED, TIMED_CLIPS
+    return (UNTUNED,) if _is_default(point) else ()
 
 
 def _tune_counted(
@@ -190,24 +205,21 @@ def _tags(scored: ScoredClips) -> BoolArray:
 def _tune_tags(
     scored: ScoredClips, objective: str, calibration: Calibration | None, start: OperatingPoint, data: str, seed: int
 ) -> Tuned:
-    """For an objective about tags; frames take their clip's map where events follow tags, else keep their own."""
+    """For an objective about tags; events are chosen anew where no times were used for those of `start`."""
     made = _calibrate(scored, start, calibration, seed, frames=False)
-    follow = _events_follow_tags(start)
     base = start
     if made is not None:
-        classes = {
-            label: part.model_copy(
-                update={"frame_calibration": part.clip_calibration if follow else start.of(label).frame_calibration}
-            )
-            for label, part in made.point.classes.items()
-        }
+        frames = {label: {"frame_calibration": part.frame_calibration} for label, part in start.classes.items()}
+        classes = {label: part.model_copy(update=frames[label]) for label, part in made.point.classes.items()}
         base = start.model_copy(update={"classes": classes})
-    tuned = tune_from_tags(_tags(scored), scored.scores, objective, base=base, folds=FOLDS, seed=seed, data=data)
-    return _with_calibration(tuned if follow else _with_events_of(base, tuned), made)
+    chosen_on_times = not (is_from_tags(start) or _events_follow_tags(start) or _is_default(start))
+    tune_on_tags = _tune_tags_alone if chosen_on_times else tune_from_tags
+    tuned = tune_on_tags(_tags(scored), scored.scores, objective, base=base, folds=FOLDS, seed=seed, data=data)
+    return _with_calibration(tuned, made)
 
 
 def _events_follow_tags(point: OperatingPoint) -> bool:
-    """Whether events have no separate settings, as in a default point and in one tuned on tags."""
+    """Whether events have no settings of their own, as in a plain point and in one that version 0.1 tuned on tags."""
     return point.method == "threshold" and all(
         part.onset == part.offset == part.tag_threshold
         and not (part.median_seconds or part.min_duration_on or part.min_duration_off)
@@ -216,13 +228,28 @@ def _events_follow_tags(point: OperatingPoint) -> bool:
     )
 
 
-def _with_events_of(base: OperatingPoint, tuned: Tuned) -> Tuned:
-    """The tag thresholds of one point, the events of another."""
+def _is_default(point: OperatingPoint) -> bool:
+    """Whether a point decides as the one named "default", calibrations aside."""
+    return without_calibration(point).classes == named_point("default", point.labels).classes
+
+
+def _tune_tags_alone(
+    reference: BoolArray,
+    scores: Sequence[Scores],
+    objective: str,
+    *,
+    base: OperatingPoint,
+    folds: int,
+    seed: int,
+    data: str,
+) -> Tuned:
+    """New tag thresholds; the events of `base`."""
+    clip = np.stack([calibrated(each, base).clip for each in scores])
+    thresholds, report = tune_tagging(reference, clip, scores[0].labels, objective, folds=folds, seed=seed)
     classes = {
-        label: part.model_copy(update={"tag_threshold": tuned.point.of(label).tag_threshold})
-        for label, part in base.classes.items()
+        label: part.model_copy(update={"tag_threshold": thresholds[label]}) for label, part in base.classes.items()
     }
-    origin = f"tags {tuned.point.origin}; events {base.origin.rpartition('; events ')[2]}"
+    origin = f"tags {report.origin(data)}{TAGS_ALONE}; events {base.origin.rpartition('; events ')[2]}"
     note = "tuned on tags alone: the tag thresholds are new, the decisions on events are unchanged"
-    report = replace(tuned.report, notes=(*tuned.report.notes[:-1], note))  # in place of the note on events
-    return Tuned(base.model_copy(update={"classes": classes, "origin": origin}), report)
+    point = base.model_copy(update={"classes": classes, "origin": origin})
+    return Tuned(point, replace(report, notes=(*report.notes, note)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from earmark import __version__
-from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.decisions import FILE_NAME, OperatingPoint, named_point
 from earmark.errors import ModelError
 from earmark.files import write_text
 from earmark.hub.checkpoint import read_tensors
@@ -56,7 +56,7 @@ def import_panns(
         tagger = converted(state, name)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    point = OperatingPoint.default(tagger.labels)
+    point = named_point("default", tagger.labels)
     point.save(folder / FILE_NAME)
     write_text(folder / "README.md", _card(tagger, point, name, sums, known is not None, command))
     tagger.save_pretrained(folder)  # config.json last: only then it is a model

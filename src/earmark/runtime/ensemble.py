@@ -21,7 +21,7 @@ Differs from the paper in: nothing for one clock; the paper does not fuse system
 The operating point of a fusion, until one is tuned on the fused scores: where all members decide alike, it decides so
 too. Otherwise, label by label, it is the mean of the members' numbers: a mean of scores passes a mean of thresholds
 where the members' margins over their own thresholds add up to more than nothing. Where a mean makes no sense
-(thresholds and boxes, calibrations, different rules), it is 0.5 everywhere.
+(thresholds and boxes, calibrations, different rules), it is the point named `default`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ import numpy as np
 
 from earmark.arrays import FloatArray
 from earmark.clock import Clock
-from earmark.decisions import OperatingPoint
+from earmark.decisions import OperatingPoint, named_point
 from earmark.decisions.operating_point import ClassPoint
 from earmark.engine import Engine, WindowPlan
 from earmark.errors import ConfigError
@@ -45,7 +45,7 @@ from earmark.scores import Scores
 
 _PIECE = 8192  # frames fused at a time: a long recording is never held in float64
 MEAN = "mean of the members' operating points"
-DEFAULT = "default: 0.5 everywhere, because the members decide too differently for a mean"
+DEFAULT = "default: nothing was tuned; the members decide too differently for a mean"
 
 
 class Ensemble:
@@ -187,7 +187,7 @@ def fused_point(points: Sequence[OperatingPoint], labels: Labels) -> OperatingPo
 
 
 def _default(labels: Labels) -> OperatingPoint:
-    return OperatingPoint.default(labels).model_copy(update={"origin": DEFAULT})
+    return named_point("default", labels).model_copy(update={"origin": DEFAULT})
 
 
 def _mean_class(parts: Sequence[ClassPoint]) -> ClassPoint | None:

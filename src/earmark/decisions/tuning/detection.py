@@ -1,6 +1,6 @@
-"""The whole operating point, from recordings whose events are known (or, weakly, only their tags).
+"""The whole operating point, from recordings whose events are known.
 
-Both tunings give `Tuned(point, report)`. Tag thresholds are always chosen for tagging F1 on the clip scores,
+Tag thresholds are always chosen for tagging F1 on the clip scores,
 an event of a label being its tag. Overlapping reference events of one label count as annotated. Where a grid tries
 the gate (events only where the clip is tagged), recordings are gated by thresholds chosen on other folds.
 """
@@ -102,37 +102,7 @@ def tune_detection(
         label: {**_kept(grid, label), **swept.fields(one), "tag_threshold": thresholds[label]}
         for label, one in zip(labels, chosen.choice.tolist(), strict=True)
     }
-    return Tuned(_point(fields, base, method_of(grid), report.origin(data)), report)
-
-
-def tune_from_tags(
-    reference: BoolArray,
-    scores: Sequence[Scores],
-    objective: str = "tagging-f1",
-    *,
-    base: OperatingPoint | None = None,
-    folds: int = 5,
-    seed: int = 0,
-    shrinkages: tuple[float, ...] | None = None,
-    data: str = "",
-) -> Tuned:
-    """What tags alone (recordings, classes) can support: one threshold a class, used for tags and events.
-
-    Median filter, durations and the thresholds of frames proper need events with times; the report says so.
-    """
-    if not scores:
-        raise ValueError("no recording to tune on")
-    ready = [calibrated(each, base) for each in scores] if base else list(scores)
-    clip = np.stack([each.clip for each in ready])
-    options: dict[str, Any] = {"folds": folds, "seed": seed, "shrinkages": shrinkages}
-    thresholds, report = tune_tagging(reference, clip, scores[0].labels, objective, **options)
-    note = (
-        "tuned on tags alone: the tag thresholds serve for events too; the best threshold for frames, median filter, "
-        "shortest event and shortest gap need events with times and were left as they are"
-    )
-    fields = {label: {"tag_threshold": x, "onset": x, "offset": x} for label, x in thresholds.items()}
-    told = replace(report, notes=(*report.notes, note))
-    return Tuned(_point(fields, base, "threshold", f"{told.origin(data)}, tags alone"), told)
+    return Tuned(point_of(fields, base, method_of(grid), report.origin(data)), report)
 
 
 def _counter(unit: Unit, line: Timeline, segment_seconds: float, collar: float) -> Counter:
@@ -178,7 +148,8 @@ def _kept(grid: Grid, label: str) -> dict[str, Any]:
     return grid.point.of(label).model_dump(exclude={"onset", "offset", "clip_calibration", "frame_calibration"})
 
 
-def _point(fields: dict[str, dict[str, Any]], base: OperatingPoint | None, method: Any, origin: str) -> OperatingPoint:
+def point_of(fields: dict[str, dict[str, Any]], base: OperatingPoint | None, method: Any, origin: str) -> OperatingPoint:
+    """A point of these `ClassPoint` fields by label, with the calibrations of `base`."""
     classes = {}
     for label, values in fields.items():
         old = base.of(label) if base else ClassPoint()

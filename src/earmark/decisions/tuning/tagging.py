@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.arrays import BoolArray, FloatArray, IntArray
-from earmark.decisions.tuning.aims import AtLeast, ClassF1, Counts, parse_objective
+from earmark.decisions.tuning.aims import Aim, AtLeast, ClassF1, Counts, parse_objective
 from earmark.decisions.tuning.report import TuningReport, make_report
 from earmark.decisions.tuning.shrinkage import (
     FOR_TARGETS,
@@ -73,12 +73,15 @@ def tune_tagging(
     return TunedTags(dict(zip(names, (grid[i] for i in chosen.choice.tolist()), strict=True)), report)
 
 
-def thresholds_by_fold(reference: BoolArray, scores: FloatArray, fold: IntArray, folds: int) -> FloatArray:
-    """Tag thresholds for each fold's clips (folds, classes), chosen for F1 on the clips of the others.
+def thresholds_by_fold(
+    reference: BoolArray, scores: FloatArray, fold: IntArray, folds: int, aim: Aim | None = None
+) -> FloatArray:
+    """Tag thresholds for each fold's clips (folds, classes), chosen on the clips of the others.
 
-    So a gate is tried on clips that had no part in choosing it. With one fold: chosen on its own clips.
+    So a gate is tried on clips that had no part in choosing it. With one fold: chosen on its own clips. `aim` None:
+    the F1 of each class.
     """
-    grid, aim = tag_thresholds(), ClassF1()
+    grid, aim = tag_thresholds(), aim or ClassF1()
     counts = count_tags(reference, scores, fold, folds, grid)
     shrinkage = choose_by_cross_validation(counts, aim, fold, grid).shrinkage
     total = counts.sum(axis=0)
