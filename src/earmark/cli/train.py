@@ -83,6 +83,7 @@ def command(
     A run that was stopped continues with the same command.
     """
     from earmark import api
+    from earmark.evaluation.tuning import advice
     from earmark.training.run import is_follower, require_engine
 
     require_engine()

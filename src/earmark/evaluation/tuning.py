@@ -52,8 +52,8 @@ FOLDS = 5
 PSDS = {"psds1": PSDS1, "psds2": PSDS2}
 WORKING_POINT = "segment-f1"  # what thresholds are chosen for where the objective needs none
 UNTUNED = (
-    "the operating point is the default one: nothing was tuned; 'earmark tune MODEL DATA' chooses a better one on clips "
-    "that were not trained on, and their tags are enough"
+    "the operating point is the default one: nothing was tuned; 'earmark tune MODEL DATA' chooses a better one on "
+    "clips that were not trained on, and their tags are enough"
 )
 Calibration = Literal["platt", "isotonic", "none"]
 Choice = Literal["auto", "threshold", "boxes"]

@@ -45,7 +45,7 @@ from earmark.scores import Scores
 
 _PIECE = 8192  # frames fused at a time: a long recording is never held in float64
 MEAN = "mean of the members' operating points"
-DEFAULT = "default: nothing was tuned; the members decide too differently for a mean"
+DEFAULT = "default: nothing was tuned, because the members decide too differently for a mean"
 
 
 class Ensemble:

@@ -148,7 +148,9 @@ def _kept(grid: Grid, label: str) -> dict[str, Any]:
     return grid.point.of(label).model_dump(exclude={"onset", "offset", "clip_calibration", "frame_calibration"})
 
 
-def point_of(fields: dict[str, dict[str, Any]], base: OperatingPoint | None, method: Any, origin: str) -> OperatingPoint:
+def point_of(
+    fields: dict[str, dict[str, Any]], base: OperatingPoint | None, method: Any, origin: str
+) -> OperatingPoint:
     """A point of these `ClassPoint` fields by label, with the calibrations of `base`."""
     classes = {}
     for label, values in fields.items():

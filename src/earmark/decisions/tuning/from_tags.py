@@ -143,9 +143,7 @@ def event_fields(
     return rows
 
 
-def read_curves(
-    reference: BoolArray, scores: Sequence[Scores], gate: DoubleArray, options: TagsAloneOptions
-) -> Curves:
+def read_curves(reference: BoolArray, scores: Sequence[Scores], gate: DoubleArray, options: TagsAloneOptions) -> Curves:
     """Peaks and active times are those of the clips that carry a label and score at least `gate` (classes,) for it.
 
     Where there is none, peaks of 0.5 and active times of 2 s are assumed.
