@@ -162,8 +162,8 @@ def section(many: Sequence[ScoredClips], command: str) -> str:
             f"{len(many)} trainings of the default recipe, plus or minus half the range between them. Dev holds "
             f"{rows[NEW][0].reference:.0f} events. Where clips are timed, each of the first three figures is tuned for "
             f"its own objective ({', '.join(f'`{each}`' for each in COLUMNS.values())}), by thresholds; tags and "
-            "events are counted with the first. From tags alone there is one operating point for all figures. Ten clips: "
-            f"{DRAWS} draws a training and half, tags included.",
+            "events are counted with the first. From tags alone there is one operating point for all figures. Ten "
+            f"clips: {DRAWS} draws a training and half, tags included.",
             "",
             *lines,
             "",

@@ -164,13 +164,15 @@ def test_a_recipe_that_makes_no_sense_is_refused(
     assert not (tmp_path / "m").exists()
 
 
-def test_without_validation_thresholds_stay_and_it_says_so(train: Callable, collection: Path, tmp_path: Path) -> None:
+def test_without_validation_the_default_point_is_taken_and_it_says_so(
+    train: Callable, collection: Path, tmp_path: Path
+) -> None:
     ran = train(collection / "train", tmp_path / "m", "--valid-fraction", 0)
     assert (ran.code, ran.out) == (0, "")
     assert "no validation; " in ran.err
-    assert "no validation clips: every threshold stays at 0.5; 'earmark tune' chooses better ones" in ran.err
+    assert "the operating point is the default one: nothing was tuned; 'earmark tune MODEL DATA' chooses" in ran.err
     point = json.loads((tmp_path / "m" / "operating_point.json").read_text())
-    assert {part["onset"] for part in point["classes"].values()} == {0.5}
+    assert {(part["tag_threshold"], part["tag_gate"]) for part in point["classes"].values()} == {(0.5, True)}
     assert "valid_map" not in rows(tmp_path / "m")[0]
 
 

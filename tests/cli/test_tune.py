@@ -55,13 +55,17 @@ def test_tags_alone_tune_tags_and_leave_tuned_events_as_they_are(
         assert {**part, "tag_threshold": 0} == {**before[label], "tag_threshold": 0}
 
 
-def test_tags_alone_serve_events_too_where_nothing_better_is_known(
+def test_tags_alone_choose_events_too_where_nothing_better_is_known(
     earmark: Callable, collection: Path, model: Path
 ) -> None:
     OperatingPoint.default(["beep", "horn", "hum", "whistle"]).save(model)
     ran = earmark("tune", model, collection / "dev" / "weak.tsv")
-    assert "the tag thresholds serve for events too" in ran.err
-    assert all(part["onset"] == part["tag_threshold"] != 0.5 for part in classes(model).values())
+    assert "onset, offset and durations are defaults scaled by the model's own frame scores" in ran.err
+    assert "of the clips have an event of a label they do not carry" in ran.err
+    assert all(part["tag_gate"] and part["offset"] < part["onset"] for part in classes(model).values())
+    judged = earmark("evaluate", model, collection / "dev", "--resamples", 0)
+    assert "tuned on tags alone" in judged.err
+    assert "clips with timed events measure how good the events are" in judged.err
 
 
 def test_output_takes_it_in_place_of_the_model(

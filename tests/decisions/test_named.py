@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -61,6 +62,41 @@ def test_the_baseline_smooths_by_a_median():
     decision = decide(scores, named_point("dcase2017", LABELS))
     assert [label for label, _ in decision.tags] == ["Train horn"]
     assert [(event.onset, event.offset) for event in decision.events] == [(4.0, 5.2)]
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40), st.floats(0, 1, width=32))
+def test_the_default_reports_no_event_whose_tag_is_not_given(curve, clip):
+    scores = scores_of(np.stack([curve, curve], axis=1), (clip, 1 - clip))
+    decision = decide(scores, named_point("default", LABELS))
+    assert {event.label for event in decision.events} <= {label for label, _ in decision.tags}
+
+
+def test_the_default_bridges_short_gaps_and_drops_clicks():
+    curve = np.zeros(250)
+    curve[10:40] = 0.6
+    curve[40:60] = 0.1  # too faint to begin an event, loud enough to go on with one
+    curve[80:110] = 0.6  # 0.8 s later
+    curve[200:203] = 0.9
+    scores = Scores("a.wav", LABELS, np.float32([0.9, 0.4]), np.float32([curve, curve]).T, Clock(Fraction(1, 25)), 10.0)
+    events = decide(scores, named_point("default", LABELS)).events
+    assert [(event.onset, event.offset, event.label) for event in events] == [(0.4, 4.4, "Car")]
+
+
+def test_a_point_stored_by_version_0_1_decides_as_it_did(tmp_path):
+    old = {
+        "format_version": 1,
+        "origin": "default: 0.5 everywhere",
+        "classes": {"Car": {}, "Train horn": {"onset": 0.7}},
+    }
+    (tmp_path / "point.json").write_text(json.dumps(old))
+    point = OperatingPoint.load(tmp_path / "point.json")
+    frames = np.float32([[0.1, 0.9], [0.6, 0.6], [0.2, 0.1]])
+    events = decide(scores_of(frames, (0.1, 0.1)), point).events
+    step = float(FRAME)
+    assert [(event.onset, event.offset, event.label) for event in events] == [
+        (0.0, pytest.approx(2 * step), "Train horn"),
+        (pytest.approx(step), pytest.approx(2 * step), "Car"),
+    ]
 
 
 def test_names_are_checked_and_a_named_point_survives_its_file(tmp_path):

@@ -7,15 +7,16 @@ import pytest
 
 from earmark.clock import Clock
 from earmark.data.records import Clip
-from earmark.decisions import ClassPoint, OperatingPoint, decide, score_curve
+from earmark.decisions import ClassPoint, OperatingPoint, decide, named_point, score_curve
 from earmark.decisions.calibration import Platt
 from earmark.decisions.tuning import tune_detection
+from earmark.decisions.tuning.from_tags import NOT_TUNED, TIMED_CLIPS
 from earmark.decisions.tuning.report import mean_ece
 from earmark.errors import ConfigError, DataError
 from earmark.evaluation.labelled import ScoredClips, evaluate_scored
 from earmark.evaluation.psds_trials import Trials
 from earmark.evaluation.psds_tuning import choose, settings_of, tune_smoothing
-from earmark.evaluation.tuning import check_options, tune
+from earmark.evaluation.tuning import advice, check_options, tune
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.metrics import PSDS1, PSDS2, psds
@@ -164,22 +165,50 @@ def test_calibration_makes_scores_mean_what_they_say_on_unseen_recordings(kind):
     assert dropped.point.classes == tune(scored, method="threshold").point.classes
 
 
-def test_tags_alone_tune_tags_and_say_what_they_cannot():
-    scored = weak(made())
+def test_tags_alone_tune_tags_and_gate_events_and_say_what_they_cannot():
+    scored = weak(made(flicker=0.05))
     tuned = tune(scored)
-    assert any("need events with times" in note for note in tuned.report.notes)
+    assert any("defaults scaled by the model's own frame scores" in note for note in tuned.report.notes)
+    assert advice(tuned.point) == (NOT_TUNED, TIMED_CLIPS)
     part = tuned.point.classes["flicker"]
-    assert part.onset == part.offset == part.tag_threshold
+    assert part.gate >= part.tag_threshold
+    assert part.offset < part.onset
     for objective in ("segment-f1", "psds1"):
         with pytest.raises(DataError, match=rf"'{objective}' needs strong labels .* weak\.tsv has none"):
             tune(scored, objective, data="weak.tsv")
+
+
+def test_events_of_unseen_clips_are_far_better_than_by_tag_thresholds():
+    tuned, fresh = tune(weak(made(flicker=0.05))).point, made(seed=1, flicker=0.05)
+    plain = {
+        label: ClassPoint(tag_threshold=part.tag_threshold, onset=part.tag_threshold, offset=part.tag_threshold)
+        for label, part in tuned.classes.items()
+    }
+    (after, events), (before, many) = (
+        evaluate_scored(fresh, point) for point in (tuned, OperatingPoint(classes=plain))
+    )
+    true = sum(len(clip.events) for clip in fresh.clips)
+    assert after.event.f1 > before.event.f1 + 0.2
+    assert sum(map(len, events.values())) < 1.5 * true < 0.5 * sum(map(len, many.values()))
+
+
+def test_events_chosen_from_tags_are_chosen_anew_by_tags_and_default_ones_too():
+    scored = weak(made())
+    first = tune(scored).point
+    for base in (first, named_point("default", LABELS), OperatingPoint.default(LABELS)):
+        again = tune(scored, "precision=0.9", base=base)
+        assert again.point == tune(scored, "precision=0.9").point
+    assert "nothing was tuned" in advice(named_point("default", LABELS))[0]
+    assert advice(tune(made()).point) == ()
 
 
 def test_calibrating_on_tags_alone_moves_no_decision():
     scored = weak(made())
     plain, mapped = tune(scored, "recall=0.9"), tune(scored, "recall=0.9", calibrate="platt")
     part = mapped.point.classes["flicker"]
-    assert part.frame_calibration == part.clip_calibration
+    assert part.clip_calibration is not None
+    assert part.frame_calibration is None
+    assert part.onset == plain.point.classes["flicker"].onset
     assert mapped.report.calibration.frames_before == ()
     found = [
         [{label for label, _ in decide(scores, tuned.point).tags} for scores in scored.scores]

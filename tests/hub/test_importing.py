@@ -8,7 +8,7 @@ from torch import nn
 
 import earmark
 from earmark.data.datasets.audioset_lists import read_classes
-from earmark.decisions import OperatingPoint
+from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ModelError
 from earmark.hub import importing
 from earmark.hub.importing import import_panns
@@ -27,7 +27,7 @@ def test_a_checkpoint_becomes_a_model_that_explains_itself(
     assert (made.name, made.published, made.labels, made.parameters) == ("cnn10", False, 527, 5_219_279)
     tagger = Tagger.from_pretrained(tmp_path / "m")
     assert tagger.labels == AUDIOSET
-    assert OperatingPoint.load(tmp_path / "m") == OperatingPoint.default(AUDIOSET)
+    assert OperatingPoint.load(tmp_path / "m") == named_point("default", AUDIOSET)
     waveform = 0.1 * torch.randn(1, 64_000)
     with torch.no_grad():
         torch.testing.assert_close(tagger(waveform).clip, original(waveform)["clipwise_output"], atol=1e-5, rtol=0)

@@ -2,7 +2,7 @@ from itertools import permutations
 
 import pytest
 
-from earmark.decisions import OperatingPoint
+from earmark.decisions import OperatingPoint, named_point
 from earmark.decisions.operating_point import ClassPoint
 from earmark.labels import Labels
 from earmark.runtime.ensemble import DEFAULT, MEAN, fused_point
@@ -49,7 +49,7 @@ def test_gates_are_averaged_as_the_score_they_ask_for() -> None:
         point(ClassPoint(clip_calibration={"kind": "platt", "slope": 2.0, "intercept": 0.1})),
     ],
 )
-def test_members_that_decide_in_different_ways_decide_at_a_half(other: OperatingPoint) -> None:
+def test_members_that_decide_in_different_ways_decide_by_the_default(other: OperatingPoint) -> None:
     fused = fused_point([point(ClassPoint(tag_threshold=0.1)), other], LABELS)
     assert fused.origin == DEFAULT
-    assert fused.of("dog") == ClassPoint()
+    assert fused.of("dog") == named_point("default", LABELS).of("dog")

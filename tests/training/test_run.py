@@ -8,7 +8,7 @@ import pytest
 
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Problem
-from earmark.decisions import OperatingPoint
+from earmark.decisions import OperatingPoint, named_point
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.errors import ConfigError, DataError, OutputError
 from earmark.models.tagger import Tagger
@@ -226,7 +226,7 @@ def test_nothing_usable_leaves_nothing_behind(ask: Ask) -> None:
 def test_without_validation_there_is_no_evaluation(ask: Ask) -> None:
     trained = Run(ask(validate=False), MACHINE).train()
     assert (trained.evaluation, trained.tuning, trained.clips[1]) == (None, None, 0)
-    assert trained.point == OperatingPoint.default(trained.model.labels)
+    assert trained.point == named_point("default", trained.model.labels)
     assert "valid_map" not in trained.history[0]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from earmark.decisions import ClassPoint, OperatingPoint, decide
 from earmark.decisions.calibration import Platt
-from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection, tune_from_tags
+from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection
 from earmark.decisions.tuning.aims import ErrorRate, macro_f1
 from earmark.decisions.tuning.counting import SegmentCounter
 from earmark.decisions.tuning.detection import encode_tags
@@ -209,19 +209,6 @@ def test_calibrations_are_kept_and_thresholds_fit_them(made):
     point = tune_detection(references, scores, grid=PLAIN, base=base.model_copy(update={"classes": parts})).point
     assert point.classes["c0"].frame_calibration == lift
     assert point.classes["c0"].onset == pytest.approx(0.5, abs=0.15)
-
-
-def test_tags_alone_give_thresholds_and_an_honest_note(made):
-    references, scores = made(recordings=60, noise=0.3)
-    labels = scores[0].labels
-    heard = np.stack([labels.encode(event.label for event in events) for events in references])
-    tuned = tune_from_tags(heard, scores)
-    part = tuned.point.classes["c0"]
-    assert part.onset == part.offset == part.tag_threshold != 0.5
-    assert part.median_seconds == 0
-    assert any("need events with times" in note for note in tuned.report.notes)
-    strong = tune_detection(references, scores, grid=PLAIN).point
-    assert strong.classes["c0"].tag_threshold == part.tag_threshold
 
 
 def test_odd_input_is_noted_or_refused(made):

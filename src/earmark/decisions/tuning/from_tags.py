@@ -18,8 +18,8 @@ durations   With d the median time for which the curve of a label is active in i
             towards the mean of all labels by 4 pseudo-clips.
 
 The shares and limits (`TagsAloneOptions`) are defaults, fitted once on held-out soundscapes of the bundled model's
-classes, where times are known; benchmarks/accuracy/decisions.py measures what they are worth on other
-recordings, and docs/results.md has its table. A level for each label, instead of one for all, was tried and did not help.
+classes, where times are known; benchmarks/accuracy/decisions.py measures what they are worth on other recordings, and
+docs/results.md has its table. A level for each label, instead of one for all, was tried and did not help.
 
 Without times only labels can be judged: the report says how many clips have an event of a label that they do not carry,
 by cross-validation over recordings.
@@ -213,14 +213,14 @@ def _worth(
     by_all = thresholds_by_fold(reference, clip, fold, folds, PooledF1())
     wrong = {"this": 0, "plain": 0}
     for out in range(folds):
-        rest = np.flatnonzero(fold != out)
+        rest = np.flatnonzero(fold != out).tolist()
         tag, gate = by_tag[out].astype(np.float64), by_all[out].astype(np.float64)
         chosen = event_fields(reference[rest], [scores[i] for i in rest], tag, gate, options)
         plain = [{"tag_threshold": x, "onset": x, "offset": x} for x in tag.tolist()]
         for way, fields in (("this", chosen), ("plain", plain)):
             classes = {label: ClassPoint(**each) for label, each in zip(labels, fields, strict=True)}
             point = OperatingPoint(classes=classes)
-            for i in np.flatnonzero(fold == out):
+            for i in np.flatnonzero(fold == out).tolist():
                 heard = labels.encode({event.label for event in decide(scores[i], point).events})
                 wrong[way] += bool((heard & ~reference[i]).any())
     this, plain_share = (f"{wrong[way] / len(scores):.0%}" for way in ("this", "plain"))
