@@ -46,8 +46,8 @@ def command(
 ) -> None:
     """Choose thresholds and smoothing for each label.
 
-    They are stored in the model. Strong labels tune tagging and detection. With tags alone, the thresholds of the tags
-    are used for events as well.
+    They are stored in the model. Strong labels tune tagging and detection. Tags alone tune the tags and the gate of
+    the events; onset, offset and durations then follow from the model's frame scores.
     """
     from earmark import api
 
