@@ -171,8 +171,8 @@ def section(many: Sequence[ScoredClips], command: str) -> str:
             "",
             "How these figures could flatter: the shares that turn curves into onset, offset and durations are "
             "defaults. They were fitted on soundscapes of other recordings and other labels, scored by the bundled "
-            "model; dev and the trainings above were looked at to confirm them, and the form of the rule (odds below "
-            "a typical peak, one level for all labels) was chosen with dev among the data sets.",
+            "model; dev and the trainings above confirmed them, but took part in the choice of the form of the rule "
+            "(odds below a typical peak, one level for all labels), of the round numbers, and of the default point.",
             "",
             f"Command: `{command}`.",
         ]
