@@ -68,10 +68,10 @@ def test_what_is_passed_over_in_a_folder_is_counted(tree):
         (tree / "sub" / name).touch()
     notices = []
     find_recordings([tree, tree / "b.wav"], notices.append)
-    assert notices == [f"{tree}: 4 files passed over (2 .jpg, 1 .txt, 1 without an extension)"]
+    assert notices == [f"{tree}: 4 files skipped (2 .jpg, 1 .txt, 1 without an extension)"]
     (tree / "only").mkdir()
     (tree / "only" / "a.doc").touch()
-    with pytest.raises(DataError, match=r"only: no recordings .*; 1 file passed over \(1 \.doc\)$"):
+    with pytest.raises(DataError, match=r"only: no recordings .*; 1 file skipped \(1 \.doc\)$"):
         find_recordings([tree / "only"])
 
 

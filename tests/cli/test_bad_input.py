@@ -9,7 +9,7 @@ import pytest
 
 BROKEN = {  # what is said of each file of `mixed`
     "nought.wav": "is empty (0 bytes)",
-    "none.wav": "holds no samples",
+    "none.wav": "contains no samples",
     "short.wav": "lasts 10 ms, too short to contain a sound",
     "nan.wav": "sample 500 (0.031 s) is not a number",
     "half.mp3": "cut short",

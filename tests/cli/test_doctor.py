@@ -34,7 +34,7 @@ def test_every_planted_fault_is_named(earmark: Callable, collection: Path, mixed
     for kind, words in (
         ("missing", "gone.wav does not exist"),
         ("unreadable", "nought.wav: is empty (0 bytes)"),
-        ("unreadable", "none.wav: holds no samples"),
+        ("unreadable", "none.wav: contains no samples"),
         ("unreadable", "nan.wav: sample 500"),
         ("unreadable", "it is a text file, not audio"),
         ("short", "short.wav: lasts 10 ms"),

@@ -37,7 +37,7 @@ def test_the_rate_is_whole_and_the_clock_exact(bands: int, step: float, rate: in
 
 
 def test_a_rate_that_is_not_whole_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"128 values every 0\.96 s are no whole number a second: 400/3"):
+    with pytest.raises(ConfigError, match=r"128 values every 0\.96 s do not make a whole number per second: 400/3"):
         EmbeddingOptions.parse({"step_seconds": 0.96}, "features")
 
 

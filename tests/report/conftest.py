@@ -65,6 +65,6 @@ def report(view, metrics):
         history=rows,
         operating_point=Table(("class", "threshold"), ((NASTY, 0.4), ("siren", 0.5))),
         recordings=[view],
-        problems=["broken.wav: holds no samples"],
+        problems=["broken.wav: contains no samples"],
         command="earmark demo --seed 0 && echo '<b>'",
     )

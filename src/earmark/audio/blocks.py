@@ -75,7 +75,7 @@ class AudioBlocks:
         self.problem: str | None = None
         if not RATES[0] <= self.info.rate <= RATES[1]:
             self.close()
-            raise AudioError(f"{self.info.name}: says {self.info.rate} Hz; is its header damaged?")
+            raise AudioError(f"{self.info.name}: its header states {self.info.rate} Hz; is it damaged?")
         self._blocks = self._run(max(1, round(block_seconds * self.rate)))
 
     @property
@@ -102,7 +102,7 @@ class AudioBlocks:
         self.close()
         if not given:
             why = "" if self.problem is None else f" ({self.problem})"
-            raise AudioError(f"{self.info.name}: holds no samples{why}")
+            raise AudioError(f"{self.info.name}: contains no samples{why}")
 
     def _mono(self) -> Iterator[FloatArray]:
         """Checked blocks (samples,), the mean of all channels."""

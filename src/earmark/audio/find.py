@@ -38,13 +38,13 @@ class Found:
         """Words for what was passed over.
 
         >>> Found([], Counter({".txt": 3, "pipe": 1})).summary()
-        '4 files passed over (3 .txt, 1 pipe)'
+        '4 files skipped (3 .txt, 1 pipe)'
         """
         number = self.passed.total()
         ordered = sorted(self.passed.items(), key=lambda each: (-each[1], each[0]))
         kinds = [f"{count} {kind}" for kind, count in ordered[:_NAMED]]
         more = ["..."] if len(self.passed) > _NAMED else []
-        return f"{number} file{'' if number == 1 else 's'} passed over ({', '.join(kinds + more)})"
+        return f"{number} file{'' if number == 1 else 's'} skipped ({', '.join(kinds + more)})"
 
 
 def find_recordings(

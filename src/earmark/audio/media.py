@@ -81,7 +81,7 @@ class MediaDecoder:
         """Decode the first frame: only it says the true rate (high-efficiency AAC doubles the header's)."""
         tracks = self._container.streams.audio
         if not tracks:
-            raise AudioError(f"{name}: has no sound track")
+            raise AudioError(f"{name}: has no audio track")
         self._track = tracks[0]
         self._kind = self._container.format.name.split(",")[0]
         self._end: float | None = None  # seconds at which the last packet of any track ends
@@ -89,7 +89,7 @@ class MediaDecoder:
         self._frames = self._decode()
         self._first: Any = next(self._frames, None)
         if self._first is None:
-            raise AudioError(f"{name}: holds no samples ({self.problem or 'its sound track is empty'})")
+            raise AudioError(f"{name}: contains no samples ({self.problem or 'its audio track is empty'})")
         rate, channels = self._first.sample_rate, self._first.layout.nb_channels
         seconds = self._promise()
         frames = None if seconds is None else round(seconds * rate)

@@ -38,7 +38,7 @@ def check_samples(block: npt.NDArray[Any], name: str, rate: float, start: int = 
     if not np.isfinite(value):
         raise AudioError(f"{where} is not a number; a faulty program wrote this file")
     if largest <= _INTEGERS:
-        message = f"{where} is {value:.0f}, but full scale is 1; integers saved as floats? divide them by 32768"
+        message = f"{where} is {value:.0f}, but full scale is 1; were integers saved as floats? divide them by 32768"
         raise LevelError(message)
     raise LevelError(f"{where} is {value:.3g}, which cannot be sound; this file is damaged")
 

@@ -94,7 +94,7 @@ def read_head(source: Source, size: int = HEAD) -> bytes:
         head = source.read(size)
         source.seek(0)
         if not isinstance(head, bytes):
-            raise AudioError(f"{name}: is opened as text, expected a binary file (mode 'rb')")
+            raise AudioError(f"{name}: is open in text mode; expected a binary file (mode 'rb')")
     if not head:
         raise AudioError(f"{name}: is empty (0 bytes)")
     return head

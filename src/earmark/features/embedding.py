@@ -39,7 +39,8 @@ class EmbeddingOptions(Options):
     def _check(self) -> Self:
         if self._exact_rate().denominator != 1:
             raise ValueError(
-                f"{self.bands} values every {self.step_seconds} s are no whole number a second: {self._exact_rate()}"
+                f"{self.bands} values every {self.step_seconds} s do not make a whole number per second: "
+                f"{self._exact_rate()}"
             )
         return self
 

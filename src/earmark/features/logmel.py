@@ -77,15 +77,15 @@ class LogMelOptions(Options):
         if self.n_fft is not None and self.n_fft < self.window:
             raise ValueError(f"n_fft ({self.n_fft}) must not be shorter than the window ({self.window})")
         if self.hop > self.window:
-            raise ValueError(f"hop ({self.hop}) is longer than the window ({self.window}): samples would be skipped")
+            raise ValueError(f"hop ({self.hop}) is longer than the window ({self.window}), so samples would be skipped")
         if (self.fmax or self.rate / 2) > self.rate / 2 or self.fmin >= (self.fmax or self.rate / 2):
             raise ValueError(f"need fmin < fmax <= rate / 2, got {self.fmin} .. {self.fmax} at {self.rate} Hz")
         if not self.centre and (self.centred_on, self.edge) != ("interval", "zeros"):
-            raise ValueError("centred_on and edge need centre: true, without it frames lie wholly inside the clip")
+            raise ValueError("centred_on and edge need centre: true; without it all frames lie inside the clip")
         if self.drop_last and self.centred_on != "start":
             raise ValueError("drop_last needs centred_on: start, otherwise no frame lies at the very end")
         if self.top_db is not None and self.log != "db":
-            raise ValueError("top_db counts decibels: it needs log: db")
+            raise ValueError("top_db is in decibels and needs log: db")
         return self
 
 
