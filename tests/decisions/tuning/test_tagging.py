@@ -59,7 +59,7 @@ def test_same_seed_same_result_and_few_clips_are_said_to_be_few():
     heard, scores = planted(60)
     assert tune_tagging(heard, scores, "abc", seed=4) == tune_tagging(heard, scores, "abc", seed=4)
     one = tune_tagging(heard[:1], scores[:1], "abc")
-    assert any("too few to cross-validate" in note for note in one.report.notes)
+    assert any("too few for cross-validation" in note for note in one.report.notes)
 
 
 def test_wrong_input_is_refused():
