@@ -35,6 +35,21 @@ def fill_step(features: Tensor, lengths: Tensor | None, least: int) -> tuple[Ten
     return features, lengths
 
 
+def backwards(lengths: Tensor, steps: int) -> Tensor:
+    """Indices (batch, steps) that turn each clip's valid steps round and leave the rest where it is.
+
+    >>> backwards(torch.tensor([2, 4]), 4).tolist()
+    [[1, 0, 2, 3], [3, 2, 1, 0]]
+    """
+    forwards = torch.arange(steps, device=lengths.device).expand(len(lengths), -1)
+    return torch.where(valid_steps(lengths, steps), lengths[:, None] - 1 - forwards, forwards)
+
+
+def turned(x: Tensor, order: Tensor | None) -> Tensor:
+    """(batch, steps, channels) with each clip's steps in this order (`backwards`); None: all from the batch's end."""
+    return x.flip(1) if order is None else x.gather(1, order[:, :, None].expand_as(x))
+
+
 class MaskedBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation of (batch, channels, steps, bands) that takes its statistics from valid steps alone."""
 
@@ -42,19 +57,27 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         """Normalise; `mask` (batch, steps), None when every step is valid."""
         if mask is None or not self.training:
             return super().forward(x)
-        valid = x.permute(0, 2, 3, 1)[mask].float()  # (valid steps, bands, channels)
-        valid = valid.reshape(-1, valid.shape[-1])
-        variance, mean = torch.var_mean(valid, dim=0, correction=0)
-        self._track(mean.detach(), variance.detach(), len(valid))
+        valid = mask[:, None, :, None]
+        count = (mask.sum() * x.shape[3]).clamp(min=1).float()  # values that each channel has
+        wide = x.float() * valid
+        mean = wide.sum(dim=(0, 2, 3)) / count
+        apart = (wide - mean[:, None, None]) * valid
+        variance = apart.square().sum(dim=(0, 2, 3)) / count
+        self._track(mean.detach(), variance.detach(), count)
         scale = torch.rsqrt(variance + self.eps) * self.weight
         shift = self.bias - mean * scale
         return x * scale[:, None, None].to(x.dtype) + shift[:, None, None].to(x.dtype)
 
     @torch.no_grad()
-    def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
+    def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked += 1
-        momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum  # None: plain mean
-        self.running_mean.lerp_(mean, momentum)
-        self.running_var.lerp_(variance * count / max(1, count - 1), momentum)  # unbiased, as in torch
+        unbiased = variance * count / (count - 1).clamp(min=1)  # as in torch
+        if self.momentum is None:  # the plain mean of all batches
+            share = 1 / self.num_batches_tracked.float()
+            self.running_mean.lerp_(mean, share)
+            self.running_var.lerp_(unbiased, share)
+        else:
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from earmark.encoders.keras_gru import Candidate, KerasBiGRUs, backwards
+from earmark.encoders.keras_gru import Candidate, KerasBiGRUs
+from earmark.masking import backwards
 
 LENGTHS = torch.tensor([1, 9, 4, 7])
 ACTIVATIONS = {

@@ -100,7 +100,7 @@ class MaxPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, channels, steps, bands) to (batch, channels, steps // size[0], bands // size[1])."""
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return nn.functional.max_pool2d(x, self.size)
         high, wide = self.size
         steps, bands = x.shape[2] // high * high, x.shape[3] // wide * wide

@@ -28,7 +28,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from earmark.masking import valid_steps
+from earmark.masking import backwards, turned, valid_steps
 
 Candidate = Literal["linear", "sigmoid", "relu", "tanh"]
 
@@ -57,11 +57,11 @@ class KerasBiGRUs(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
             order = None if lengths is None else backwards(lengths, x.shape[1])
-            both = torch.stack([x, _turn(x, order)] * len(self.candidates)).flatten(1, 2)
+            both = torch.stack([x, turned(x, order)] * len(self.candidates)).flatten(1, 2)
             projected = torch.baddbmm(self.bias, both, self.kernel)  # (rows, batch * steps, 3 * units)
             projected = projected.reshape(-1, *x.shape[:2], projected.shape[-1])  # (rows, batch, steps, 3 * units)
             states = self._recur(projected)  # (rows, batch, steps, units)
-            backward = torch.stack([_turn(own, order) for own in states[1::2]])
+            backward = torch.stack([turned(own, order) for own in states[1::2]])
             out = torch.cat([states[0::2], backward], dim=-1)  # (gru, batch, steps, 2 * units)
             return out if lengths is None else out * valid_steps(lengths, x.shape[1])[:, :, None]
 
@@ -83,21 +83,6 @@ class KerasBiGRUs(nn.Module):
     def _activate(self, rows: Tensor) -> Tensor:
         parts = rows.chunk(len(self.candidates))
         return torch.cat([_activation(part, kind) for part, kind in zip(parts, self.candidates, strict=True)])
-
-
-def backwards(lengths: Tensor, steps: int) -> Tensor:
-    """Indices (batch, steps) that turn each clip's valid steps round and leave the rest where it is.
-
-    >>> backwards(torch.tensor([2, 4]), 4).tolist()
-    [[1, 0, 2, 3], [3, 2, 1, 0]]
-    """
-    forwards = torch.arange(steps, device=lengths.device).expand(len(lengths), -1)
-    return torch.where(valid_steps(lengths, steps), lengths[:, None] - 1 - forwards, forwards)
-
-
-def _turn(x: Tensor, order: Tensor | None) -> Tensor:
-    """(batch, steps, channels) with each clip's steps in this order; None: the whole batch from its end."""
-    return x.flip(1) if order is None else x.gather(1, order[:, :, None].expand_as(x))
 
 
 def _activation(x: Tensor, kind: Candidate) -> Tensor:

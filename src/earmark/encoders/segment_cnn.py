@@ -86,13 +86,13 @@ class SegmentCNN(nn.Module):
         return Encoded(x.mean(dim=3).transpose(1, 2), lengths)  # (batch, steps, channels)
 
     def _apart(self, features: Tensor, segment: int, segments: Tensor | None) -> Tensor:
-        """Embeddings (batch, segments, channels) of segments, one by one; zero beyond the end of a clip."""
-        count = features.shape[1] // segment
-        pieces = features.unfold(1, segment, segment).transpose(2, 3)  # (batch, segments, segment, bands)
-        valid = torch.ones_like(pieces[:, :, 0, 0], dtype=torch.bool)
-        if segments is not None:
-            valid = valid_steps(segments, count)
-        own = self._convolve(pieces[valid], None).embeddings.mean(dim=1)  # (valid segments, channels)
-        out = own.new_zeros(*valid.shape, self.channels)
-        out[valid] = own
-        return out
+        """Embeddings (batch, segments, channels) of segments heard one by one; those beyond a clip's end are zero."""
+        batch, frames, bands = features.shape
+        count = frames // segment
+        pieces = features[:, : count * segment].reshape(batch * count, segment, bands)
+        if segments is None:
+            own = self._convolve(pieces, None).embeddings.mean(dim=1)  # (batch * segments, channels)
+            return own.reshape(batch, count, -1)
+        valid = valid_steps(segments, count)
+        own = self._convolve(pieces, segment * valid.flatten()).embeddings.mean(dim=1)
+        return own.reshape(batch, count, -1) * valid[:, :, None]

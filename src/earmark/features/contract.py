@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from earmark.clock import Clock
+
+Count = TypeVar("Count", int, Tensor)  # one number, or one for each clip of a batch
 
 
 @runtime_checkable
@@ -21,7 +23,7 @@ class FrontEnd(Protocol):
         """The clock of the frames."""
         ...
 
-    def frames_in(self, samples: Tensor) -> Tensor:
+    def frames_in(self, samples: Count) -> Count:
         """Number of frames of clips of so many samples; at least one."""
         ...
 
@@ -31,6 +33,15 @@ class FrontEnd(Protocol):
         `lengths` (batch,) counts the valid samples of each clip, None: all. What lies beyond must be zero.
         """
         ...
+
+
+def at_least(count: Count, least: int) -> Count:
+    """The larger of `count` and `least`. Of a number it is a number: nothing is read back from a device.
+
+    >>> at_least(0, 1), at_least(torch.tensor([0, 7]), 1)
+    (1, tensor([1, 7]))
+    """
+    return count.clamp(min=least) if isinstance(count, Tensor) else max(count, least)
 
 
 def fill_frames(features: Tensor, frames: Tensor | None, least: int) -> tuple[Tensor, Tensor | None]:
@@ -48,10 +59,9 @@ def fill_frames(features: Tensor, frames: Tensor | None, least: int) -> tuple[Te
         own = torch.arange(features.shape[1], device=features.device) < frames[:, None]
         features = features * own[:, :, None]
         frames = frames.clamp(min=least)
+    if torch.compiler.is_exporting():  # a traced batch has room for `least` frames, and may have more
+        return features, frames
     short = least - features.shape[1]
-    if short > 0:
-        features = torch.nn.functional.pad(features, (0, 0, 0, short))
-        frames = None
-    if frames is not None and bool((frames >= features.shape[1]).all()):
-        frames = None
-    return features, frames
+    if short < 0:
+        return features, frames
+    return torch.nn.functional.pad(features, (0, 0, 0, short)), None  # every clip is filled, to the last frame

@@ -11,11 +11,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal, Self
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from earmark.clock import Clock
+from earmark.features.contract import Count, at_least
 from earmark.options import Options
 
 
@@ -48,6 +48,7 @@ class EmbeddingOptions(Options):
 class Embedding(nn.Module):
     """Values (batch, samples) to vectors (batch, vectors, bands).
 
+    >>> import torch
     >>> Embedding(EmbeddingOptions())(torch.zeros(2, 1280)).shape
     torch.Size([2, 10, 128])
     """
@@ -62,12 +63,12 @@ class Embedding(nn.Module):
         """The clock of the vectors."""
         return Clock.from_hop(self.bands, self.options.rate)
 
-    def frames_in(self, samples: Tensor) -> Tensor:
+    def frames_in(self, samples: Count) -> Count:
         """Number of whole vectors in so many values; at least one."""
-        return torch.div(samples, self.bands, rounding_mode="floor").clamp(min=1)
+        return at_least(samples // self.bands, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Vectors (batch, vectors, bands), float32; what is left over at the end is dropped."""
-        needed = int(self.frames_in(torch.tensor(waveform.shape[1]))) * self.bands
+        needed = self.frames_in(waveform.shape[1]) * self.bands
         padded = nn.functional.pad(waveform.float(), (0, max(0, needed - waveform.shape[1])))
         return padded[:, :needed].reshape(len(padded), -1, self.bands)  # (batch, vectors, bands)

@@ -40,6 +40,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from earmark.clock import Clock
+from earmark.features.contract import Count, at_least
 from earmark.features.mel import MelScale, mel_filters
 from earmark.features.mirror import mirror_ends
 from earmark.options import Options
@@ -124,33 +125,37 @@ class LogMel(nn.Module):
             late = -options.hop if options.centred_on == "start" else 0
         return Clock(Fraction(options.hop, options.rate), Fraction(late, 2 * options.rate))
 
-    def frames_in(self, samples: Tensor) -> Tensor:
+    def frames_in(self, samples: Count) -> Count:
         """Number of frames of clips of so many samples; at least one."""
-        return (self._spectra_in(samples) - int(self.options.drop_last)).clamp(min=1)
+        return at_least(self._spectra_in(samples) - int(self.options.drop_last), 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Log-mel features (batch, frames, bands), always in float32; `lengths` (batch,) in samples, None: all."""
         with torch.autocast(waveform.device.type, enabled=False):
             frames = self._frame(waveform.float(), lengths)  # (batch, frames, window)
-            block = max(1, _BLOCK // max(1, len(waveform)))
-            pieces = [self._transform(piece) for piece in torch.split(frames, block, dim=1)]
-            features = self._cut_off(torch.cat(pieces, dim=1), lengths)
-            return features[:, : int(self.frames_in(torch.tensor(waveform.shape[1])))]
+            features = self._cut_off(self._transform_all(frames), lengths)
+            return features[:, : self.frames_in(waveform.shape[1])]
 
-    def _spectra_in(self, samples: Tensor) -> Tensor:
+    def _transform_all(self, frames: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():  # a traced graph has no loop whose turns depend on the length
+            return self._transform(frames)
+        block = max(1, _BLOCK // max(1, len(frames)))
+        return torch.cat([self._transform(piece) for piece in torch.split(frames, block, dim=1)], dim=1)
+
+    def _spectra_in(self, samples: Count) -> Count:
         """Number of spectra that are taken of clips of so many samples."""
         options = self.options
         if not options.centre:
-            frames = torch.div(samples - options.window, options.hop, rounding_mode="floor") + 1
+            frames = (samples - options.window) // options.hop + 1
         elif options.centred_on == "start":
-            frames = torch.div(samples, options.hop, rounding_mode="floor") + 1
+            frames = samples // options.hop + 1
         else:
-            frames = torch.div(samples + options.hop - 1, options.hop, rounding_mode="floor")
-        return frames.clamp(min=1)
+            frames = (samples + options.hop - 1) // options.hop
+        return at_least(frames, 1)
 
     def _frame(self, waveform: Tensor, lengths: Tensor | None) -> Tensor:
         options = self.options
-        count = int(self._spectra_in(torch.tensor(waveform.shape[1])))
+        count = self._spectra_in(waveform.shape[1])
         if not options.centre:
             before = 0
         elif options.centred_on == "start":  # the window in the middle of its n_fft samples, and these around i * hop

@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from earmark.clock import Clock
+from earmark.features.contract import Count
 from earmark.features.logmel import LogMel, LogMelOptions
 from earmark.options import Options
 
@@ -80,7 +81,7 @@ class MFCC(nn.Module):
         """The clock of the frames."""
         return self.logmel.clock
 
-    def frames_in(self, samples: Tensor) -> Tensor:
+    def frames_in(self, samples: Count) -> Count:
         """Number of frames of clips of so many samples; at least one."""
         return self.logmel.frames_in(samples)
 

@@ -29,7 +29,7 @@ from earmark.clock import Clock
 from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
 from earmark.errors import ConfigError, ModelError
 from earmark.features import BandScaling, FeatureOptions, FrontEnd, LogMelOptions, build_features
-from earmark.features.contract import fill_frames
+from earmark.features.contract import Count, at_least, fill_frames
 from earmark.files import write_aside, write_text
 from earmark.labels import Labels
 from earmark.masking import valid_steps
@@ -102,20 +102,22 @@ class Tagger(nn.Module):
         front = self.front_end.clock
         return Clock(front.step * self.encoder.reduction, front.start)
 
-    def steps_in(self, samples: Tensor) -> Tensor:
-        """Number of steps of the frame scores of clips with this number of samples."""
+    def steps_in(self, samples: Count) -> Count:
+        """Steps of the frame scores of clips of so many samples."""
         return self.steps_of(self.front_end.frames_in(samples))
 
-    def steps_of(self, frames: Tensor) -> Tensor:
-        """Number of steps of the frame scores for this number of feature frames."""
+    def steps_of(self, frames: Count) -> Count:
+        """Steps of the frame scores that so many frames of features give."""
         reduction = self.encoder.reduction
-        return torch.div(frames * reduction.denominator, reduction.numerator, rounding_mode="floor").clamp(min=1)
+        return at_least(frames * reduction.denominator // reduction.numerator, 1)
 
     def features(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Scaled features (batch, frames, bands) and the valid frames of each clip.
 
-        `lengths` (batch,) counts the valid samples of each clip, None when all are; what lies beyond must be zero.
-        Frames beyond a clip's end are zero, unless the front-end fills short clips (`fill`).
+        `lengths` (batch,) counts the valid samples of each clip; what lies beyond must be zero. None says that all
+        samples are valid, which is faster: whoever knows the lengths as numbers decides it, for here
+        their values are never read. Frames beyond a clip's end are zero, unless the front-end fills short clips
+        (`fill`).
         """
         features, frames = self.unscaled(waveform, lengths)
         features = self.scaling(features)
@@ -125,9 +127,8 @@ class Tagger(nn.Module):
 
     def unscaled(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Features as the front-end gives them, and the valid frames of each clip (None: all)."""
-        whole = lengths is None or bool((lengths == waveform.shape[1]).all())
-        frames = None if lengths is None or whole else self.front_end.frames_in(lengths)
-        features = self.front_end(waveform, None if whole else lengths)
+        frames = None if lengths is None else self.front_end.frames_in(lengths)
+        features = self.front_end(waveform, lengths)
         least = self.options.features.fill
         return (features, frames) if least is None else fill_frames(features, frames, least)
 

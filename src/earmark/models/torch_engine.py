@@ -67,7 +67,7 @@ class TorchEngine:
         if self.device != "cpu":
             return _WINDOWS_GPU
         front = self.tagger.front_end
-        values = int(front.frames_in(torch.tensor(self.plan.size))) * front.bands
+        values = front.frames_in(self.plan.size) * front.bands
         return max(1, min(_WINDOWS, _VALUES // values))
 
     @property
@@ -90,7 +90,7 @@ class TorchEngine:
 
     def steps_in(self, samples: int) -> int:
         """Frames of the scores of a waveform of this many samples."""
-        return int(self.tagger.steps_in(torch.tensor(samples)))
+        return self.tagger.steps_in(samples)
 
     @torch.inference_mode()
     def listen(
@@ -125,9 +125,9 @@ class Features:
         """Features (batch, frames, bands) of waveforms (batch, samples), and the valid frames of each (None: all)."""
         if self._made is None or self._waveform is not waveform:
             self._made = None  # the features of the last batch need not stay while these are computed
-            self._made = self.tagger.features(
-                torch.from_numpy(waveform).to(device), torch.from_numpy(lengths).to(device)
-            )
+            whole = bool((lengths == waveform.shape[1]).all())
+            valid = None if whole else torch.from_numpy(lengths).to(device)
+            self._made = self.tagger.features(torch.from_numpy(waveform).to(device), valid)
             self._waveform = waveform
         return self._made
 

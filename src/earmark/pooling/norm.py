@@ -27,7 +27,7 @@ class BagNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise."""
-        if x.ndim == 2 and len(x) > 1:
+        if x.ndim == 2 and (not self.training or len(x) > 1):
             return super().forward(x)
         if self.running_mean is None or self.running_var is None:
             raise ValueError("the normalisation has no running statistics")
