@@ -37,7 +37,7 @@ def batches(seed: int = 0, rank: int = 0, world: int = 1, longest: int = 100) ->
 def test_a_batch_holds_what_its_clips_hold_and_zeros_beyond(step: int) -> None:
     batch = batches()[step]
     assert batch.waveform.shape == (8, max(batch.lengths))
-    for row, length, target, clip in zip(*batch, strict=True):
+    for row, length, target, clip in zip(*batch[:4], strict=True):
         assert length == min(LENGTHS[clip], 100)
         assert torch.equal(torch.diff(row[:length]), torch.ones(length - 1))  # one piece, nothing left out
         assert clip * 1000 + 1 <= row[0] <= row[length - 1] <= clip * 1000 + LENGTHS[clip]
@@ -73,8 +73,10 @@ def test_processes_share_out_the_very_same_batch() -> None:
     for world in (2, 3):
         whole = batches()[5]
         shares = [batches(rank=rank, world=world)[5] for rank in range(world)]
-        rows = {(clip, tuple(row[:length].tolist())) for s in shares for row, length, _, clip in zip(*s, strict=True)}
-        assert rows == {(clip, tuple(row[:length].tolist())) for row, length, _, clip in zip(*whole, strict=True)}
+        rows = {
+            (clip, tuple(row[:length].tolist())) for s in shares for row, length, _, clip in zip(*s[:4], strict=True)
+        }
+        assert rows == {(clip, tuple(row[:length].tolist())) for row, length, _, clip in zip(*whole[:4], strict=True)}
         assert sum(len(share.clips) for share in shares) == 8
         assert [share.clips for share in shares] == [whole.clips[rank::world] for rank in range(world)]
 
@@ -89,7 +91,7 @@ def test_evaluation_shows_every_clip_once_and_whole() -> None:
     assert [len(batch.clips) for batch in found] == [4, 4, 2]
     assert sorted(clip for batch in found for clip in batch.clips) == list(range(10))
     for batch in found:
-        for row, length, target, clip in zip(*batch, strict=True):
+        for row, length, target, clip in zip(*batch[:4], strict=True):
             np.testing.assert_array_equal(row[:length].numpy(), Ramps().read(clip))
             np.testing.assert_array_equal(target.numpy(), TARGETS[clip])
     padding = sum(batch.waveform.numel() - int(batch.lengths.sum()) for batch in found)
@@ -123,10 +125,17 @@ def test_frame_targets_are_cut_with_their_sound() -> None:
     for batch in map(TrainingBatches(Ramps(), frames.labels, stream, 8, 100, 0, frames=frames).__getitem__, range(20)):
         assert batch.targets.shape == (8, 1 + 11, 5)
         assert batch.targets[:, 0].all()  # of the clip
-        for row, length, target, clip in zip(*batch, strict=True):
+        for row, length, target, clip in zip(*batch[:4], strict=True):
             first = int(row[0]) - clip * 1000 - 1
             found = (target[1:] @ 2.0 ** torch.arange(5)).tolist()
             whole = int(length) // 10
             assert found[:whole] == [first / 10 + step for step in range(whole)]
             starts.add(first)
     assert len(starts) > 8
+
+
+def test_a_batch_knows_whether_any_clip_is_padded() -> None:
+    made = [batches()[step] for step in range(20)] + [batches(longest=1)[step] for step in range(3)]
+    assert {batch.whole for batch in made} == {True, False}
+    for batch in made:
+        assert batch.whole == (batch.lengths == batch.waveform.shape[1]).all()

@@ -44,7 +44,7 @@ def start(folder: str, name: str, batch: int, samples: int) -> Jobs:
             training[precision] = in_training(Tagger.from_pretrained(directory).train())
         lengths = torch.full((batch,), samples)
         module, optimiser = training[precision]
-        heard = Batch(waveform, lengths, targets, list(range(batch)))
+        heard = Batch(waveform, lengths, targets, list(range(batch)), whole=True)
         return float(update(module, optimiser, heard, precision == "bf16"))
 
     def work() -> float:

@@ -137,4 +137,4 @@ def _learning(
 
 def _batch(waveform: Tensor, targets: Tensor, device: str) -> Batch:
     lengths = torch.full((len(waveform),), waveform.shape[1])
-    return Batch(waveform.to(device), lengths.to(device), targets.to(device), list(range(len(waveform))))
+    return Batch(waveform.to(device), lengths.to(device), targets.to(device), list(range(len(waveform))), whole=True)

@@ -84,5 +84,5 @@ def step(batch: int, seconds: float, classes: int) -> Jobs:
     random = np.random.default_rng(0)
     waveform = torch.from_numpy(0.1 * random.standard_normal((batch, samples), np.float32))
     targets = torch.from_numpy((random.random((batch, classes)) < 0.2).astype(np.float32))
-    given = Batch(waveform, torch.full((batch,), samples), targets, list(range(batch)))
+    given = Batch(waveform, torch.full((batch,), samples), targets, list(range(batch)), whole=True)
     return {"step": lambda: float(update(module, optimiser, given, bf16)), "bf16": lambda: bf16}

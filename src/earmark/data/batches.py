@@ -48,13 +48,15 @@ class Waveforms(Protocol):
 class Batch(NamedTuple):
     """waveform (batch, samples) float32, lengths (batch,) valid samples, targets (batch, classes) float32.
 
-    With frame targets these are (batch, 1 + steps, classes), the clip's labels first.
+    With frame targets these are (batch, 1 + steps, classes), the clip's labels first. `whole` says that no clip is
+    padded; whoever makes a batch knows, and nobody has to read it from the lengths, which may lie on a GPU.
     """
 
     waveform: Tensor
     lengths: Tensor
     targets: Tensor
     clips: list[int]
+    whole: bool = False
 
 
 class TrainingBatches(Dataset[Batch]):
@@ -140,4 +142,5 @@ def fill(
         torch.tensor([length for _, _, length in cuts]),
         torch.from_numpy(wanted.astype(np.float32)),
         clips,
+        whole=all(length == buffer.shape[1] for _, _, length in cuts),
     )

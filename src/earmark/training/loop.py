@@ -160,7 +160,7 @@ def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: P
         for step in steps:
             batch = found[step]
             waveform, samples, targets = (part.to(machine.device) for part in batch[:3])
-            features, lengths, _ = module.heard(Batch(waveform, samples, targets, batch.clips), step)
+            features, lengths, _ = module.heard(Batch(waveform, samples, targets, batch.clips, batch.whole), step)
             yield features, lengths
 
     bf16 = resolve_precision(machine.precision, machine.device) == "bf16"

@@ -16,6 +16,7 @@ from torch.nn import functional
 from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
 from earmark.data.batches import Batch
 from earmark.models.tagger import Tagger
+from earmark.pooling import Pooled
 from earmark.training.objective import clip_loss, frame_loss
 from earmark.training.options import TrainingOptions
 from earmark.training.transfer import settle
@@ -46,7 +47,12 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, augmented."""
         features, lengths, targets = self.heard(batch, self.global_step)
-        pooled = self.tagger.classify(features, lengths)
+        loss = self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
+        self.losses.append(loss.detach())
+        return loss
+
+    def loss_of(self, pooled: Pooled, lengths: Tensor | None, targets: Tensor) -> Tensor:
+        """The objective: of clip scores, and of frame scores where they are taught; `lengths` (batch,) valid frames."""
         steps = None if lengths is None else self.tagger.steps_of(lengths)
         share, smoothing = self.options.frame_supervision, self.options.label_smoothing
         weak = targets if targets.ndim == 2 else targets[:, 0]
@@ -55,7 +61,6 @@ class TrainingModule(lightning.LightningModule):
             loss = (1 - share) * loss + share * frame_loss(pooled, weak, steps, smoothing)
         if targets.ndim == 3 and self.options.self_training is not None:
             loss = loss + self.options.self_training.weight * frame_loss(pooled, targets[:, 1:], steps, smoothing)
-        self.losses.append(loss.detach())
         return loss
 
     @torch.no_grad()
@@ -67,16 +72,16 @@ class TrainingModule(lightning.LightningModule):
         generator = step_generator(self.seed, step, f"augment/{self.global_rank}")
         augment = self.options.augment
         waveform, samples, targets = augment_waveform(batch.waveform, batch.lengths, batch.targets, augment, generator)
-        features, lengths = self.tagger.features(waveform, samples)
+        features, lengths = self.tagger.features(waveform, None if batch.whole else samples)
         if targets.ndim == 3:
-            steps = int(self.tagger.steps_of(torch.tensor(features.shape[1])))
+            steps = self.tagger.steps_of(features.shape[1])
             targets = functional.pad(targets, (0, 0, 0, 1 + steps - targets.shape[1]))  # or cut, where it is negative
         features, targets = augment_features(features, targets, augment, generator, whole=lengths is None)
         return features, lengths, targets
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation clips."""
-        pooled = self.tagger(batch.waveform, batch.lengths)
+        pooled = self.tagger(batch.waveform, None if batch.whole else batch.lengths)
         self.valid_losses.append(clip_loss(pooled.clip, batch.targets).detach() * len(batch.clips))
         self.scored.append((batch.clips, pooled.clip.cpu(), pooled.frames.cpu()))
 

@@ -24,10 +24,14 @@ def clip_loss(clip: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     >>> clip_loss(torch.tensor([[0.5]]), torch.tensor([[1.0]])).item()
     0.693...
     """
+    return -_log_likelihood(clip, targets, smoothing).mean()
+
+
+def _log_likelihood(probability: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     if smoothing:
         targets = targets * (1 - smoothing) + smoothing / 2
-    probability = clip.float().clamp(_EPS, 1 - _EPS)
-    return -(targets * probability.log() + (1 - targets) * (1 - probability).log()).mean()
+    probability = probability.float().clamp(_EPS, 1 - _EPS)
+    return targets * probability.log() + (1 - targets) * (1 - probability).log()
 
 
 def frame_loss(pooled: Pooled, targets: Tensor, steps: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
@@ -39,7 +43,9 @@ def frame_loss(pooled: Pooled, targets: Tensor, steps: Tensor | None = None, smo
     """
     frames = pooled.frames[:, :, None] if pooled.levels is None else pooled.levels  # (batch, steps, levels, classes)
     wanted = (targets[:, None, None] if targets.ndim == 2 else targets[:, :, None]).expand_as(frames)
-    if steps is not None:
-        valid = valid_steps(steps, frames.shape[1])
-        frames, wanted = frames[valid], wanted[valid]
-    return clip_loss(frames, wanted, smoothing)
+    if steps is None:
+        return clip_loss(frames, wanted, smoothing)
+    likelihood = _log_likelihood(frames, wanted, smoothing)
+    valid = valid_steps(steps, frames.shape[1])
+    count = valid.sum() * (likelihood.shape[2] * likelihood.shape[3])
+    return -(likelihood * valid[:, :, None, None]).sum() / count

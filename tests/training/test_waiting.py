@@ -1,0 +1,105 @@
+"""A step never waits for the device: nothing is read back from a tensor, and no shape depends on a value.
+
+A GPU works through a queue. Whoever asks a tensor for a number (`item`, `bool`, `int`), or for how many values a mask
+lets through, waits until the queue is empty. On a processor the same calls can be seen, and are forbidden here.
+"""
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from earmark.data.batches import Batch
+from earmark.encoders import recurrence
+from earmark.encoders.recurrence import recur, run_apart
+from earmark.masking import MaskedBatchNorm2d
+from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.recipes import Recipe, load_recipe, recipe_names
+from earmark.training.module import TrainingModule
+
+READ_BACK = {"_local_scalar_dense", "item", "is_nonzero", "equal"}
+SHAPED_BY_VALUES = {"nonzero", "masked_select", "unique", "_unique2", "unique_consecutive", "unique_dim", "bincount"}
+
+
+class WaitedError(AssertionError):
+    """An operator that would wait for a GPU."""
+
+
+class NoWaiting(TorchDispatchMode):
+    """Within, operators that read a value back or make a shape of values are refused."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name().removeprefix("aten::").partition(".")[0]
+        masks = name in ("index", "index_put", "index_put_") and any(
+            index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1]
+        )
+        if masks or name in READ_BACK | SHAPED_BY_VALUES:
+            raise WaitedError(f"{func} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+def recipes() -> list[Any]:
+    """One of every network and training that a recipe names, those of fusions among the members."""
+    found: dict[str, Any] = {}
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        if not recipe.members:
+            found.setdefault(f"{recipe.network!r} {recipe.training!r}", pytest.param(recipe, id=name))
+    return list(found.values())
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: x.nonzero()])
+def test_what_is_forbidden_is_seen(wrong: Any) -> None:
+    with pytest.raises(WaitedError), NoWaiting():
+        wrong(torch.ones(3))
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "ragged"])
+@pytest.mark.parametrize("recipe", recipes())
+def test_no_step_of_any_recipe_waits(recipe: Recipe, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrence, "PACKING", ())  # as on a GPU
+    torch.manual_seed(0)
+    tagger = Tagger(TaggerOptions(labels=("dog", "siren"), **dict(recipe.network)))
+    module = TrainingModule(tagger, recipe.training, total_steps=10, seed=0)
+    samples = round(0.6 * tagger.rate)
+    lengths = torch.tensor([samples, samples if whole else samples // 2])
+    waveform = 0.1 * torch.randn(2, samples) * (torch.arange(samples) < lengths[:, None])
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    if recipe.training.self_training is not None:
+        steps = tagger.steps_of(tagger.front_end.frames_in(samples))
+        targets = targets[:, None].repeat(1, 1 + steps, 1)
+    batch = Batch(waveform, lengths, targets, [0, 1], whole)
+    with NoWaiting():
+        module.train()
+        features, frames, wanted = module.heard(batch, step=0)
+        pooled = module.tagger.classify(features, frames)
+        module.loss_of(pooled, frames, wanted).backward()
+        module.eval()
+        with torch.no_grad():
+            module.tagger(waveform, None if whole else lengths)
+    assert all(torch.isfinite(weight.grad).all() for weight in tagger.parameters() if weight.grad is not None)
+
+
+def test_statistics_of_valid_steps_are_those_of_the_steps_cut_out() -> None:
+    torch.manual_seed(0)
+    x, mask = torch.randn(3, 4, 7, 5), torch.arange(7) < torch.tensor([7, 2, 4])[:, None]
+    norm, plain = MaskedBatchNorm2d(4), torch.nn.BatchNorm1d(4)
+    cut_out = x.permute(0, 2, 3, 1)[mask].reshape(-1, 4)
+    torch.testing.assert_close(norm(x, mask).permute(0, 2, 3, 1)[mask].reshape(-1, 4), plain(cut_out))
+    torch.testing.assert_close(norm.running_mean, plain.running_mean)
+    torch.testing.assert_close(norm.running_var, plain.running_var)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_directions_apart_are_what_packing_gives(layers: int, bidirectional: bool) -> None:
+    torch.manual_seed(0)
+    gru = torch.nn.GRU(6, 5, layers, batch_first=True, bidirectional=bidirectional)
+    lengths = torch.tensor([9, 1, 4])
+    x = torch.randn(3, 9, 6, requires_grad=True)
+    packed, apart = recur(gru, x, lengths), run_apart(gru, x, lengths)
+    torch.testing.assert_close(apart, packed)
+    theirs, ours = (torch.autograd.grad(out.square().sum(), [x, *gru.parameters()]) for out in (packed, apart))
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other)
