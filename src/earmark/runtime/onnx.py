@@ -1,0 +1,192 @@
+"""A model directory's ONNX twin, and the engine that runs it: onnxruntime and numpy, no torch.
+
+    model.onnx    waveform (batch, samples) and lengths (batch,) in, clip (batch, classes) and frames (batch, steps,
+                  classes) out, the front-end inside; any batch, any length
+
+`earmark export` writes it beside the weights it was made from (`earmark.export`). What a program needs to know to use
+it stands in the file's metadata, all of it text (`TwinCard`), so that the file works without its directory too:
+
+    format_version    1
+    sample_rate       Hz, of the waveform
+    labels, classes   the labels, a JSON list, in the order of the scores (twice: tools look for either name)
+    clock             {"step": "1/25", "start": "0"}: seconds a frame lasts, and at which frame 0 begins, exact
+    framing           {"first": n, "hop": h, "reduction": "8"}: F frames take first + (F - 2) * hop samples or more, and
+                      a step of the scores is `reduction` frames
+    window_plan       how a long recording is cut: size, stride and longest in samples, stride and overlap in steps
+    least_length      samples below which a waveform must be filled with zeros
+    input             waveform, or embedding: vectors that were computed elsewhere, laid end to end
+    operating_point   operating_point.json as it was when the twin was made
+    weights_sha256    of the model.safetensors that the twin was made from
+
+A twin whose weights are not those beside it is refused, for its scores are another model's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.clock import Clock
+from earmark.errors import MissingExtraError, ModelError
+from earmark.labels import Labels
+from earmark.runtime.windows import WindowPlan
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FloatArray = npt.NDArray[np.float32]
+
+TWIN, WEIGHTS = "model.onnx", "model.safetensors"
+FORMAT_VERSION = 1  # of the metadata; raised when an older earmark could misread a newer twin
+
+
+@dataclass(frozen=True)
+class TwinCard:
+    """The metadata of a twin, read or to be written."""
+
+    rate: int  # Hz
+    labels: Labels
+    clock: Clock  # of the frame scores
+    plan: WindowPlan
+    first: int  # samples of the shortest clip that has two frames of features
+    hop: int  # samples between frames of features
+    reduction: Fraction  # frames a step of the scores
+    point: str  # operating_point.json
+    weights: str  # sha256
+    embedding: bool = False
+    least: int = 1  # samples
+
+    def to_metadata(self) -> dict[str, str]:
+        """As text, for the file."""
+        labels = json.dumps(list(self.labels), ensure_ascii=False)
+        return {
+            "format_version": str(FORMAT_VERSION),
+            "sample_rate": str(self.rate),
+            "labels": labels,
+            "classes": labels,
+            "clock": json.dumps({"step": str(self.clock.step), "start": str(self.clock.start)}),
+            "framing": json.dumps({"first": self.first, "hop": self.hop, "reduction": str(self.reduction)}),
+            "window_plan": json.dumps(dataclasses.asdict(self.plan)),
+            "least_length": str(self.least),
+            "input": "embedding" if self.embedding else "waveform",
+            "operating_point": self.point,
+            "weights_sha256": self.weights,
+        }
+
+    @classmethod
+    def from_metadata(cls, text: Mapping[str, str], path: Path) -> Self:
+        """Read a file's metadata. `ModelError` where it is no twin, a damaged one, or one of a later version."""
+        version = text.get("format_version")
+        if version is None or "weights_sha256" not in text:
+            raise ModelError(f"{path} was not made by 'earmark export': its metadata lack format_version")
+        if version != str(FORMAT_VERSION):
+            raise ModelError(f"{path}: format_version is {version}, this earmark reads {FORMAT_VERSION}; upgrade it")
+        try:
+            clock, framing = json.loads(text["clock"]), json.loads(text["framing"])
+            return cls(
+                rate=int(text["sample_rate"]),
+                labels=Labels(json.loads(text["labels"])),
+                clock=Clock(Fraction(clock["step"]), Fraction(clock["start"])),
+                plan=WindowPlan(**json.loads(text["window_plan"])),
+                first=int(framing["first"]),
+                hop=int(framing["hop"]),
+                reduction=Fraction(framing["reduction"]),
+                point=text["operating_point"],
+                weights=text["weights_sha256"],
+                embedding=text["input"] == "embedding",
+                least=int(text["least_length"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{path}: its metadata are damaged ({error}); make it anew with 'earmark export'"
+            ) from error
+
+    def steps_in(self, samples: int) -> int:
+        """Steps of the frame scores of a clip of so many samples."""
+        frames = max(0, samples - self.first + self.hop) // self.hop + 1
+        return max(1, frames * self.reduction.denominator // self.reduction.numerator)
+
+
+class OnnxEngine:
+    """Waveforms to clip and frame scores by a twin. `ModelError` where it is missing, damaged or another model's.
+
+    Threads are those that OMP_NUM_THREADS says, else as many as onnxruntime thinks right.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        self.path = Path(directory) / TWIN
+        if not self.path.is_file():
+            raise ModelError(f"{directory} has no {TWIN}: make it with 'earmark export {directory}' (needs torch)")
+        self._session = open_session(self.path, threads)
+        self.card = TwinCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
+        _check_weights(self.path, self.card)
+        self.rate, self.labels, self.clock, self.plan = (
+            self.card.rate,
+            self.card.labels,
+            self.card.clock,
+            self.card.plan,
+        )
+
+    @property
+    def arithmetic(self) -> str:
+        """What computes, in which numbers."""
+        return "onnxruntime, float32"
+
+    def steps_in(self, samples: int) -> int:
+        """Steps of the frame scores of a clip of so many samples."""
+        return self.card.steps_in(samples)
+
+    def listen(
+        self, waveform: FloatArray, lengths: npt.NDArray[np.int64] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Clip scores (batch, classes) and frame scores (batch, steps, classes) of waveform (batch, samples).
+
+        `lengths` (batch,) counts the valid samples of each clip, None: all; what lies beyond must be zero.
+        """
+        if lengths is None:
+            lengths = np.full(len(waveform), waveform.shape[1], np.int64)
+        clip, frames = self._session.run(["clip", "frames"], {"waveform": waveform, "lengths": lengths})
+        return _probabilities(clip), _probabilities(frames)
+
+
+def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """An onnxruntime session on the processor. `ModelError` where the file cannot be read."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("onnxruntime", "onnx", f"{path}") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong is raised
+    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no base of their own
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path} is damaged: {reason}; make it anew with 'earmark export'") from error
+
+
+def weights_hash(path: Path) -> str:
+    """sha256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_weights(path: Path, card: TwinCard) -> None:
+    weights = path.parent / WEIGHTS
+    if weights.is_file() and weights_hash(weights) != card.weights:
+        raise ModelError(f"{path} was made from other weights than {weights}; make it anew with 'earmark export'")
+
+
+def _probabilities(scores: Any) -> FloatArray:
+    """A weighted mean may pass 1 by a rounding; nothing else is let through."""
+    return np.where((scores > 1) & (scores < 1 + 1e-5), np.float32(1), scores)
