@@ -181,6 +181,10 @@ def trace(network: nn.Module, grid: _Grid, parts: str) -> Any:
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     del proto.graph.value_info[:]
+    used = {name for node in proto.graph.node for name in node.input}
+    kept = [tensor for tensor in proto.graph.initializer if tensor.name in used]
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(kept)
     for node in proto.graph.node:  # where in the code each came from is nobody's business
         del node.metadata_props[:]
         node.doc_string = ""

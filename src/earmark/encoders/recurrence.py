@@ -47,7 +47,7 @@ def run_apart(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
     """The same without packing: each direction by itself, the backward one on turned clips; no length is read."""
     order = backwards(lengths, x.shape[1])
     valid = valid_steps(lengths, x.shape[1])[:, :, None]
-    start = x.new_zeros(1, len(x), gru.hidden_size)
+    start = x.new_zeros(1, x.shape[0], gru.hidden_size)
     for layer in range(gru.num_layers):
         ways = []
         for way in ("", "_reverse")[: 1 + gru.bidirectional]:

@@ -85,9 +85,9 @@ class VGGish(nn.Module):
             lengths = (lengths // size).clamp(min=1)
         missing = max(0, size - features.shape[1])
         features = nn.functional.pad(features, (0, 0, 0, missing), value=SILENCE)
-        count = features.shape[1] // size
-        patches = features[:, : count * size].reshape(-1, 1, size, features.shape[2])
-        embeddings = self._embed(patches).reshape(len(features), count, -1)
+        batch, count = features.shape[0], features.shape[1] // size
+        patches = features[:, : count * size].reshape(batch * count, 1, size, features.shape[2])
+        embeddings = self._embed(patches).reshape(batch, count, self.options.values)
         return Encoded(embeddings, lengths) if self.head is None else self.head(embeddings, lengths)
 
     def _embed(self, patches: Tensor) -> Tensor:

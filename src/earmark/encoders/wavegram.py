@@ -138,7 +138,7 @@ class WaveformBranch(nn.Module):
             steps = None if steps is None else steps // 4
         if steps is not None:
             x = x * valid_steps(steps, x.shape[2])[:, None]
-        x = x.reshape(len(x), -1, self.bands, x.shape[2]).transpose(2, 3)  # (batch, groups, frames - 1, bands)
+        x = x.reshape(x.shape[0], -1, self.bands, x.shape[2]).transpose(2, 3)  # (batch, groups, frames - 1, bands)
         if frames % 2 == 0:
             x = nn.functional.pad(x, (0, 0, 0, 1))
         # The filled step of an even clip is content, and no step of an odd one is lost: both have 2 * floor(f / 2).

@@ -71,4 +71,4 @@ class Embedding(nn.Module):
         """Vectors (batch, vectors, bands), float32; what is left over at the end is dropped."""
         needed = self.frames_in(waveform.shape[1]) * self.bands
         padded = nn.functional.pad(waveform.float(), (0, max(0, needed - waveform.shape[1])))
-        return padded[:, :needed].reshape(len(padded), -1, self.bands)  # (batch, vectors, bands)
+        return padded[:, :needed].reshape(padded.shape[0], -1, self.bands)  # (batch, vectors, bands)

@@ -26,13 +26,21 @@ What others computed, in these options (rate, window / hop, bands, Hz):
                        centred_on start, edge reflect
 
 Frames are worked off in blocks small enough to stay in the cache: several times faster than one whole-batch transform.
+
+An exported model (`earmark.export`) has no fast Fourier transform worth the name; there it is two matrix products
+(Cooley and Tukey 1965). With N = PQ samples x[Q p + q] and frequencies k = r + P s,
+
+    X[k] = sum_q w(Q, q s) w(N, q r) sum_p w(P, p r) x[Q p + q]        w(M, m) = exp(-2 pi i m / M)
+
+of which r = 0 .. P/2 suffice: the spectrum of real samples is symmetric, and a filter that looks at bin N - k finds it
+at k. So the powers stay in the order in which they come, and the filters are brought into it.
 """
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -114,6 +122,7 @@ class LogMel(nn.Module):
         self.window: Tensor
         self.filters: Tensor
         self._spans = _spans(filters)
+        self._filters = filters
 
     @property
     def clock(self) -> Clock:
@@ -167,17 +176,39 @@ class LogMel(nn.Module):
         else:
             needed = (count - 1) * options.hop + options.window
             padded = nn.functional.pad(waveform, (before, max(0, needed - before - waveform.shape[1])))
+        if torch.compiler.is_exporting():
+            return _frames_of_blocks(padded, options.window, options.hop, count)
         return padded.unfold(1, options.window, options.hop)[:, :count]
 
     def _transform(self, frames: Tensor) -> Tensor:
         options = self.options
-        spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft)  # (batch, frames, bins)
-        spectrum = spectrum[..., : self._spans[-1][0].stop]  # beyond lies no filter
-        magnitude = spectrum.abs() if options.power == 1 else spectrum.real.square() + spectrum.imag.square()
-        parts = [magnitude[..., bins] @ self.filters[bins, bands] for bins, bands in self._spans]
-        mel = torch.cat(parts, dim=-1)  # (batch, frames, bands)
+        if torch.compiler.is_exporting():
+            mel = self._mel_by_products(frames * self.window)
+        else:
+            spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft)  # (batch, frames, bins)
+            spectrum = spectrum[..., : self._spans[-1][0].stop]  # beyond lies no filter
+            magnitude = spectrum.abs() if options.power == 1 else spectrum.real.square() + spectrum.imag.square()
+            parts = [magnitude[..., bins] @ self.filters[bins, bands] for bins, bands in self._spans]
+            mel = torch.cat(parts, dim=-1)  # (batch, frames, bands)
         floored = mel + options.floor if options.floor_kind == "add" else mel.clamp(min=options.floor)
         return torch.log(floored) if options.log == "ln" else 10 * torch.log10(floored)
+
+    def _mel_by_products(self, frames: Tensor) -> Tensor:
+        """Mel spectrum (batch, frames, bands) of windowed frames (batch, frames, window), without an FFT."""
+        first, turn, second, filters = (part.to(frames.device) for part in fourier_products(self.n_fft, self._filters))
+        batch, count, window = frames.shape
+        outer, inner = first.shape[0], turn.shape[2]  # P and Q
+        x = nn.functional.pad(frames, (0, self.n_fft - window)).reshape(batch * count, outer, inner)
+        spectra = (x.transpose(1, 2) @ first).transpose(1, 2)  # (frames, 2 (P/2 + 1), Q)
+        rows = outer // 2 + 1
+        real, imaginary = spectra[:, :rows], spectra[:, rows:]
+        cosine, sine = turn
+        turned = torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=2)
+        spectra = turned @ second  # (frames, P/2 + 1, 2 Q)
+        real, imaginary = spectra[:, :, :inner], spectra[:, :, inner:]
+        power = real.square() + imaginary.square()
+        magnitude = power.sqrt() if self.options.power == 1 else power
+        return (magnitude.reshape(batch * count, filters.shape[0]) @ filters).reshape(batch, count, self.bands)
 
     def _cut_off(self, features: Tensor, lengths: Tensor | None) -> Tensor:
         """No value further than `top_db` below the loudest of the clip's own."""
@@ -188,6 +219,51 @@ class LogMel(nn.Module):
             beyond = torch.arange(features.shape[1], device=features.device) >= self._spectra_in(lengths)[:, None]
             own = features.masked_fill(beyond[:, :, None], -math.inf)
         return torch.maximum(features, own.amax(dim=(1, 2), keepdim=True) - self.options.top_db)
+
+
+def _frames_of_blocks(padded: Tensor, window: int, hop: int, count: int) -> Tensor:
+    """Frames (batch, count, window), put together of blocks that never fall apart: a copy of rows, not of samples."""
+    size = math.gcd(window, hop)
+    needed = (count - 1) * hop + window
+    blocks = padded[:, :needed].reshape(padded.shape[0], needed // size, size)
+    starts = torch.arange(count, device=padded.device)[:, None] * (hop // size)
+    places = starts + torch.arange(window // size, device=padded.device)
+    return blocks.index_select(1, places.flatten()).reshape(padded.shape[0], count, window)
+
+
+def fourier_products(
+    n_fft: int, filters: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The matrices of `LogMel._mel_by_products`, for filters (bins, bands).
+
+    w(P, p r) as (P, real and imaginary of P/2 + 1); w(N, q r) as (real and imaginary, P/2 + 1, Q); w(Q, q s) as a real
+    matrix (2 Q, 2 Q) for rows of real and imaginary parts; and the filters (P/2 + 1 times Q, bands) in that order.
+    """
+    outer = max(size for size in range(1, math.isqrt(n_fft) + 1) if n_fft % size == 0)
+    inner = n_fft // outer
+    rows = np.arange(outer // 2 + 1)
+
+    def roots(size: int, exponent: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Any:
+        return np.exp(-2j * np.pi * (exponent % size) / size)
+
+    first = roots(outer, np.outer(np.arange(outer), rows))
+    turn = roots(n_fft, np.outer(rows, np.arange(inner)))
+    second = roots(inner, np.outer(np.arange(inner), np.arange(inner)))
+    ordered = np.zeros((len(rows), inner, filters.shape[1]))
+    seen: set[int] = set()
+    for r, s in np.ndindex(len(rows), inner):
+        k = r + outer * s
+        k = min(k, n_fft - k)
+        if k not in seen:
+            seen.add(k)
+            ordered[r, s] = filters[k]
+    parts = (
+        np.concatenate([first.real, first.imag], axis=1),
+        np.stack([turn.real, turn.imag]),
+        np.block([[second.real, second.imag], [-second.imag, second.real]]),
+        ordered.reshape(-1, filters.shape[1]),
+    )
+    return tuple(torch.from_numpy(part).float() for part in parts)  # type: ignore[return-value]
 
 
 def _spans(filters: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[tuple[slice, slice]]:

@@ -65,5 +65,5 @@ class LogMelWaveform(nn.Module):
         hop = self.options.logmel.hop
         needed = features.shape[1] * hop
         padded = nn.functional.pad(waveform.float(), (0, max(0, needed - waveform.shape[1])))
-        samples = padded[:, :needed].reshape(len(padded), -1, hop)  # (batch, frames, hop)
+        samples = padded[:, :needed].reshape(padded.shape[0], -1, hop)  # (batch, frames, hop)
         return torch.cat([features, samples], dim=2)

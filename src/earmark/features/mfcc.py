@@ -93,7 +93,7 @@ class MFCC(nn.Module):
             if not kernels:
                 return features
             around = _neighbours(features, None if lengths is None else self.frames_in(lengths))
-            return torch.cat([features, *(around @ kernel for kernel in kernels)], dim=2)
+            return torch.cat([features, *(_weighted(around, kernel) for kernel in kernels)], dim=2)
 
 
 def _dct(bands: int, coefficients: int) -> Tensor:
@@ -104,10 +104,17 @@ def _dct(bands: int, coefficients: int) -> Tensor:
     return basis.float()
 
 
+def _weighted(around: Tensor, kernel: Tensor) -> Tensor:
+    """Sums of neighbours (batch, frames, bands, 9) under a kernel (9,)."""
+    if torch.compiler.is_exporting():  # PyTorch 2.13 writes the product of a matrix of neighbours wrongly into ONNX
+        return (around * kernel).sum(dim=3)
+    return around @ kernel
+
+
 def _neighbours(features: Tensor, frames: Tensor | None) -> Tensor:
     """The nine frames around each frame (batch, frames, bands, 9), none from beyond a clip's ends."""
     count = features.shape[1]
-    last = torch.full((len(features),), count - 1, device=features.device) if frames is None else frames - 1
+    last = torch.full((features.shape[0],), count - 1, device=features.device) if frames is None else frames - 1
     place = torch.arange(-_REACH, count + _REACH, device=features.device).clamp(min=0)
     place = torch.minimum(place, last[:, None])  # (batch, frames + 8)
     extended = features.gather(1, place[:, :, None].expand(-1, -1, features.shape[2]))

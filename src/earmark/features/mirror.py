@@ -22,9 +22,9 @@ def mirror_ends(waveform: Tensor, lengths: Tensor | None, before: int, after: in
     [[3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 0.0]]
     """
     if lengths is None:
-        lengths = torch.full((len(waveform),), waveform.shape[1], device=waveform.device)
+        lengths = torch.full((waveform.shape[0],), waveform.shape[1], device=waveform.device)
     ends = lengths[:, None]
-    ahead = torch.arange(-before, 0, device=waveform.device).expand(len(waveform), -1)  # (batch, before)
+    ahead = torch.arange(-before, 0, device=waveform.device).expand(waveform.shape[0], -1)  # (batch, before)
     beyond = ends + torch.arange(after, device=waveform.device)  # (batch, after)
     padded = nn.functional.pad(waveform, (0, after + 1))  # one more, so that even a clip without samples has one
     tail = padded.gather(1, _mirrored(beyond, ends))
