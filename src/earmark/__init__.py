@@ -46,6 +46,7 @@ def load(
     *,
     device: str = "cpu",
     precision: str = "float32",
+    engine: str = "auto",
 ) -> Pipeline:
     """A model directory, ready to listen: `earmark.load(dir)("street.wav")`; several are fused into one model.
 
@@ -53,20 +54,21 @@ def load(
     directory it is "earmark/everyday", which is in the package; the logger `earmark` says so, as a warning, because
     those reach stderr where nobody set logging up. `logging.getLogger("earmark").setLevel("ERROR")`, or asking for
     the model by name, keeps it silent.
-    `device` is cpu, cuda, cuda:1 or auto; `precision` float32, bf16 or auto. Raises `earmark.EarmarkError`.
+    `device` is cpu, cuda, cuda:1 or auto; `precision` float32, bf16 or auto; `engine` torch, onnx or auto, which takes
+    the directory's ONNX twin where that is there sooner (`earmark.opening`). Raises `earmark.EarmarkError`.
     """
     import logging
 
-    from earmark.devices import as_precision
     from earmark.hub import box, locate
-    from earmark.models.opening import open_pipeline
+    from earmark.opening import open_pipeline
 
     if directory is None:
-        pipeline = open_pipeline([box.directory()], device=device, precision=as_precision(precision))
+        pipeline = open_pipeline([box.directory()], device=device, precision=precision, engine=engine)
         logging.getLogger("earmark").warning(box.notice(len(pipeline.labels)))
         return pipeline
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
-    return open_pipeline([locate(each) for each in directories], device=device, precision=as_precision(precision))
+    where = [locate(each) for each in directories]
+    return open_pipeline(where, device=device, precision=precision, engine=engine)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,8 +13,9 @@ whose message is one line, where nothing could be done; recordings that failed w
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -262,6 +263,8 @@ def open_models(
     *,
     device: str = "auto",
     precision: Precision = "auto",
+    engine: str = "auto",
+    seconds: Callable[[], float | None] = lambda: None,
     threshold: float | None = None,
     operating_point: PathLike | None = None,
     reporter: Reporter = QUIET,
@@ -269,16 +272,21 @@ def open_models(
     """A model ready to run, or several as one; without any, the one in the package.
 
     `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
+    `engine` and `seconds` are those of `earmark.opening.open_pipeline`.
     """
-    from earmark.devices import tune_allocator
     from earmark.hub import box, locate
-    from earmark.models.opening import open_pipeline
+    from earmark.opening import open_pipeline
 
     if threshold is not None and operating_point is not None:
         raise ConfigError("--threshold and --operating-point exclude each other; give one of them")
     directories = [locate(model) for model in models]
-    pipeline = open_pipeline(directories or [box.directory()], device=device, precision=precision)
-    tune_allocator()  # now: what loading took for a while is given back, not kept
+    pipeline = open_pipeline(
+        directories or [box.directory()], device=device, precision=precision, engine=engine, seconds=seconds
+    )
+    if "torch" in sys.modules:
+        from earmark.devices import tune_allocator
+
+        tune_allocator()  # now: what loading took for a while is given back, not kept
     if not directories:
         reporter.say(box.notice(len(pipeline.labels)))
     if len(directories) > 1 and operating_point is None:
@@ -314,6 +322,7 @@ def detect(
     operating_point: PathLike | None = None,
     device: str = "auto",
     precision: Precision = "auto",
+    engine: str = "auto",
     profile: bool = False,
     began: float | None = None,
     reporter: Reporter = QUIET,
@@ -321,7 +330,8 @@ def detect(
     """When each event starts and stops in files and folders, of any length and rate.
 
     Without `output` the events are returned and nothing is written. `scores` is a folder for a table of frame scores
-    a recording. `profile` measures where the time goes, since `began` (`time.perf_counter`).
+    a recording. `engine` is auto, torch or onnx (`earmark.opening`). `profile` measures where the time goes, since
+    `began` (`time.perf_counter`).
     """
     from earmark.events import EventLog
     from earmark.files import check_folder
@@ -335,6 +345,8 @@ def detect(
         models,
         device=device,
         precision=precision,
+        engine=engine,
+        seconds=lambda: _seconds(inputs),
         threshold=threshold,
         operating_point=operating_point,
         reporter=reporter,
@@ -361,6 +373,7 @@ def tag(
     operating_point: PathLike | None = None,
     device: str = "auto",
     precision: Precision = "auto",
+    engine: str = "auto",
     profile: bool = False,
     began: float | None = None,
     reporter: Reporter = QUIET,
@@ -375,6 +388,8 @@ def tag(
         models,
         device=device,
         precision=precision,
+        engine=engine,
+        seconds=lambda: _seconds(inputs),
         threshold=threshold,
         operating_point=operating_point,
         reporter=reporter,
@@ -385,6 +400,13 @@ def tag(
         with stage(found.watch, "write"):
             found.written = write_tags(Path(output), found.tags, formats)
     return found
+
+
+def _seconds(inputs: Sequence[PathLike]) -> float | None:
+    from earmark.audio import find_recordings
+    from earmark.runtime.bulk import seconds_of
+
+    return seconds_of(find_recordings([Path(each) for each in inputs]))
 
 
 def _account() -> Account:

@@ -32,14 +32,13 @@ from torch import Tensor, nn
 from earmark.decisions import OperatingPoint
 from earmark.encoders.onnx_gru import exportable, translations
 from earmark.errors import MissingExtraError, ModelError
-from earmark.features import EmbeddingOptions
 from earmark.features.contract import FrontEnd
 from earmark.files import write_aside
-from earmark.models.directory import fusion_options, load_point
 from earmark.models.folding import fold
-from earmark.models.tagger import WEIGHTS, Tagger
-from earmark.runtime.onnx import TWIN, TwinCard, open_session, weights_hash
-from earmark.runtime.windows import WindowPlan
+from earmark.models.tagger import Tagger
+from earmark.models.torch_engine import TorchEngine
+from earmark.runtime.directory import fusion_options, load_point
+from earmark.runtime.onnx import TWIN, WEIGHTS, TwinCard, open_session, weights_hash
 
 OPSET = 20
 TOLERANCE = 1e-5  # by which a score of the twin may differ
@@ -71,18 +70,21 @@ def export(directory: str | os.PathLike[str]) -> Path:
 
 def make_card(tagger: Tagger, point: OperatingPoint, weights: str) -> TwinCard:
     """What the twin of a tagger says of itself."""
+    engine = TorchEngine(tagger)
     first, hop = framing(tagger.front_end, tagger.rate)
     return TwinCard(
         rate=tagger.rate,
         labels=tagger.labels,
         clock=tagger.clock,
-        plan=WindowPlan.of(tagger),
+        plan=engine.plan,
         first=first,
         hop=hop,
         reduction=tagger.encoder.reduction,
         point=point.model_dump_json(exclude_none=True),
+        parameters=engine.parameters,
         weights=weights,
-        embedding=isinstance(tagger.options.features, EmbeddingOptions),
+        fingerprint=engine.fingerprint(),
+        takes=engine.takes,
     )
 
 
@@ -247,9 +249,12 @@ def check(path: Path, tagger: Tagger, name: str) -> None:
         with torch.inference_mode():
             wanted = tagger(waveform, lengths)
         given = {"waveform": waveform.numpy(), "lengths": lengths.numpy()}
-        for what, found, expected in zip(
-            ("clip", "frame"), session.run(["clip", "frames"], given), wanted, strict=False
-        ):
+        try:
+            scores = session.run(["clip", "frames"], given)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{name}: the ONNX model cannot run on {said}: {reason}; nothing was written") from error
+        for what, found, expected in zip(("clip", "frame"), scores, wanted, strict=False):
             apart = _apart(found, expected.numpy())
             if not apart <= TOLERANCE:
                 raise ModelError(

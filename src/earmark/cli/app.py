@@ -19,6 +19,7 @@ from earmark.cli import (
     detect,
     doctor,
     evaluate,
+    export,
     fuse,
     import_panns,
     recipes,
@@ -31,9 +32,10 @@ from earmark.cli import (
 )
 from earmark.cli.console import NOTHING_DONE, printable
 from earmark.cli.native import without_native_messages
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, MissingExtraError
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
+_EXTRAS = {"torch": ("PyTorch", "train"), "lightning": ("lightning", "train")}  # package and extra of a module
 RESUMING = ("train", "demo", "reproduce", "synth")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
@@ -48,7 +50,7 @@ app = typer.Typer(
 )
 for verb in (
     *(demo, train, fuse, tune, tag, detect, evaluate, score),
-    *(doctor, synth, card, recipes, reproduce, import_panns),
+    *(doctor, synth, card, export, recipes, reproduce, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
@@ -97,6 +99,10 @@ def run(arguments: list[str]) -> int:
             sys.stdout.flush()
     except (EarmarkError, OSError) as error:
         return _fail(error, debug)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        return _fail(MissingExtraError(*_EXTRAS[error.name], f"'earmark {verb}'"), debug)
     if code in (INTERRUPTED, TERMINATED):
         same = "the same command" + (" without --overwrite" if "--overwrite" in rest else "")
         again = f"; {same} continues where it stopped" if verb in RESUMING else ""

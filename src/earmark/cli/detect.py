@@ -32,6 +32,7 @@ def command(
     operating_point: choices.OperatingPointFile = None,
     device: choices.Device = "auto",
     precision: choices.Precision = "auto",
+    engine: choices.Engine = "auto",
     profile: choices.Profile = False,
     quiet: choices.Quiet = False,
 ) -> None:
@@ -58,6 +59,7 @@ def command(
             operating_point=operating_point,
             device=device,
             precision=precision,
+            engine=engine,
             profile=profile,
             began=began,
             reporter=reporter,

@@ -44,7 +44,7 @@ def _fetched(name: Architecture) -> Path:
     from earmark.hub.download import cache_folder, download, download_bar
     from earmark.hub.importing import import_panns
     from earmark.hub.published import CHECKPOINTS
-    from earmark.models.tagger import CONFIG
+    from earmark.runtime.directory import CONFIG
 
     folder = cache_folder() / FAMILY / name
     if (folder / CONFIG).is_file():

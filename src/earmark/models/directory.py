@@ -11,45 +11,24 @@ A member is a complete model and can be opened as one; its operating point is no
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-
-from pydantic import Field, field_validator
 
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.files import write_text
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
-from earmark.models.tagger import CONFIG, FORMAT_VERSION, WEIGHTS, Tagger
-from earmark.options import Options
+from earmark.models.tagger import Tagger
+from earmark.runtime.directory import CONFIG, FusionOptions, fusion_options, load_point
 from earmark.runtime.ensemble import fused_point
+from earmark.runtime.onnx import TWIN, WEIGHTS
 
 MEMBERS = "members"
-_COPIED = (FILE_NAME, "README.md", "recipe.yaml", "log.csv", WEIGHTS, CONFIG)  # what makes and explains a model
-
-
-class FusionOptions(Options):
-    """The content of a fusion's config.json."""
-
-    format_version: Literal[1] = 1
-    kind: Literal["fusion"] = "fusion"
-    labels: tuple[str, ...] = Field(min_length=1)
-    members: tuple[str, ...] = Field(min_length=1)  # directories within this one
-
-    @field_validator("members")
-    @classmethod
-    def _inside(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        for member in members:
-            path = PurePosixPath(member)
-            if path.is_absolute() or ".." in path.parts or not path.parts:
-                raise ValueError(f"member {member!r} is outside the model directory")
-        return members
+_COPIED = (FILE_NAME, "README.md", "recipe.yaml", "log.csv", WEIGHTS, TWIN, CONFIG)  # what makes and explains a model
 
 
 def load_model(directory: str | os.PathLike[str]) -> Model:
@@ -66,29 +45,6 @@ def load_model(directory: str | os.PathLike[str]) -> Model:
     if fusion.labels != Labels(options.labels):
         raise ModelError(f"{folder / CONFIG}: its labels differ from those of the members")
     return fusion.eval()
-
-
-def load_point(directory: str | os.PathLike[str], labels: Labels) -> OperatingPoint:
-    """The operating point of a model directory. `ModelError` when it is missing, damaged or of other labels."""
-    point = OperatingPoint.load(directory)
-    if point.labels != labels.names:
-        raise ModelError(f"{Path(directory) / FILE_NAME}: its labels differ from those of the model")
-    return point
-
-
-def fusion_options(folder: Path) -> FusionOptions | None:
-    """The checked content of a fusion's config.json; None where it is none, `ModelError` where it is damaged."""
-    path = folder / CONFIG
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # the reader of taggers reports what is wrong
-    if not isinstance(data, dict) or data.get("kind") != "fusion" or data.get("format_version") != FORMAT_VERSION:
-        return None
-    try:
-        return FusionOptions.parse(data, str(path))
-    except ConfigError as error:
-        raise ModelError(str(error)) from error
 
 
 def write_model(model: Model, directory: str | os.PathLike[str], point: OperatingPoint) -> None:

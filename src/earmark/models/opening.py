@@ -9,10 +9,11 @@ import torch
 
 from earmark.decisions import OperatingPoint
 from earmark.devices import Precision, resolve_device, resolve_precision
-from earmark.models.directory import load_model, load_point
+from earmark.models.directory import load_model
 from earmark.models.fast import LARGE, fold, pack
 from earmark.models.fusion import Fusion, Model
 from earmark.models.torch_engine import engine_of
+from earmark.runtime.directory import load_point
 from earmark.runtime.ensemble import fused_point
 from earmark.runtime.pipeline import Pipeline
 

@@ -35,9 +35,8 @@ from earmark.labels import Labels
 from earmark.masking import valid_steps
 from earmark.options import Options
 from earmark.pooling import AttentionOptions, Pooled, PoolingOptions, build_pooling
-
-FORMAT_VERSION = 1  # of config.json; raised when an older earmark could misread a newer directory
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+from earmark.runtime.directory import CONFIG, FORMAT_VERSION
+from earmark.runtime.onnx import TWIN, WEIGHTS
 
 
 class NetworkOptions(Options):
@@ -147,8 +146,12 @@ class Tagger(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
-        """Write config.json and model.safetensors; each appears whole or not at all. `OutputError` if it cannot."""
+        """Write config.json and model.safetensors; each appears whole or not at all. `OutputError` if it cannot.
+
+        An ONNX twin of former weights is removed.
+        """
         folder = Path(directory)
+        (folder / TWIN).unlink(missing_ok=True)
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with write_aside(folder / WEIGHTS) as temporary:
             temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from earmark.audio import SHORT, Recording, too_short
+from earmark.audio import SHORT, Recording, probe, too_short
+from earmark.errors import EarmarkError
 from earmark.reporter import Progress
 from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job
+
+_FEW = 100  # recordings whose headers are read to learn how long they are
 
 
 @dataclass
@@ -54,3 +57,19 @@ def run_all(
             yield outcome
         if progress is not None:
             progress(done, len(jobs))
+
+
+def seconds_of(recordings: Sequence[Recording]) -> float | None:
+    """How long recordings are together, by their headers; None where they do not say, or are many."""
+    if len(recordings) > _FEW:
+        return None
+    total = 0.0
+    for recording in recordings:
+        try:
+            length = probe(recording.path).duration
+        except (EarmarkError, OSError):
+            continue  # scoring it will take no time, and report what is wrong with it
+        if length is None:
+            return None
+        total += length
+    return total

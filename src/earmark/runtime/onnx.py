@@ -14,9 +14,11 @@ it stands in the file's metadata, all of it text (`TwinCard`), so that the file 
                       a step of the scores is `reduction` frames
     window_plan       how a long recording is cut: size, stride and longest in samples, stride and overlap in steps
     least_length      samples below which a waveform must be filled with zeros
-    input             waveform, or embedding: vectors that were computed elsewhere, laid end to end
+    input             sound, or embeddings: vectors that were computed elsewhere, laid end to end
     operating_point   operating_point.json as it was when the twin was made
+    parameters        how many trainable numbers the network has
     weights_sha256    of the model.safetensors that the twin was made from
+    fingerprint       of the network's options and weights, as the engine in PyTorch states it
 
 A twin whose weights are not those beside it is refused, for its scores are another model's.
 """
@@ -31,20 +33,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
-from earmark.errors import MissingExtraError, ModelError
+from earmark.engine import WindowPlan
+from earmark.errors import ModelError
 from earmark.labels import Labels
-from earmark.runtime.windows import WindowPlan
+from earmark.stopwatch import Stopwatch, stage
 
 if TYPE_CHECKING:
     import onnxruntime
-
-FloatArray = npt.NDArray[np.float32]
 
 TWIN, WEIGHTS = "model.onnx", "model.safetensors"
 FORMAT_VERSION = 1  # of the metadata; raised when an older earmark could misread a newer twin
@@ -62,8 +63,10 @@ class TwinCard:
     hop: int  # samples between frames of features
     reduction: Fraction  # frames a step of the scores
     point: str  # operating_point.json
+    parameters: int
     weights: str  # sha256
-    embedding: bool = False
+    fingerprint: str
+    takes: Literal["sound", "embeddings"] = "sound"
     least: int = 1  # samples
 
     def to_metadata(self) -> dict[str, str]:
@@ -78,9 +81,11 @@ class TwinCard:
             "framing": json.dumps({"first": self.first, "hop": self.hop, "reduction": str(self.reduction)}),
             "window_plan": json.dumps(dataclasses.asdict(self.plan)),
             "least_length": str(self.least),
-            "input": "embedding" if self.embedding else "waveform",
+            "input": self.takes,
+            "parameters": str(self.parameters),
             "operating_point": self.point,
             "weights_sha256": self.weights,
+            "fingerprint": self.fingerprint,
         }
 
     @classmethod
@@ -103,7 +108,9 @@ class TwinCard:
                 reduction=Fraction(framing["reduction"]),
                 point=text["operating_point"],
                 weights=text["weights_sha256"],
-                embedding=text["input"] == "embedding",
+                parameters=int(text["parameters"]),
+                fingerprint=text["fingerprint"],
+                takes="embeddings" if text["input"] == "embeddings" else "sound",
                 least=int(text["least_length"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -120,8 +127,11 @@ class TwinCard:
 class OnnxEngine:
     """Waveforms to clip and frame scores by a twin. `ModelError` where it is missing, damaged or another model's.
 
-    Threads are those that OMP_NUM_THREADS says, else as many as onnxruntime thinks right.
+    An `earmark.engine.Engine`. Threads are those that OMP_NUM_THREADS says, else as many as onnxruntime thinks right.
     """
+
+    arithmetic = "onnxruntime, float32"
+    batch = 1  # several windows at once take longer than one by one
 
     def __init__(self, directory: str | os.PathLike[str], *, threads: int | None = None) -> None:
         self.path = Path(directory) / TWIN
@@ -130,41 +140,30 @@ class OnnxEngine:
         self._session = open_session(self.path, threads)
         self.card = TwinCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
         _check_weights(self.path, self.card)
-        self.rate, self.labels, self.clock, self.plan = (
-            self.card.rate,
-            self.card.labels,
-            self.card.clock,
-            self.card.plan,
-        )
+        self.rate, self.labels, self.clock = self.card.rate, self.card.labels, self.card.clock
+        self.plan, self.takes, self.parameters = self.card.plan, self.card.takes, self.card.parameters
 
-    @property
-    def arithmetic(self) -> str:
-        """What computes, in which numbers."""
-        return "onnxruntime, float32"
+    def fingerprint(self) -> str:
+        """Digest of the network's options and weights."""
+        return self.card.fingerprint
 
     def steps_in(self, samples: int) -> int:
         """Steps of the frame scores of a clip of so many samples."""
         return self.card.steps_in(samples)
 
     def listen(
-        self, waveform: FloatArray, lengths: npt.NDArray[np.int64] | None = None
+        self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Clip scores (batch, classes) and frame scores (batch, steps, classes) of waveform (batch, samples).
-
-        `lengths` (batch,) counts the valid samples of each clip, None: all; what lies beyond must be zero.
-        """
-        if lengths is None:
-            lengths = np.full(len(waveform), waveform.shape[1], np.int64)
-        clip, frames = self._session.run(["clip", "frames"], {"waveform": waveform, "lengths": lengths})
+        """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
+        with stage(watch, "model"):
+            clip, frames = self._session.run(["clip", "frames"], {"waveform": waveform, "lengths": lengths})
         return _probabilities(clip), _probabilities(frames)
 
 
 def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
     """An onnxruntime session on the processor. `ModelError` where the file cannot be read."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "onnx", f"{path}") from error
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is wrong is raised
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
@@ -187,6 +186,7 @@ def _check_weights(path: Path, card: TwinCard) -> None:
         raise ModelError(f"{path} was made from other weights than {weights}; make it anew with 'earmark export'")
 
 
-def _probabilities(scores: Any) -> FloatArray:
+def _probabilities(scores: FloatArray) -> FloatArray:
     """A weighted mean may pass 1 by a rounding; nothing else is let through."""
-    return np.where((scores > 1) & (scores < 1 + 1e-5), np.float32(1), scores)
+    at_most: FloatArray = np.where((scores > 1) & (scores < 1 + 1e-5), np.float32(1), scores)
+    return at_most

@@ -31,8 +31,10 @@ from earmark.devices import Precision, resolve_precision
 from earmark.errors import ConfigError, OutputError
 from earmark.files import json_text, write_text
 from earmark.models.directory import MEMBERS
-from earmark.models.tagger import CONFIG, WEIGHTS, NetworkOptions
+from earmark.models.tagger import NetworkOptions
 from earmark.options import Options
+from earmark.runtime.directory import CONFIG
+from earmark.runtime.onnx import WEIGHTS
 from earmark.training.options import TrainingOptions
 from earmark.training.transfer import Source
 

@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from earmark.errors import ConfigError, ModelError
-from earmark.models.directory import fusion_options
-from earmark.models.tagger import WEIGHTS, NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
+from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
+from earmark.runtime.directory import fusion_options
+from earmark.runtime.onnx import WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""`earmark export`: a model's ONNX twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli import choices
+from earmark.cli.console import Terminal
+
+
+def command(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model directory; of a fusion all members.")],
+    quiet: choices.Quiet = False,
+) -> None:
+    """Write model.onnx into a model directory: waveform in, clip and frame scores out, for use without torch.
+
+    Labels, sample rate, clock and operating point are in its metadata. The file is kept only if it scores as the model
+    does.
+    """
+    from earmark.export import export
+    from earmark.hub import locate
+
+    written = export(locate(model))
+    Terminal(quiet).say(f"wrote {written}" if written.is_file() else f"wrote the twins of the members of {written}")

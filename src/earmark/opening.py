@@ -1,0 +1,89 @@
+"""Model directories opened to run, with the engine that suits: PyTorch, or ONNX Runtime by the directory's ONNX twin.
+
+Which one is there sooner, and which one is done sooner, are two questions. PyTorch takes two seconds to load, and then
+has a GPU, or bfloat16 where the processor has it; ONNX Runtime is there at once and computes in float32. So `auto` is
+
+    onnx     where PyTorch is not installed
+    torch    where a directory has no twin, or a GPU or bf16 is asked for by name
+    onnx     in float32 on the CPU by name, and where there are no more than `SHORT_JOB` seconds to listen to
+    torch    for whatever is longer, or of unknown length
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from earmark.errors import ConfigError, MissingExtraError, did_you_mean
+from earmark.runtime.directory import has_twin, load_point, open_twin
+from earmark.runtime.ensemble import Ensemble, fused_point
+from earmark.runtime.onnx import TWIN
+from earmark.runtime.pipeline import Pipeline
+
+EngineName = Literal["auto", "torch", "onnx"]
+SHORT_JOB = 600.0  # seconds of audio, up to which loading PyTorch takes longer than it saves
+
+
+def open_pipeline(
+    directories: Sequence[str | os.PathLike[str]],
+    *,
+    device: str = "cpu",
+    precision: str = "float32",
+    engine: str = "auto",
+    seconds: Callable[[], float | None] = lambda: None,
+) -> Pipeline:
+    """A model directory with its operating point; several are one model, their scores averaged.
+
+    `device` is auto, cpu, cuda ..., `precision` auto, float32 or bf16, `engine` auto, torch or onnx; `seconds` says, if
+    asked, how much audio there is to listen to (None: unknown). `ModelError` where a directory is missing or damaged,
+    `ConfigError` where models know different labels or options do not go together, `MissingExtraError` where PyTorch is
+    needed and is not installed.
+    """
+    if choose(directories, device, precision, engine, seconds) == "torch":
+        from earmark.devices import as_precision
+        from earmark.models import opening
+
+        return opening.open_pipeline(directories, device=device, precision=as_precision(precision))
+    engines = [open_twin(directory) for directory in directories]
+    points = [load_point(where, each.labels) for where, each in zip(directories, engines, strict=True)]
+    if len(engines) == 1:
+        return Pipeline(engines[0], points[0])
+    ensemble = Ensemble(engines, [os.fspath(directory) for directory in directories])
+    return Pipeline(ensemble, fused_point(points, ensemble.labels))
+
+
+def choose(
+    directories: Sequence[str | os.PathLike[str]],
+    device: str,
+    precision: str,
+    engine: str,
+    seconds: Callable[[], float | None],
+) -> Literal["torch", "onnx"]:
+    """The engine for a job; raises as `open_pipeline` does."""
+    known = get_args(EngineName)
+    if engine not in known:
+        raise ConfigError(f"engine {engine!r} is unknown{did_you_mean(engine, known)}: expected {', '.join(known)}")
+    installed = importlib.util.find_spec("torch") is not None
+    light = device in ("auto", "cpu") and precision in ("auto", "float32")
+    if engine == "onnx" and not light:
+        raise ConfigError(
+            f"the ONNX engine computes on the CPU in float32: it goes with no --device {device} --precision {precision}"
+        )
+    if engine == "onnx":
+        return "onnx"
+    without = next((os.fspath(each) for each in directories if not has_twin(each)), None)
+    if not installed:
+        if engine == "torch" or not light:
+            asked = "--engine torch" if engine == "torch" else f"--device {device} --precision {precision}"
+            raise MissingExtraError("PyTorch", "torch", asked)
+        if without is not None and os.path.isdir(without):
+            raise MissingExtraError("PyTorch", "torch", f"{without} (a model without {TWIN})")
+        return "onnx"
+    if engine == "torch" or without is not None or not light:
+        return "torch"
+    if (device, precision) == ("cpu", "float32"):
+        return "onnx"
+    length = seconds()
+    return "onnx" if length is not None and length <= SHORT_JOB else "torch"

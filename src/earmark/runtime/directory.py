@@ -1,0 +1,108 @@
+"""What of a model directory can be read without torch: the config of a fusion, the operating point, the ONNX twin.
+
+config.json           the network's options; of a fusion `FusionOptions`
+model.safetensors     weights
+model.onnx            the same network for onnxruntime (`onnx.py`), where `earmark export` has made it
+operating_point.json  how scores are decided
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.engine import Engine
+from earmark.errors import ConfigError, ModelError
+from earmark.labels import Labels
+from earmark.options import Options
+from earmark.runtime.ensemble import Ensemble
+from earmark.runtime.onnx import TWIN, OnnxEngine
+
+CONFIG = "config.json"
+FORMAT_VERSION = 1  # of config.json; raised when an older earmark could misread a newer directory
+
+
+class FusionOptions(Options):
+    """The content of a fusion's config.json."""
+
+    format_version: Literal[1] = 1
+    kind: Literal["fusion"] = "fusion"
+    labels: tuple[str, ...] = Field(min_length=1)
+    members: tuple[str, ...] = Field(min_length=1)  # directories within this one
+
+    @field_validator("members")
+    @classmethod
+    def _inside(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        for member in members:
+            path = PurePosixPath(member)
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise ValueError(f"member {member!r} is outside the model directory")
+        return members
+
+
+def fusion_options(folder: Path) -> FusionOptions | None:
+    """The checked content of a fusion's config.json; None where it is none, `ModelError` where it is damaged."""
+    path = folder / CONFIG
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # a tagger's reader says what is wrong with it
+    if not isinstance(data, dict) or data.get("kind") != "fusion" or data.get("format_version") != FORMAT_VERSION:
+        return None
+    try:
+        return FusionOptions.parse(data, str(path))
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+
+
+def load_point(directory: str | os.PathLike[str], labels: Labels) -> OperatingPoint:
+    """The operating point of a model directory. `ModelError` when it is missing, damaged or of other labels."""
+    point = OperatingPoint.load(directory)
+    if point.labels != labels.names:
+        raise ModelError(f"{Path(directory) / FILE_NAME}: its labels differ from those of the model")
+    return point
+
+
+def has_twin(directory: str | os.PathLike[str]) -> bool:
+    """Whether a directory has an ONNX twin, or all members of a fusion have one."""
+    folder = Path(directory)
+    fusion = fusion_options(folder)
+    if fusion is None:
+        return (folder / TWIN).is_file()
+    return all(has_twin(folder / member) for member in fusion.members)
+
+
+def open_twin(directory: str | os.PathLike[str]) -> Engine | Ensemble:
+    """The engine of a directory's twin, or of a fusion's. `ModelError` where a twin is missing or damaged."""
+    folder = Path(directory)
+    fusion = fusion_options(folder)
+    if fusion is None:
+        engine = OnnxEngine(folder)
+        _check_labels(folder, engine.labels)
+        return engine
+    names = [PurePosixPath(member).name for member in fusion.members]
+    try:
+        made = Ensemble([open_twin(folder / member) for member in fusion.members], names)
+    except ConfigError as error:
+        raise ModelError(f"{folder}: {error}") from error
+    if made.labels != Labels(fusion.labels):
+        raise ModelError(f"{folder / CONFIG}: its labels are not those of the members")
+    return made
+
+
+def _check_labels(folder: Path, labels: Labels) -> None:
+    """`ModelError` where config.json, if there is one, names other labels than the twin."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))["labels"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from error
+    if stated != list(labels):
+        raise ModelError(f"{folder / TWIN}: its labels are not those of {CONFIG}; make it anew with 'earmark export'")
