@@ -263,7 +263,7 @@ def fourier_products(
         np.block([[second.real, second.imag], [-second.imag, second.real]]),
         ordered.reshape(-1, filters.shape[1]),
     )
-    return tuple(torch.from_numpy(part).float() for part in parts)  # type: ignore[return-value]
+    return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)  # type: ignore[return-value]
 
 
 def _spans(filters: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[tuple[slice, slice]]:
