@@ -107,6 +107,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory, collection: Path, recipe: 
     return folder
 
 
+@pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Path:
+    """The trained model with its ONNX twin. Not to be changed."""
+    from earmark.export import export
+
+    folder = Path(shutil.copytree(trained, tmp_path_factory.mktemp("twin") / "model"))
+    export(folder)
+    return folder
+
+
 @pytest.fixture
 def model(tmp_path: Path, trained: Path) -> Path:
     """A copy of the trained model, to be changed at will."""

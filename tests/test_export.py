@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from earmark import export as exporting
 from earmark.decisions import OperatingPoint
-from earmark.encoders.onnx_gru import exportable
 from earmark.errors import ModelError
-from earmark.export import TOLERANCE, export, framing, make_card, trace, twin_of
+from earmark.export import export, framing, make_card, network
+from earmark.export.network import Grid, trace, twin_of
+from earmark.export.parity import TOLERANCE
+from earmark.export.recurrence import exportable
 from earmark.hub import box
 from earmark.models.directory import write_model
 from earmark.models.folding import fold
@@ -88,9 +90,9 @@ def test_every_pooling_after_every_encoder(
     models = [tagger(features, encoder, pooling) for pooling in matrix.POOLINGS]
     plain = EveryPooling([tagger(features, encoder, pooling) for pooling in matrix.POOLINGS]).eval()
     card = make_card(models[0], OperatingPoint.default(models[0].labels), "")
-    grid = exporting._Grid(card, 0)
+    grid = Grid(card, 0)
     names = [f"{name} {kind}" for name in matrix.POOLINGS for kind in ("clip", "frames")]
-    monkeypatch.setattr(exporting, "_OUTPUTS", names)
+    monkeypatch.setattr(network, "OUTPUTS", names)
     path = tmp_path / TWIN
     path.write_bytes(trace(exportable(fold(EveryPooling(models).eval())), grid, encoder).SerializeToString())
     session = open_session(path)

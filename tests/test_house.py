@@ -19,7 +19,7 @@ BASE = {
 ROOMS = (
     *("base", "formats", "metrics", "decisions", "audio", "runtime", "report"),  # these need no torch
     *("devices", "masking", "features", "augment", "encoders", "pooling", "models", "data", "hub"),
-    *("evaluation", "training", "recipes", "studies", "api", "cli"),
+    *("evaluation", "training", "recipes", "studies", "opening", "export", "api", "cli"),
 )
 WITHOUT_TORCH = ROOMS[:7]
 ENTRANCES = {"earmark", "earmark.__main__"}  # these may open any door

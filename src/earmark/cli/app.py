@@ -35,7 +35,7 @@ from earmark.cli.native import without_native_messages
 from earmark.errors import EarmarkError, MissingExtraError
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
-_EXTRAS = {"torch": ("PyTorch", "train"), "lightning": ("lightning", "train")}  # package and extra of a module
+_EXTRAS = {"torch": ("PyTorch", "torch"), "lightning": ("lightning", "train")}  # package and extra of a module
 RESUMING = ("train", "demo", "reproduce", "synth")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
@@ -102,7 +102,7 @@ def run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
             raise
-        return _fail(MissingExtraError(*_EXTRAS[error.name], f"'earmark {verb}'"), debug)
+        return _fail(MissingExtraError(*_extra(error.name, verb), f"'earmark {verb}'"), debug)
     if code in (INTERRUPTED, TERMINATED):
         same = "the same command" + (" without --overwrite" if "--overwrite" in rest else "")
         again = f"; {same} continues where it stopped" if verb in RESUMING else ""
@@ -142,6 +142,11 @@ def _run(arguments: list[str]) -> int:
         typer.echo(f"earmark: {printable(_usage(error))}", err=True)
         return NOTHING_DONE
     return code if isinstance(code, int) else 0
+
+
+def _extra(module: str, verb: str) -> tuple[str, str]:
+    package, extra = _EXTRAS[module]
+    return package, "train" if verb in RESUMING else extra  # training needs more than torch
 
 
 def _usage(error: Exception) -> str:

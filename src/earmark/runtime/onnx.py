@@ -40,7 +40,7 @@ import numpy as np
 from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
 from earmark.engine import WindowPlan
-from earmark.errors import ModelError
+from earmark.errors import DataError, ModelError
 from earmark.labels import Labels
 from earmark.stopwatch import Stopwatch, stage
 
@@ -113,7 +113,7 @@ class TwinCard:
                 takes="embeddings" if text["input"] == "embeddings" else "sound",
                 least=int(text["least_length"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ZeroDivisionError, DataError) as error:
             raise ModelError(
                 f"{path}: its metadata are damaged ({error}); make it anew with 'earmark export'"
             ) from error
@@ -169,9 +169,16 @@ def open_session(path: Path, threads: int | None = None) -> onnxruntime.Inferenc
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no base of their own
+    except runtime_errors() as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} is damaged: {reason}; make it anew with 'earmark export'") from error
+
+
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """The exceptions of onnxruntime, which have no base of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return tuple(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception))
 
 
 def weights_hash(path: Path) -> str:

@@ -1,0 +1,50 @@
+"""Which engine a job gets."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import ConfigError, MissingExtraError
+from earmark.opening import SHORT_JOB, choose, open_pipeline
+
+
+def engine(folder: Path, device: str = "auto", precision: str = "auto", name: str = "auto", seconds: float | None = 5):
+    return choose([folder], device, precision, name, lambda: seconds)
+
+
+def test_a_short_job_is_not_kept_waiting_for_torch(twin: Path) -> None:
+    assert engine(twin, seconds=5) == engine(twin, seconds=SHORT_JOB) == "onnx"
+    assert engine(twin, seconds=SHORT_JOB + 1) == engine(twin, seconds=None) == "torch"
+
+
+def test_what_is_asked_for_by_name_is_given(twin: Path, trained: Path) -> None:
+    assert engine(twin, name="torch") == "torch"
+    assert engine(twin, name="onnx", seconds=None) == "onnx"
+    assert engine(twin, device="cpu", precision="float32", seconds=None) == "onnx"
+    assert engine(twin, device="cuda") == engine(twin, precision="bf16") == engine(trained) == "torch"
+
+
+def test_what_does_not_go_together_is_refused(twin: Path) -> None:
+    with pytest.raises(ConfigError, match=r"on the CPU in float32: it goes with no --device cuda --precision auto"):
+        engine(twin, device="cuda", name="onnx")
+    with pytest.raises(
+        ConfigError, match=r"engine 'onxx' is unknown \(did you mean 'onnx'\?\): expected auto, torch, onnx"
+    ):
+        engine(twin, name="onxx")
+
+
+def test_without_torch_a_twin_is_needed(twin: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert engine(twin, seconds=None) == "onnx"
+    with pytest.raises(MissingExtraError, match=r"a model without model\.onnx\) needs PyTorch"):
+        engine(trained)
+    for options in ({"name": "torch"}, {"device": "cuda"}, {"precision": "bf16"}):
+        with pytest.raises(MissingExtraError, match="needs PyTorch"):
+            engine(twin, **options)
+
+
+def test_several_twins_are_one_model(twin: Path) -> None:
+    pipeline = open_pipeline([twin, twin], engine="onnx")
+    assert pipeline.model.arithmetic == "onnxruntime, float32"
+    assert len(pipeline.model.members) == 2
