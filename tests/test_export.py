@@ -60,12 +60,14 @@ def tagger(features: str = "logmel", encoder: str = "crnn", pooling: str = "atte
 
 
 def shaken(model: Tagger) -> Tagger:
-    """Weights and statistics that no initialisation leaves: a zero would hide what is multiplied by it."""
+    """Weights that no initialisation leaves (a zero would hide what is multiplied by it), and bands scaled."""
     for name, tensor in model.state_dict().items():
         if tensor.dtype.is_floating_point:
             tensor += 0.1 * torch.randn(tensor.shape)
             if name.endswith(("var", "std")):
                 tensor.abs_().add_(0.5)
+    noise = 0.1 * torch.randn(1, 5 * model.rate)
+    model.scaling.fit(model.front_end(noise))
     return model.eval()
 
 

@@ -97,7 +97,7 @@ def test_a_model_with_its_twin_is_enough(collection: Path, twin: Path) -> None:
             ("detect", "CLIP", "--precision", "bf16"),
             '--device auto --precision bf16 needs PyTorch: pip install "earmark[torch]"',
         ),
-        (("train", "CLIP", "-o", "OUT"), "'earmark train' needs lightning: pip install \"earmark[train]\""),
+        (("train", "CLIP", "-o", "OUT"), "'earmark train' needs PyTorch: pip install \"earmark[train]\""),
         (("export", "MODEL"), "'earmark export' needs PyTorch: pip install \"earmark[torch]\""),
     ],
 )

@@ -151,10 +151,10 @@ class Tagger(nn.Module):
         An ONNX twin of former weights is removed.
         """
         folder = Path(directory)
-        (folder / TWIN).unlink(missing_ok=True)
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with write_aside(folder / WEIGHTS) as temporary:
             temporary.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
+        (folder / TWIN).unlink(missing_ok=True)
         write_text(folder / CONFIG, self.options.model_dump_json(indent=2) + "\n")
 
     @classmethod
