@@ -1,5 +1,6 @@
 # make demo    the whole road on sounds made on the spot
 # make test    every test and every docstring example
+# make light   listening alone, without PyTorch, into .venv-light; and the tests that need no more
 # make lint    style and types
 # make dist    wheel and source distribution, into dist/
 # make clean   take away what the others left
@@ -16,11 +17,14 @@ DEMO ?= earmark-demo
 JOBS ?= 2
 
 BIN := .venv/bin
+LIGHT_ENV ?= .venv-light
+LIGHT := tests/formats tests/decisions tests/audio tests/test_clock.py tests/test_scores.py tests/test_light.py \
+  --ignore tests/decisions/test_calibration.py  # compares with scikit-learn
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test lint dist clean
+.PHONY: demo test light lint dist clean
 
 demo: .venv/installed-all
 	$(BIN)/earmark demo -o $(DEMO)
@@ -28,6 +32,11 @@ demo: .venv/installed-all
 # One thread a process: the processes are the parallelism.
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+
+# Tests of the rooms that need no PyTorch, in an environment that has none.
+light: $(LIGHT_ENV)/installed
+	OMP_NUM_THREADS=1 $(LIGHT_ENV)/bin/python -m pytest -q $(LIGHT)
+	$(LIGHT_ENV)/bin/earmark card | head -n 12
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
@@ -38,7 +47,7 @@ dist: .venv/installed-dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(LIGHT_ENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -53,6 +62,11 @@ ifeq ($(TORCH),cpu)
 else
 	$(PIP) install -c constraints.txt torch
 endif
+	@touch $@
+
+$(LIGHT_ENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(LIGHT_ENV)
+	$(LIGHT_ENV)/bin/python -m pip --disable-pip-version-check install . "pytest>=8" "hypothesis>=6.120"
 	@touch $@
 
 .venv/installed-%: .venv/installed-torch pyproject.toml

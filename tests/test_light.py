@@ -1,0 +1,51 @@
+"""The model in the package, by ONNX Runtime: with PyTorch installed or without (`make light` runs this without)."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from earmark import load
+from earmark.hub import box
+from earmark.runtime.onnx import OnnxEngine
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "check.wav"
+    soundfile.write(path, box.check_clip(32_000), 32_000, subtype="FLOAT")
+    return path
+
+
+def test_its_scores_are_those_written_down_when_it_was_made() -> None:
+    engine = OnnxEngine(box.directory(), threads=1)
+    sound = box.check_clip(engine.rate)[None]
+    clip, frames = engine.listen(sound, np.array([sound.shape[1]]))
+    stated = json.loads((box.directory() / box.CHECK).read_text(encoding="utf-8"))
+    assert list(stated) == list(engine.labels)
+    np.testing.assert_allclose(clip[0], [each["clip"][0] for each in stated.values()], atol=2e-5, rtol=0)
+    np.testing.assert_allclose(frames[0, ::15].T, [each["frames"] for each in stated.values()], atol=2e-5, rtol=0)
+
+
+def test_the_library_the_verbs_and_the_tables_agree(clip: Path, earmark: Callable[..., object], tmp_path: Path) -> None:
+    result = load("earmark/everyday", engine="onnx")(clip)
+    assert result.events
+    assert earmark("detect", clip, "--engine", "onnx", "-o", tmp_path / "events.csv").code == 0
+    rows = (tmp_path / "events.csv").read_text().splitlines()[1:]
+    assert len(rows) == len(result.events)
+    scored = earmark("score", tmp_path / "events.csv", tmp_path / "events.csv", "--resamples", "0")
+    assert scored.code == 0
+    assert "1.000" in scored.out
+    tagged = earmark("tag", clip, "--engine", "onnx")
+    assert all(label in tagged.out for label, _ in result.tags)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
+def test_what_needs_torch_says_so(clip: Path, earmark: Callable[..., object]) -> None:
+    refused = earmark("detect", clip, "--engine", "torch")
+    assert (refused.code, refused.err) == (2, 'earmark: --engine torch needs PyTorch: pip install "earmark[torch]"\n')
+    assert "earmark[" in earmark("train", clip, "-o", clip.parent / "new").err
