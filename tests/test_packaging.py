@@ -137,14 +137,20 @@ def test_package_data_is_where_the_code_looks_for_it() -> None:
 def test_the_constraint_is_within_the_range_of_the_package() -> None:
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     assert [line.partition("==")[0] for line in pinned] == ["torch"]
-    low = next(d for d in PYPROJECT["project"]["dependencies"] if d.startswith("torch"))
+    (low,) = PYPROJECT["project"]["optional-dependencies"]["torch"]
     lowest, below = (tuple(map(int, part.split("."))) for part in re.findall(r"[\d.]+", low))
     assert lowest <= tuple(map(int, pinned[0].partition("==")[2].split("."))) < below
 
 
+def test_the_core_needs_no_torch() -> None:
+    core = {re.split(r"[^\w-]", each)[0] for each in PYPROJECT["project"]["dependencies"]}
+    assert "onnxruntime" in core
+    assert not core & {"torch", "lightning", "onnx", "onnxscript"}
+
+
 def test_extra_all_is_what_one_machine_wants() -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
-    assert extras["all"] == ["earmark[train,media,report]"]
+    assert extras["all"] == ["earmark[train,media,report,export]"]
     assert "lightning>=2.6.4,<2.7" in extras["train"]  # 2.6.2 and 2.6.3 were malicious uploads
 
 
