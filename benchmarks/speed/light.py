@@ -1,6 +1,6 @@
 """Listening without PyTorch beside listening with it: the first event, memory, the environment, steady state.
 
-    python benchmarks/speed_light.py [--light LIGHT/bin/python] [--quick] [--write]
+    python -m benchmarks.speed.light [--light LIGHT/bin/python] [--quick] [--write]
 
 The model in the package on clips of ten seconds, one thread. `--light` is the interpreter of an environment that holds
 nothing but `pip install earmark` (`make light`): then the process is started there, and its packages are measured.
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from timing import SOURCE, Row, Worker, arguments, figure, parsed, publish, table, take_turns
+from benchmarks.speed.timing import SOURCE, Row, Worker, arguments, figure, parsed, publish, table, take_turns
 
 RATE, SECONDS = 32_000, 10.0
 SAME = 1e-5  # scores
