@@ -242,7 +242,7 @@ def test_a_hop_of_no_whole_number_of_samples_is_refused() -> None:
 
 
 def test_the_model_in_the_package_decides_alike_on_real_recordings() -> None:
-    recordings = sorted([*(REAL / "audioset").glob("*.wav"), *(REAL / "esc50").rglob("*.wav")])[:12]
+    recordings = [*sorted((REAL / "audioset").glob("*.wav")), *sorted((REAL / "esc50").glob("*.ogg"))[::100]]
     if not recordings:
         pytest.skip(f"needs recordings in {REAL}")
     folder = box.directory()
