@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,18 @@ PAIRS = [
 ]
 
 
-def tagger(features: str = "logmel", encoder: str = "crnn", pooling: str = "attention", **changes: Any) -> Tagger:
+def tagger(
+    features: str = "logmel",
+    encoder: str = "crnn",
+    pooling: str = "attention",
+    changes: Mapping[str, dict[str, Any]] | None = None,
+) -> Tagger:
+    changes = changes or {}
     torch.manual_seed(0)
     data = {
         "labels": ["dog", "siren", "speech"],
-        "features": {"kind": features, **matrix.FEATURES[features], **changes.pop("features", {})},
-        "encoder": {"kind": encoder, **matrix.ENCODERS[encoder], **changes.pop("encoder", {})},
+        "features": {"kind": features, **matrix.FEATURES[features], **changes.get("features", {})},
+        "encoder": {"kind": encoder, **matrix.ENCODERS[encoder], **changes.get("encoder", {})},
         "pooling": {"kind": pooling, **matrix.POOLINGS[pooling]},
         "window_seconds": 2.0,
         "overlap_seconds": 0.5,
@@ -164,7 +171,7 @@ VARIANTS: dict[str, Any] = {
 @pytest.mark.parametrize("name", VARIANTS)
 def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> None:
     features, encoder, changes = VARIANTS[name]
-    model = tagger(features, encoder, **{key: dict(value) for key, value in changes.items()})
+    model = tagger(features, encoder, changes=changes)
     write_model(model, tmp_path, OperatingPoint.default(model.labels))
     export(tmp_path)
     engine = OnnxEngine(tmp_path)
