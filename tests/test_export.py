@@ -23,7 +23,7 @@ from earmark.export.parity import TOLERANCE
 from earmark.export.recurrence import exportable
 from earmark.hub import box
 from earmark.models.directory import write_model
-from earmark.models.folding import fold
+from earmark.models.fast import fold
 from earmark.models.fusion import Fusion
 from earmark.models.opening import open_pipeline
 from earmark.models.tagger import Tagger, TaggerOptions

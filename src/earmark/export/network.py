@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from earmark.errors import MissingExtraError, ModelError
 from earmark.export.recurrence import exportable, translations
-from earmark.models.folding import fold
+from earmark.models.fast import fold
 from earmark.models.tagger import Tagger
 from earmark.runtime.onnx import TwinCard
 
