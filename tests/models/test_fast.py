@@ -59,7 +59,8 @@ def clips(tagger: Tagger) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def kinds(union: Any) -> set[str]:
-    options = get_args(get_args(union)[0])
+    built_in = get_args(get_args(get_args(union)[0])[0])[0]  # the other branch is that of plugins
+    options = get_args(get_args(built_in)[0]) or get_args(built_in)
     return {kind for each in options for kind in get_args(each.model_fields["kind"].annotation)}
 
 

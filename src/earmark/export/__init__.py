@@ -13,6 +13,10 @@ the logarithm of silence. onnxruntime optimises when it opens the file, and does
 
 A file is kept only if its scores are the module's: on digital silence, faint and loud noise and a click, from a tenth
 of a second to a minute, alone and in a batch, clip and frame scores within 1e-5.
+
+`network`     the network as it is exported
+`recurrence`  GRUs as operators of ONNX
+`parity`      the check before a file is kept
 """
 
 from __future__ import annotations

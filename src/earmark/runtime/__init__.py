@@ -5,4 +5,6 @@
 `ensemble`  several models whose scores are averaged
 `pipeline`  model and operating point: tags and events
 `bulk`      many recordings, and an account of what failed
+`onnx`      an engine over ONNX Runtime
+`directory` what the runtime reads of a model directory
 """
