@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from earmark.data.records import Clip, Manifest
-from earmark.data.splits import split, split_by_column
+from earmark.data.splits import _stratify, split, split_by_column
 from earmark.errors import DataError
 from earmark.labels import Labels
 
@@ -60,6 +60,27 @@ def test_training_never_lacks_a_label(tags, fraction, seed):
         assume(False)
     assert min(train.counts().values()) >= 1
     assert not {c.name for c in train.clips} & {c.name for c in valid.clips}
+
+
+def test_of_a_rare_label_four_clips_train_as_long_as_other_clips_can_validate():
+    manifest = collection([["owl"]] * 5 + [["crow"]] * 4 + [["dog"]] * 40)
+    for seed in range(3):
+        train, valid = split(manifest, 0.4, seed)
+        assert train.counts()["owl"] == 4
+        assert train.counts()["crow"] == 4
+        assert valid.counts()["dog"] == 16
+    train, valid = split(collection([["owl"]] * 4 + [["crow"]] * 4), 0.25)  # of these, something must validate
+    assert (train.counts(), valid.counts()) == ({"owl": 3, "crow": 3}, {"owl": 1, "crow": 1})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_of_many_clips_are_split_as_by_shares_alone(seed):
+    manifest = long_tailed()
+    names = {clip.name for clip in split(manifest, 0.2, seed)[1].clips}
+    ordered = sorted(manifest.clips, key=lambda clip: clip.name)
+    order = np.random.default_rng(seed).permutation(len(ordered))
+    rare = {clip.name for clip in ordered if "owl" in clip.labels}
+    assert names - rare == _stratify([ordered[i] for i in order], 0.2) - rare
 
 
 def test_too_few_clips_and_wrong_fractions_are_refused():

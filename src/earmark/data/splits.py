@@ -2,12 +2,13 @@
 
 `split` draws: seeded, and stratified by label after Sechidis, Tsoumakas and Vlahavas, "On the stratification of
 multi-label data" (ECML PKDD 2011): the rarest label first, each of its clips to the side that still lacks most of
-that label. Of every label at least one clip trains. Clips without labels are spread like a label of their own.
+that label. Of every label at least one clip trains, and at least four where it has as many, as long as some clip is
+left to validate: of a rare label, training needs every clip. Clips without labels are spread like a label of their own.
 The outcome follows from clip names, labels and seed alone, not from the order of rows.
 
 `split_by_column` follows the data set's own split or fold column.
 
-Differs from the paper in: two parts only, ties go to training, and the rule that training lacks no label.
+Differs from the paper in: two parts only, ties go to training, and the rules that keep rare labels in training.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from earmark.errors import DataError, did_you_mean
 TRAIN_WORDS = frozenset({"train", "training", "dev", "development", "balanced_train", "unbalanced_train"})
 VALID_WORDS = frozenset({"valid", "validation", "val", "test", "testing", "eval", "evaluation"})
 _TESTS = frozenset({"test", "testing", "eval", "evaluation"})
+KEPT = 4  # clips of each label, where there are as many, that train and do not validate
 
 
 def split(manifest: Manifest, fraction: float = 0.2, seed: int = 0) -> tuple[Manifest, Manifest]:
@@ -31,7 +33,8 @@ def split(manifest: Manifest, fraction: float = 0.2, seed: int = 0) -> tuple[Man
         raise ValueError(f"fraction {fraction} is not between 0 and 1")
     clips = sorted(manifest.clips, key=lambda clip: clip.name)
     order = np.random.default_rng(seed).permutation(len(clips))
-    valid = _keep_every_label(clips, _stratify([clips[i] for i in order], fraction))
+    drawn = _stratify([clips[i] for i in order], fraction)
+    valid = _keep(clips, drawn, KEPT) or _keep(clips, drawn, 1)
     parts = [c for c in manifest.clips if c.name not in valid], [c for c in manifest.clips if c.name in valid]
     if not all(parts):
         raise DataError(f"{manifest.source}: {len(clips)} clips are too few to set {fraction:.0%} aside")
@@ -63,12 +66,13 @@ def _stratify(clips: list[Clip], fraction: float) -> set[str]:
     return {name for name, chosen in side.items() if chosen}
 
 
-def _keep_every_label(clips: list[Clip], valid: set[str]) -> set[str]:
-    """Give back to training, for each label it lacks, the clip with the fewest labels."""
+def _keep(clips: list[Clip], valid: set[str], least: int) -> set[str]:
+    """Give back to training, of each label of which fewer than `least` clips train, those with the fewest labels."""
     for label in sorted({label for clip in clips for label in clip.labels}):
         holders = [clip for clip in clips if label in clip.labels]
-        if all(clip.name in valid for clip in holders):
-            valid = valid - {min(holders, key=lambda clip: (len(clip.labels), clip.name)).name}
+        lent = sorted((c for c in holders if c.name in valid), key=lambda clip: (len(clip.labels), clip.name))
+        missing = least - (len(holders) - len(lent))
+        valid = valid - {clip.name for clip in lent[: max(0, missing)]}
     return valid
 
 
