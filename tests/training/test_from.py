@@ -16,6 +16,7 @@ from earmark.errors import ConfigError, ModelError
 from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion
 from earmark.models.tagger import Tagger
+from earmark.pooling import AttentionOptions
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
 from earmark.training.loop import Machine
@@ -133,7 +134,7 @@ def test_another_source_or_another_freeze_is_another_request(tune: Tune, model: 
     assert run["source"] == {"weights": request.source.digest, "freeze": None}
 
 
-def test_only_what_hangs_on_the_labels_is_new(trained: Path) -> None:
+def test_only_what_depends_on_unknown_labels_is_new(trained: Path) -> None:
     old = Tagger.from_pretrained(trained)
     for labels, new in ((("a", "b"), True), (("a", "b", "c", "d"), True), (old.labels.names, False)):
         torch.manual_seed(1)
@@ -143,6 +144,37 @@ def test_only_what_hangs_on_the_labels_is_new(trained: Path) -> None:
         assert set(fresh) == (heads if new else set())  # as many labels are still other labels
         if new and len(labels) == len(old.labels):
             assert not torch.equal(tagger.pooling.classify.weight, old.pooling.classify.weight)
+
+
+@pytest.mark.parametrize("more", [(), ("new",), ("new", "newer", "newest")])
+def test_labels_that_the_source_knows_keep_their_rows_in_any_order(trained: Path, more: tuple[str, ...]) -> None:
+    old = Tagger.from_pretrained(trained)
+    known = tuple(reversed(old.labels.names))[:3]
+    labels = (*more[:1], *known, *more[1:])
+    torch.manual_seed(1)
+    tagger = Tagger(old.options.model_copy(update={"labels": labels}))
+    drawn = {name: tensor.clone() for name, tensor in tagger.state_dict().items()}
+    fresh = take_over(tagger, Source("old", trained))
+    for head in ("classify", "localise"):
+        for kind in ("weight", "bias"):
+            name = f"pooling.{head}.{kind}"
+            ours, theirs = tagger.state_dict()[name], old.state_dict()[name]
+            for label in known:
+                assert torch.equal(ours[labels.index(label)], theirs[old.labels.index(label)])
+            for label in more:
+                assert torch.equal(ours[labels.index(label)], drawn[name][labels.index(label)])
+            assert (name in fresh) == bool(more)
+
+
+def test_rows_and_columns_of_known_labels_are_kept_where_a_layer_sees_the_scores(model: Path) -> None:
+    old = Tagger.from_pretrained(model)
+    pooling = AttentionOptions(localise_from="scores")
+    source = Tagger(old.options.model_copy(update={"labels": ("a", "b", "c"), "pooling": pooling}))
+    source.save_pretrained(model)
+    tagger = Tagger(source.options.model_copy(update={"labels": ("c", "z", "a")}))
+    take_over(tagger, Source("old", model))
+    ours, theirs = tagger.pooling.localise.weight, source.pooling.localise.weight  # (classes, classes)
+    assert torch.equal(ours[[0, 0, 2, 2], [0, 2, 0, 2]], theirs[[2, 2, 0, 0], [2, 0, 2, 0]])
 
 
 def test_a_frozen_encoder_stays_in_evaluation_mode(trained: Path) -> None:

@@ -1,9 +1,9 @@
 """Fine-tuning: a training that begins with the weights of a model there is.
 
 The network is the model's: front-end, per-band scaling, encoder, window, and all of the pooling whose shape does not
-hang on the number of labels. Only what does (the last linear layers) is new, unless the labels are the model's own, in
-the same order. Frozen, the encoder stays as it is to the last bit: no gradients, no dropout in it, and batch
-normalisation by the statistics it came with.
+depend on the number of labels. Of what does (the last linear layers), the rows of the labels that the model knows are
+taken over as well, each to its new place; the rows of other labels are new. Frozen, the encoder stays as it is to the
+last bit: no gradients, no dropout in it, and batch normalisation by the statistics it came with.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from earmark.errors import ConfigError, ModelError
+from earmark.labels import Labels
 from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.onnx import WEIGHTS
@@ -38,6 +39,11 @@ class Source:
             members = ", ".join(fused.members)
             raise ConfigError(f"{self.name} is a fusion of several models; start from one of its members: {members}")
         return read_options(self.directory)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels it knows."""
+        return Labels(self.options.labels)
 
     @property
     def network(self) -> NetworkOptions:
@@ -65,8 +71,9 @@ class Source:
 
 
 def take_over(tagger: Tagger, source: Source) -> tuple[str, ...]:
-    """Give `tagger` the weights of `source`, and freeze what is to be frozen; returns the names of what stays new.
+    """Give `tagger` the weights of `source`, and freeze what is to be frozen.
 
+    Returns the names of the tensors that are new, as a whole or in the rows of labels that the source does not know.
     `ConfigError` when front-end or encoder are not the source's, `ModelError` when the source is damaged.
     """
     for part in ("features", "encoder"):
@@ -76,16 +83,41 @@ def take_over(tagger: Tagger, source: Source) -> tuple[str, ...]:
         there = Tagger(source.options).state_dict()
     weights = read_weights(source.directory / WEIGHTS, there)
     own = tagger.state_dict()
-    new = () if tagger.labels.names == source.options.labels else _tied_to_labels(tagger)
+    tied = {} if tagger.labels == source.labels else _tied_to_labels(tagger)
     fitting = {
         name: weights[name]
         for name, tensor in own.items()
-        if name not in new and name in weights and weights[name].shape == tensor.shape
+        if name not in tied and name in weights and weights[name].shape == tensor.shape
     }
-    tagger.load_state_dict(fitting, strict=False)
+    rows = {
+        name: _rows_of_known_labels(own[name], weights[name], axes, tagger.labels, source.labels)
+        for name, axes in tied.items()
+        if name in weights and _alike(own[name], weights[name], axes)
+    }
+    tagger.load_state_dict({**fitting, **rows}, strict=False)
     if source.freeze:
         _encoder(tagger).requires_grad_(False)
-    return tuple(name for name in own if name not in fitting)
+    whole = set(fitting) | (set(rows) if set(tagger.labels) <= set(source.labels) else set())
+    return tuple(name for name in own if name not in whole)
+
+
+def _alike(own: Tensor, other: Tensor, axes: tuple[int, ...]) -> bool:
+    """Whether two tensors differ in the number of labels alone."""
+    rest = [axis for axis in range(own.ndim) if axis not in axes]
+    return own.ndim == other.ndim and all(own.shape[axis] == other.shape[axis] for axis in rest)
+
+
+def _rows_of_known_labels(own: Tensor, other: Tensor, axes: tuple[int, ...], labels: Labels, theirs: Labels) -> Tensor:
+    """`own` with what `other` has for the labels that both know, along each axis that counts labels."""
+    known = [label for label in labels if label in theirs]
+    to: list[Tensor] = [torch.arange(size) for size in own.shape]
+    from_: list[Tensor] = [torch.arange(size) for size in other.shape]
+    for axis in axes:
+        to[axis] = torch.tensor([labels.index(label) for label in known], dtype=torch.long)
+        from_[axis] = torch.tensor([theirs.index(label) for label in known], dtype=torch.long)
+    merged = own.detach().clone()
+    merged[torch.meshgrid(*to, indexing="ij")] = other[torch.meshgrid(*from_, indexing="ij")]
+    return merged
 
 
 def settle(tagger: Tagger) -> None:
@@ -104,9 +136,14 @@ def _encoder(tagger: Tagger) -> nn.Module:
     return cast(nn.Module, tagger.encoder)
 
 
-def _tied_to_labels(tagger: Tagger) -> frozenset[str]:
-    """Names of the tensors whose shape hangs on the number of labels."""
+def _tied_to_labels(tagger: Tagger) -> dict[str, tuple[int, ...]]:
+    """Names of the tensors whose shape depends on the number of labels, and their axes that count labels."""
     one_more = tagger.options.model_copy(update={"labels": (*tagger.labels, "\0")})
     with torch.device("meta"):
         other = Tagger(one_more).state_dict()
-    return frozenset(name for name, tensor in tagger.state_dict().items() if other[name].shape != tensor.shape)
+    shapes = {name: (tensor.shape, other[name].shape) for name, tensor in tagger.state_dict().items()}
+    return {
+        name: tuple(axis for axis, (size, more) in enumerate(zip(own, wider, strict=True)) if more == size + 1)
+        for name, (own, wider) in shapes.items()
+        if own != wider
+    }
