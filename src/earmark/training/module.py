@@ -106,6 +106,6 @@ def learning_rate(options: TrainingOptions, step: int, total: int) -> float:
     >>> [round(learning_rate(options, step, 100), 2) for step in (0, 10, 50, 99)]
     [0.09, 0.98, 0.5, 0.0]
     """
-    rise = min(1.0, (step + 1) / (options.warmup_steps + 1)) if options.warmup_steps else 1.0
+    rise = min(1.0, (step + 1) / (options.warmup(total) + 1))
     fall = 0.5 * (1 + math.cos(math.pi * step / total)) if options.schedule == "cosine" else 1.0
     return options.learning_rate * rise * fall

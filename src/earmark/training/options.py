@@ -43,7 +43,9 @@ class TrainingOptions(Options):
     steps_per_epoch: int | None = Field(None, gt=0)  # null: as many as one pass over the clips takes
     batch_size: int = Field(32, gt=0)
     learning_rate: float = Field(1e-3, gt=0)  # of Adam
-    warmup_steps: int = Field(50, ge=0)  # over which the rate rises from zero
+    least_updates: int = Field(0, ge=0)  # in all: few clips are passed over more often, in as many epochs
+    warmup_steps: int = Field(50, ge=0)  # over which the rate rises from zero; at most a quarter of all updates
+    encoder_rate: float = Field(1.0, gt=0, le=1)  # share of the rate for an encoder that came from another model
     schedule: Literal["constant", "cosine"] = "cosine"  # of the rate, down to zero at the end
     amsgrad: bool = False  # of Adam
     frame_supervision: float = Field(0.0, ge=0, le=1)  # share of the loss that teaches every frame its clip's labels
@@ -77,12 +79,32 @@ class TrainingOptions(Options):
             return range(self.fuse.first, self.epochs + 1, self.fuse.every)
         return range(max(1, self.epochs - self.average_last + 1), self.epochs + 1)
 
+    def updates_per_epoch(self, clips: int) -> int:
+        """Updates in an epoch of so many training clips.
+
+        >>> [TrainingOptions(epochs=10, least_updates=200).updates_per_epoch(clips) for clips in (24, 640, 2000)]
+        [20, 20, 62]
+        """
+        if self.steps_per_epoch is not None:
+            return self.steps_per_epoch
+        return max(1, round(clips / self.batch_size), -(-self.least_updates // self.epochs))
+
+    def warmup(self, total: int) -> int:
+        """Updates over which the rate rises, of so many in all.
+
+        >>> [TrainingOptions(warmup_steps=50).warmup(total) for total in (60, 200, 558)]
+        [15, 50, 50]
+        """
+        return min(self.warmup_steps, total // 4)
+
     @property
     def of_student(self) -> Self:
         """The options of the second training, of the student."""
         assert self.self_training is not None
-        own = {"epochs": self.self_training.epochs, "learning_rate": self.self_training.learning_rate}
-        return self.model_copy(update={key: value for key, value in own.items() if value is not None})
+        epochs = self.self_training.epochs or self.epochs
+        least = self.least_updates * epochs // self.epochs
+        rate = self.self_training.learning_rate or self.learning_rate
+        return self.model_copy(update={"epochs": epochs, "learning_rate": rate, "least_updates": least})
 
     def self_trained(self) -> Self:
         """The same options with self-training, by its defaults where it was off. `ConfigError` where it cannot be."""
@@ -91,8 +113,11 @@ class TrainingOptions(Options):
         return self.parse({**self.model_dump(), "self_training": {}}, "training")
 
     def lasting(self, epochs: int | None = None, steps: int | None = None) -> Self:
-        """The same options for another number of epochs, or of updates in all; its stages move in proportion."""
-        changes: dict[str, Any] = {}
+        """The same options for another number of epochs, or of updates in all; its stages move in proportion.
+
+        Who asks for a number gets that one: `least_updates` no longer counts.
+        """
+        changes: dict[str, Any] = {} if epochs is None and steps is None else {"least_updates": 0}
         if steps is not None:
             epochs = max(1, min(epochs or self.epochs, steps))
             changes["steps_per_epoch"] = -(-steps // epochs)
