@@ -56,7 +56,9 @@ def main() -> None:
             rest = [row for row in rows if row.fold != held]
             for clips in CLIPS:
                 for draw in range(args.draws):
-                    write(args.output / name / f"fold{held}" / f"{clips}-{draw}" / "train.tsv", drawn(rest, clips, draw))
+                    write(
+                        args.output / name / f"fold{held}" / f"{clips}-{draw}" / "train.tsv", drawn(rest, clips, draw)
+                    )
 
 
 def rows_of(data: pathlib.Path, name: str) -> list[Row]:

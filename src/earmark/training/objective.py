@@ -14,8 +14,10 @@ from earmark.pooling import Pooled
 _EPS = 1e-7  # probabilities are kept this far from 0 and 1
 
 
-def clip_loss(clip: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+def clip_loss(clip: Tensor, targets: Tensor, smoothing: float = 0.0, weights: Tensor | None = None) -> Tensor:
     """Mean binary cross-entropy of clip probabilities (batch, classes) against targets in [0, 1].
+
+    Clips count by their `weights` (batch,), where given.
 
     Smoothed (Szegedy et al. 2016, section 7, for two outcomes), a target y becomes y (1 - e) + e / 2: no score need be
     driven to 0 or 1, and a wrong label costs less.
@@ -24,7 +26,8 @@ def clip_loss(clip: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     >>> clip_loss(torch.tensor([[0.5]]), torch.tensor([[1.0]])).item()
     0.693...
     """
-    return -_log_likelihood(clip, targets, smoothing).mean()
+    likelihood = _log_likelihood(clip, targets, smoothing)
+    return -(likelihood if weights is None else likelihood * weights[:, None]).mean()
 
 
 def _log_likelihood(probability: Tensor, targets: Tensor, smoothing: float) -> Tensor:

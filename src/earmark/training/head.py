@@ -1,0 +1,160 @@
+"""A pooling alone, trained on kept embeddings: what an encoder says of each clip is computed once.
+
+    clips -> encoder, as it is -> kept embeddings (steps, channels) of each clip -> pooling, trained
+
+The encoder costs as much as scoring the clips once; an update of the pooling costs milliseconds. So a new head for a
+model takes seconds on a processor, and a fine-tuning that begins with it does not disturb the encoder by the errors of
+a head that knows nothing yet.
+
+Classes weigh alike, however many clips each has. Of a clip longer than `MOST_SECONDS` only the beginning is kept.
+
+`separable` compares encoders before any is trained: the mean average precision of a ridge regression on the mean and
+deviation of each clip's embeddings, each clip scored by a regression that has not seen it (leave-one-out in closed
+form: Hastie, Tibshirani and Friedman 2009, "The elements of statistical learning", eq. 7.64).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from earmark.data.batches import Waveforms
+from earmark.labels import Labels
+from earmark.metrics.tagging import tagging_metrics
+from earmark.models.tagger import Tagger
+from earmark.options import Options
+from earmark.training.objective import clip_loss
+
+Progress = Callable[[int, int], None]  # clips done, clips in all
+MOST_SECONDS = 30.0  # of a clip, that are kept
+_RIDGES = (0.01, 0.1, 1.0, 10.0)  # penalties tried, in shares of the mean squared length of a clip's features
+_EPS = 1e-6
+
+
+class HeadOptions(Options):
+    """How a head alone is trained."""
+
+    updates: int = Field(150, gt=0)
+    batch_size: int = Field(256, gt=0)  # clips; fewer than that are taken as a whole each time
+    learning_rate: float = Field(1e-3, gt=0)  # of Adam, falling to zero along a line
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Embeddings (all steps, channels) float16 of clips one after the other; clip n is first[n] to first[n + 1]."""
+
+    steps: npt.NDArray[np.float16]
+    first: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+    def of(self, clip: int) -> npt.NDArray[np.float16]:
+        """Embeddings (steps, channels) of a clip."""
+        return self.steps[self.first[clip] : self.first[clip + 1]]
+
+    def batch(self, clips: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Embeddings (batch, steps, channels) float32 of these clips, zeros at their ends, and the valid steps."""
+        lengths = [int(self.first[clip + 1] - self.first[clip]) for clip in clips]
+        filled = torch.zeros(len(clips), max(lengths), self.steps.shape[1])
+        for row, (clip, length) in enumerate(zip(clips, lengths, strict=True)):
+            filled[row, :length] = torch.from_numpy(self.of(clip).astype(np.float32))
+        return filled, torch.tensor(lengths)
+
+    def statistics(self) -> npt.NDArray[np.float64]:
+        """Mean and deviation over time of each clip, (clips, 2 * channels)."""
+        rows = (self.of(clip).astype(np.float64) for clip in range(len(self)))
+        return np.stack([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])
+
+    @classmethod
+    def joined(cls, clips: Sequence[npt.NDArray[np.float16]]) -> Embeddings:
+        """Those of single clips, (steps, channels) each."""
+        return cls(np.concatenate(clips), np.cumsum([0, *map(len, clips)]))
+
+
+@torch.no_grad()
+def embed(
+    tagger: Tagger, waveforms: Waveforms, device: str = "cpu", progress: Progress | None = None
+) -> tuple[Embeddings, Embeddings]:
+    """What the encoder says of every clip, and the scaled features that it was given, in evaluation mode."""
+    training = tagger.training
+    tagger.to(device).eval()
+    found, given = [], []
+    for number in range(len(waveforms)):
+        samples = waveforms.read(number, 0, min(waveforms.samples(number), round(MOST_SECONDS * tagger.rate)))
+        features, lengths = tagger.features(torch.from_numpy(samples)[None].to(device))
+        encoded = tagger.encoder(features, lengths)
+        found.append(encoded.embeddings[0].float().cpu().numpy().astype(np.float16))
+        given.append(features[0].cpu().numpy().astype(np.float16))
+        if progress is not None:
+            progress(number + 1, len(waveforms))
+    tagger.train(training)
+    return Embeddings.joined(found), Embeddings.joined(given)
+
+
+def fit_head(
+    pooling: nn.Module, embeddings: Embeddings, targets: npt.NDArray[np.bool_], options: HeadOptions, seed: int
+) -> None:
+    """Train `pooling` in place, beginning with its weights, on clips whose labels are `targets` (clips, classes)."""
+    training = pooling.training
+    wanted = torch.from_numpy(targets.astype(np.float32))
+    weights = clip_weights(targets)
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)  # dropout, where the pooling has any
+    optimiser = torch.optim.Adam(pooling.parameters(), lr=options.learning_rate)
+    pooling.cpu().train()
+    for update in range(options.updates):
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * (1 - update / options.updates)
+        chosen = torch.randperm(len(embeddings), generator=generator)[: options.batch_size].tolist()
+        pooled = pooling(*embeddings.batch(chosen))
+        loss = clip_loss(pooled.clip, wanted[chosen], weights=weights[chosen])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    pooling.train(training)
+
+
+def clip_weights(targets: npt.NDArray[np.bool_]) -> Tensor:
+    """Weights (clips,) of mean 1, under which every class weighs alike: of a clip, the mean over its classes.
+
+    >>> clip_weights(np.array([[1, 0], [1, 0], [0, 1]], bool)).tolist()
+    [0.75, 0.75, 1.5]
+    """
+    counts = targets.sum(axis=0)
+    bare = targets.sum(axis=1) == 0  # no label at all: a class of their own
+    shares = targets / np.maximum(counts, 1)
+    weights = np.where(bare, 1 / max(1, int(bare.sum())), shares.sum(axis=1) / np.maximum(targets.sum(axis=1), 1))
+    return torch.from_numpy((weights / weights.mean()).astype(np.float32))
+
+
+def separable(embeddings: Embeddings, targets: npt.NDArray[np.bool_]) -> float:
+    """How well the labels `targets` (clips, classes) can be told from these embeddings: a mean average precision.
+
+    That of the best of some penalties, over classes that some clips hold and some do not.
+    """
+    features = embeddings.statistics()
+    features = (features - features.mean(axis=0)) / (features.std(axis=0) + _EPS)
+    gram = features @ features.T / features.shape[1] + 1  # a constant feature beside the others: the intercept
+    wanted = targets.astype(np.float64)
+    names = Labels(f"{column}" for column in range(targets.shape[1]))
+    return max(
+        float(tagging_metrics(targets, names, scores=_left_out(gram, wanted, ridge).astype(np.float32)).map)
+        for ridge in _RIDGES
+    )
+
+
+def _left_out(gram: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64], ridge: float) -> npt.NDArray[np.float64]:
+    """Scores (clips, classes) by ridge regressions that did not see the clip."""
+    count = len(gram)
+    hat = gram @ np.linalg.inv(gram + ridge * np.trace(gram) / count * np.eye(count))
+    leverage = np.minimum(np.diag(hat), 1 - _EPS)
+    # Not of centred targets: their mean holds the clip's own label, which centred features then give away.
+    left: npt.NDArray[np.float64] = wanted - (wanted - hat @ wanted) / (1 - leverage)[:, None]
+    return left
