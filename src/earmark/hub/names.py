@@ -39,6 +39,16 @@ def locate(model: str | os.PathLike[str]) -> Path:
     raise ModelError(f"no model {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
 
 
+def at_hand() -> list[tuple[str, Path]]:
+    """Models that need no download, by name and directory: the one in the package, and those in the user's cache."""
+    from earmark.hub.download import cache_folder
+    from earmark.hub.published import CHECKPOINTS
+    from earmark.models.tagger import CONFIG
+
+    folders = ((FAMILY + name, cache_folder() / FAMILY / name) for name in CHECKPOINTS)
+    return [(box.NAME, box.directory()), *(each for each in folders if (each[1] / CONFIG).is_file())]
+
+
 def _fetched(name: Architecture) -> Path:
     """The converted model in the user's cache, made where it is not there."""
     from earmark.hub.download import cache_folder, download, download_bar

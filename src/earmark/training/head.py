@@ -15,7 +15,7 @@ form: Hastie, Tibshirani and Friedman 2009, "The elements of statistical learnin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,25 +75,31 @@ class Embeddings:
     @classmethod
     def joined(cls, clips: Sequence[npt.NDArray[np.float16]]) -> Embeddings:
         """Those of single clips, (steps, channels) each."""
-        return cls(np.concatenate(clips), np.cumsum([0, *map(len, clips)]))
+        steps = np.concatenate(clips) if len(clips) else np.zeros((0, 0), np.float16)
+        return cls(steps, np.cumsum([0, *map(len, clips)]))
+
+
+def beginnings(waveforms: Waveforms, rate: int, progress: Progress | None = None) -> Iterator[npt.NDArray[np.float32]]:
+    """Every clip in turn, as much of it as is kept; `rate` in Hz."""
+    for number in range(len(waveforms)):
+        yield waveforms.read(number, 0, min(waveforms.samples(number), round(MOST_SECONDS * rate)))
+        if progress is not None:
+            progress(number + 1, len(waveforms))
 
 
 @torch.no_grad()
 def embed(
-    tagger: Tagger, waveforms: Waveforms, device: str = "cpu", progress: Progress | None = None
+    tagger: Tagger, clips: Iterable[npt.NDArray[np.float32]], device: str = "cpu"
 ) -> tuple[Embeddings, Embeddings]:
-    """What the encoder says of every clip, and the scaled features that it was given, in evaluation mode."""
+    """What the encoder says of clips (samples,), in evaluation mode, and the scaled features that it says it of."""
     training = tagger.training
     tagger.to(device).eval()
     found, given = [], []
-    for number in range(len(waveforms)):
-        samples = waveforms.read(number, 0, min(waveforms.samples(number), round(MOST_SECONDS * tagger.rate)))
+    for samples in clips:
         features, lengths = tagger.features(torch.from_numpy(samples)[None].to(device))
         encoded = tagger.encoder(features, lengths)
         found.append(encoded.embeddings[0].float().cpu().numpy().astype(np.float16))
         given.append(features[0].cpu().numpy().astype(np.float16))
-        if progress is not None:
-            progress(number + 1, len(waveforms))
     tagger.train(training)
     return Embeddings.joined(found), Embeddings.joined(given)
 
@@ -116,7 +122,7 @@ def fit_head(
         pooled = pooling(*embeddings.batch(chosen))
         loss = clip_loss(pooled.clip, wanted[chosen], weights=weights[chosen])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     pooling.train(training)
 

@@ -1,0 +1,112 @@
+"""Where the weights of a training come from: a draw (anew), or a model at hand.
+
+Of `FEW` clips or more a network learns what it needs, and the training begins anew. Of fewer, a model that was trained
+on other sounds is the better beginning wherever what its encoder says of the clips tells their labels apart better than
+the log-mel features that it is given do: `head.separable`, on `COMPARED` of the training clips at most. Of several such
+models the best is taken. A model is at hand when it is in the package or in the user's cache; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.data.doctor import SHORT
+from earmark.data.records import Manifest
+from earmark.data.store import open_store
+from earmark.data.targets import Targets
+from earmark.errors import AudioError, DataError, EarmarkError
+from earmark.models.tagger import Tagger
+from earmark.training.head import MOST_SECONDS, Progress, embed, separable
+from earmark.training.transfer import Source
+
+ANEW = "none"  # what `--from` is given for a training that begins with no model
+FEW = 1_500  # training clips below which a training may begin with a model unasked
+COMPARED = 400  # clips that models are compared on
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a training begins with, and why."""
+
+    source: Source | None
+    reason: str  # a sentence without its full stop
+    found: dict[str, float] = field(default_factory=dict)  # separability by model; "" stands for the features alone
+
+
+def choose_origin(
+    train: Manifest,
+    models: Sequence[tuple[str, Path]],
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    stage: Callable[[str], Progress | None] = lambda _: None,
+) -> Origin:
+    """Choose among drawn weights and `models` (name, directory) by the training clips.
+
+    A model that cannot be compared (it takes no sound, or is damaged) is passed over.
+    """
+    if len(train) >= FEW:
+        return Origin(None, f"beginning anew: {len(train):,} training clips are enough to learn from (from {FEW:,} on)")
+    if any(clip.record is not None for clip in train.clips):
+        return Origin(None, "beginning anew: the clips are embeddings, which no model at hand takes")
+    chosen = compared(train, seed)
+    found: dict[str, float] = {}
+    for name, directory in models:
+        try:
+            told, alone = _separability(chosen, directory, device, stage(f"comparing {name}"))
+        except EarmarkError:
+            continue
+        found[name] = told
+        found[""] = max(alone, found.get("", 0.0))
+    if not found:
+        return Origin(None, "beginning anew: no model at hand could be compared")
+    sources = {name: directory for name, directory in models if name in found}
+    best = max(sources, key=lambda name: found[name])
+    how = f"mean average precision {found[best]:.2f}, features alone {found['']:.2f}, {len(chosen)} clips left out in turn"
+    if found[best] <= found[""]:
+        return Origin(
+            None, f"beginning anew: {best} does not tell the labels apart better than features ({how})", found
+        )
+    return Origin(
+        Source(best, sources[best]),
+        f"beginning with {best}: it tells the labels of {len(train):,} clips apart ({how})",
+        found,
+    )
+
+
+def compared(train: Manifest, seed: int) -> Manifest:
+    """The clips that models are compared on: all, or as many as `COMPARED`, drawn by chance."""
+    if len(train) <= COMPARED:
+        return train
+    drawn = np.random.default_rng((seed, 7)).permutation(len(train))[:COMPARED]
+    return train.with_clips(train.clips[index] for index in sorted(drawn.tolist()))
+
+
+def _separability(clips: Manifest, directory: Path, device: str, progress: Progress | None) -> tuple[float, float]:
+    """How well a model's embeddings tell the labels apart, and how well its features do."""
+    tagger = Tagger.from_pretrained(directory)
+    store = open_store(clips.clips, tagger.rate, None)
+    usable: list[int] = []
+
+    def readable() -> Iterator[npt.NDArray[np.float32]]:
+        for number in range(len(store)):
+            with contextlib.suppress(AudioError):  # the training says which, and why
+                samples = store.read(number, 0, round(MOST_SECONDS * tagger.rate))
+                if len(samples) >= SHORT * tagger.rate:
+                    usable.append(number)
+                    yield samples
+            if progress is not None:
+                progress(number + 1, len(store))
+
+    heard = embed(tagger, readable(), device)
+    if not usable:
+        raise DataError(f"{clips.source}: none of its clips can be read")
+    embeddings, features = heard
+    targets = Targets.of_clips(store.clips, clips.labels)[usable]
+    return separable(embeddings, targets), separable(features, targets)

@@ -1,0 +1,85 @@
+"""What a training begins with where nobody says so."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from earmark.data.manifest import read_manifest
+from earmark.data.records import Manifest
+from earmark.errors import ModelError
+from earmark.training import origin
+from earmark.training.origin import choose_origin, compared
+
+
+@pytest.fixture(scope="module")
+def train(collection: Path) -> Manifest:
+    return read_manifest(collection / "train")
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, **found: tuple[float, float]) -> None:
+    """Models by directory name: how well their embeddings, and their features, tell the labels apart."""
+
+    def told(clips: Manifest, directory: Path, device: str, progress: object) -> tuple[float, float]:
+        if directory.name not in found:
+            raise ModelError(f"no model at {directory}")
+        return found[directory.name]
+
+    monkeypatch.setattr(origin, "_separability", told)
+
+
+MODELS = [("earmark/one", Path("one")), ("panns/two", Path("two")), ("panns/three", Path("three"))]
+
+
+def test_few_clips_begin_with_the_model_that_tells_their_labels_apart_best(
+    train: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(monkeypatch, one=(0.7, 0.5), two=(0.8, 0.6))
+    chosen = choose_origin(train, MODELS)
+    assert chosen.source is not None
+    assert (chosen.source.name, chosen.source.directory, chosen.source.freeze) == ("panns/two", Path("two"), None)
+    assert chosen.found == {"earmark/one": 0.7, "panns/two": 0.8, "": 0.6}  # the third is no model
+    assert "beginning with panns/two" in chosen.reason
+    assert "0.80" in chosen.reason and "0.60" in chosen.reason
+
+
+def test_a_model_that_tells_no_more_than_the_features_is_left(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, one=(0.5, 0.5))
+    chosen = choose_origin(train, MODELS)
+    assert chosen.source is None
+    assert chosen.reason.startswith("beginning anew: earmark/one does not tell the labels apart better than features")
+
+
+def test_many_clips_begin_anew_without_a_comparison(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(monkeypatch, one=(0.9, 0.1))
+    monkeypatch.setattr(origin, "FEW", len(train))
+    chosen = choose_origin(train, MODELS)
+    assert (chosen.source, chosen.found) == (None, {})
+    assert "32 training clips are enough" in chosen.reason
+
+
+def test_without_a_model_that_can_be_read_training_begins_anew(train: Manifest, tmp_path: Path) -> None:
+    chosen = choose_origin(train, [("nowhere", tmp_path / "nowhere")])
+    assert chosen.source is None
+    assert "no model at hand could be compared" in chosen.reason
+
+
+def test_a_model_is_compared_on_the_clips_that_can_be_read(train: Manifest, trained: Path, tmp_path: Path) -> None:
+    first = train.clips[0]
+    damaged = tmp_path / first.path.name
+    shutil.copyfile(first.path, damaged)
+    with damaged.open("r+b") as file:
+        file.truncate(40)
+    clips = [first.__class__(**{**vars(first), "path": damaged}), *train.clips[1:]]
+    chosen = choose_origin(train.with_clips(clips), [("old", trained)])
+    assert 0.8 < chosen.found["old"] <= 1.0  # the model was trained on these labels
+    assert 0.3 < chosen.found[""] <= 1.0
+
+
+def test_of_very_many_a_drawn_share_is_compared_the_same_each_time(
+    train: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origin, "COMPARED", 10)
+    assert compared(train, 1) == compared(train, 1)
+    assert len(compared(train, 1)) == 10
+    assert compared(train, 1) != compared(train, 2)
