@@ -6,13 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
+from earmark.models.tagger import Tagger, TaggerOptions
 from earmark.pooling import AttentionOptions, build_pooling
 from earmark.training.head import (
     Embeddings,
-    HeadOptions,
     _left_out,
     beginnings,
     clip_weights,
@@ -20,6 +19,7 @@ from earmark.training.head import (
     fit_head,
     separable,
 )
+from earmark.training.options import HeadOptions
 
 
 class Memory:

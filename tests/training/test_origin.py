@@ -40,7 +40,8 @@ def test_few_clips_begin_with_the_model_that_tells_their_labels_apart_best(
     assert (chosen.source.name, chosen.source.directory, chosen.source.freeze) == ("panns/two", Path("two"), None)
     assert chosen.found == {"earmark/one": 0.7, "panns/two": 0.8, "": 0.6}  # the third is no model
     assert "beginning with panns/two" in chosen.reason
-    assert "0.80" in chosen.reason and "0.60" in chosen.reason
+    assert "0.80" in chosen.reason
+    assert "0.60" in chosen.reason
 
 
 def test_a_model_that_tells_no_more_than_the_features_is_left(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,28 +21,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from earmark.data.batches import Waveforms
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.tagger import Tagger
-from earmark.options import Options
 from earmark.training.objective import clip_loss
+from earmark.training.options import HeadOptions
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
 MOST_SECONDS = 30.0  # of a clip, that are kept
 _RIDGES = (0.01, 0.1, 1.0, 10.0)  # penalties tried, in shares of the mean squared length of a clip's features
 _EPS = 1e-6
-
-
-class HeadOptions(Options):
-    """How a head alone is trained."""
-
-    updates: int = Field(150, gt=0)
-    batch_size: int = Field(256, gt=0)  # clips; fewer than that are taken as a whole each time
-    learning_rate: float = Field(1e-3, gt=0)  # of Adam, falling to zero along a line
 
 
 @dataclass(frozen=True)
@@ -164,3 +155,13 @@ def _left_out(gram: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64], ri
     # Not of centred targets: their mean holds the clip's own label, which centred features then give away.
     left: npt.NDArray[np.float64] = wanted - (wanted - hat @ wanted) / (1 - leverage)[:, None]
     return left
+
+
+@torch.no_grad()
+def scores(pooling: nn.Module, embeddings: Embeddings) -> npt.NDArray[np.float32]:
+    """Clip scores (clips, classes) of a pooling on the processor."""
+    training = pooling.training
+    pooling.eval()
+    rows = [pooling(*embeddings.batch([clip])).clip[0].float().numpy() for clip in range(len(embeddings))]
+    pooling.train(training)
+    return np.stack(rows)

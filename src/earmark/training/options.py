@@ -36,6 +36,14 @@ class SelfTrainingOptions(Options):
     weight: float = Field(1.0, gt=0)  # of the frames' part of the loss; the clips' part counts once
 
 
+class HeadOptions(Options):
+    """A pooling that is trained alone first, on kept embeddings (`head.py`)."""
+
+    updates: int = Field(150, gt=0)
+    batch_size: int = Field(256, gt=0)  # clips; where there are fewer, all of them each time
+    learning_rate: float = Field(1e-3, gt=0)  # of Adam, falling to zero along a line
+
+
 class TrainingOptions(Options):
     """How a model is trained."""
 
@@ -57,6 +65,7 @@ class TrainingOptions(Options):
     fuse: FuseOptions | None = None  # in place of that average: the model is these epochs' models, fused
     settle: int = Field(0, ge=0)  # batches over which batch normalisation's statistics are taken anew at the end
     keep_epochs: bool = False  # leave the weights of those epochs beside the model, for fusing
+    head: HeadOptions | None = None  # with a model to begin with: its new pooling learns alone first
     self_training: SelfTrainingOptions | None = None  # what is trained so is a teacher, and the model its student
     balance: BalanceOptions = BalanceOptions()
     operating_point: Literal["tuned", "default", "xu2018", "dcase2017"] = "tuned"  # on validation clips, or by name

@@ -68,7 +68,7 @@ def choose_origin(
         return Origin(None, "beginning anew: no model at hand could be compared")
     sources = {name: directory for name, directory in models if name in found}
     best = max(sources, key=lambda name: found[name])
-    how = f"mean average precision {found[best]:.2f}, features alone {found['']:.2f}, {len(chosen)} clips left out in turn"
+    how = f"mean average precision {found[best]:.2f}, features alone {found['']:.2f}, by {len(chosen)} clips"
     if found[best] <= found[""]:
         return Origin(
             None, f"beginning anew: {best} does not tell the labels apart better than features ({how})", found

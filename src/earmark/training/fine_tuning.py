@@ -1,0 +1,82 @@
+"""Few clips and a model to begin with: the head first, then the whole network, and of the two the better one.
+
+1. The pooling learns alone, on what the model's encoder says of the clips (`head.py`): seconds, and no harm done to the
+   encoder by a head that knows nothing yet. With a frozen encoder that is the whole training.
+2. The whole network is trained as the recipe says, the encoder at its share of the rate (`encoder_rate`).
+3. The head alone stays, with the encoder as it came, where on the validation clips it ranks better than the whole.
+
+The head's weights lie in MODEL/training/head.safetensors, so that a run that is stopped can still choose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+
+from earmark.data.store import ClipStore
+from earmark.data.targets import Targets
+from earmark.files import write_aside
+from earmark.metrics.tagging import tagging_metrics
+from earmark.models.tagger import Tagger, fill_weights
+from earmark.training.callbacks import Row
+from earmark.training.head import Progress, beginnings, embed, fit_head, scores
+from earmark.training.options import HeadOptions
+
+HEAD = "head.safetensors"  # in the folder of a run's state
+
+
+def train_head(
+    tagger: Tagger,
+    clips: ClipStore,
+    state: Path,
+    options: HeadOptions,
+    *,
+    seed: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> None:
+    """Train the pooling of `tagger` alone, in place, and keep its weights in the folder `state`."""
+    embeddings, _ = embed(tagger, beginnings(clips, tagger.rate, progress), device)
+    tagger.cpu()
+    fit_head(tagger.pooling, embeddings, _targets(clips, tagger), options, seed)
+    weights = {name: tensor.detach().contiguous() for name, tensor in tagger.pooling.state_dict().items()}
+    with write_aside(state / HEAD) as temporary:
+        temporary.write_bytes(safetensors.torch.save(weights))
+
+
+def take_head(tagger: Tagger, state: Path) -> None:
+    """Give `tagger` the head that was trained alone. `ModelError` when its weights are missing or damaged."""
+    fill_weights(state / HEAD, tagger.pooling.state_dict())
+
+
+def better(
+    whole: Tagger, alone: Callable[[], Tagger], valid: ClipStore, device: str = "cpu", progress: Progress | None = None
+) -> tuple[Tagger, dict[str, float]]:
+    """The tagger that ranks the validation clips better, and the mean average precision of each.
+
+    Where they rank alike, the network trained as a whole.
+    """
+    candidates = {"whole": whole, "head": alone()}
+    found = {name: ranking(tagger, valid, device, progress) for name, tagger in candidates.items()}
+    return candidates["head" if found["head"] > found["whole"] else "whole"], found
+
+
+def ranking(tagger: Tagger, clips: ClipStore, device: str = "cpu", progress: Progress | None = None) -> float:
+    """Mean average precision of a tagger's clip scores."""
+    embeddings, _ = embed(tagger, beginnings(clips, tagger.rate, progress), device)
+    tagger.cpu()
+    ranked = tagging_metrics(_targets(clips, tagger), tagger.labels, scores=scores(tagger.pooling, embeddings))
+    return float(ranked.map)
+
+
+def row_of_head(options: HeadOptions, seconds: float, figures: dict[str, float]) -> Row:
+    """The row of the log for a training that was that of the head alone."""
+    return {"epoch": 1, "step": options.updates, "seconds": round(seconds, 1), **figures}
+
+
+def _targets(clips: ClipStore, tagger: Tagger) -> npt.NDArray[np.bool_]:
+    return Targets.of_clips(clips.clips, tagger.labels)[list(range(len(clips)))]
