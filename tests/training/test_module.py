@@ -1,10 +1,14 @@
 import math
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from earmark.errors import ConfigError
-from earmark.training.module import learning_rate
+from earmark.models.tagger import Tagger
+from earmark.training.module import TrainingModule, learning_rate, parameters
 from earmark.training.options import TrainingOptions
 
 
@@ -48,3 +52,16 @@ def test_rise_and_fall_together_have_one_peak() -> None:
 def test_impossible_options_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         TrainingOptions.parse(wrong, "training")
+
+
+def test_the_encoder_learns_at_its_share_of_the_rate(untrained: Callable[..., Tagger]) -> None:
+    tagger = untrained()
+    whole, shared = parameters(tagger, 1.0), parameters(tagger, 0.2)
+    assert [len(group["params"]) for group in whole] == [len(list(tagger.parameters()))]
+    assert sum(len(group["params"]) for group in shared) == len(whole[0]["params"])
+    assert {id(p) for p in shared[0]["params"]} == {id(p) for p in tagger.pooling.parameters()}
+    optimiser = torch.optim.SGD(shared, lr=1.0)
+    module = TrainingModule(tagger, TrainingOptions(learning_rate=0.5, warmup_steps=0, schedule="constant"), 10, 0)
+    module.trainer = SimpleNamespace(optimizers=[optimiser], global_step=0, global_rank=0)
+    module.on_train_batch_start(None, 0)
+    assert [group["lr"] for group in optimiser.param_groups] == [0.5, 0.1]

@@ -69,7 +69,7 @@ class Loaders(lightning.LightningDataModule):
     @property
     def steps_per_epoch(self) -> int:
         """Updates in an epoch."""
-        return self.options.steps_per_epoch or max(1, round(len(self.train_set.targets) / self.options.batch_size))
+        return self.options.updates_per_epoch(len(self.train_set.targets))
 
     @property
     def longest(self) -> int:

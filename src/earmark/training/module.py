@@ -7,6 +7,7 @@ engine has no randomness of its own to remember.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import lightning
 import torch
@@ -42,7 +43,7 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(step_seed(self.seed, self.global_step, f"network/{self.global_rank}"))
         rate = learning_rate(self.options, self.global_step, self.total_steps)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, augmented."""
@@ -90,13 +91,26 @@ class TrainingModule(lightning.LightningModule):
         self.scored, self.valid_losses = [], []
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, with decoupled weight decay where asked for."""
+        """Adam, with decoupled weight decay where asked for; the encoder at its share of the rate."""
         return torch.optim.AdamW(
-            self.tagger.parameters(),
+            parameters(self.tagger, self.options.encoder_rate),
             lr=self.options.learning_rate,
             weight_decay=self.options.weight_decay,
             amsgrad=self.options.amsgrad,
         )
+
+
+def parameters(tagger: Tagger, share: float) -> list[dict[str, Any]]:
+    """Groups of parameters for an optimiser: those of the encoder apart, with their share of the learning rate, if any.
+
+    The rate that the log tells is the first group's.
+    """
+    if share == 1:
+        return [{"params": list(tagger.parameters())}]
+    encoder = list(tagger.encoder.parameters())  # type: ignore[attr-defined]
+    own = {id(parameter) for parameter in encoder}
+    others = [parameter for parameter in tagger.parameters() if id(parameter) not in own]
+    return [{"params": others}, {"params": encoder, "share": share}]
 
 
 def learning_rate(options: TrainingOptions, step: int, total: int) -> float:
