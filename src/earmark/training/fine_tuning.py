@@ -54,20 +54,20 @@ def take_head(tagger: Tagger, state: Path) -> None:
 
 
 def better(
-    whole: Tagger, alone: Callable[[], Tagger], valid: ClipStore, device: str = "cpu", progress: Progress | None = None
+    whole: Tagger, alone: Callable[[], Tagger], valid: ClipStore, device: str = "cpu"
 ) -> tuple[Tagger, dict[str, float]]:
     """The tagger that ranks the validation clips better, and the mean average precision of each.
 
     Where they rank alike, the network trained as a whole.
     """
     candidates = {"whole": whole, "head": alone()}
-    found = {name: ranking(tagger, valid, device, progress) for name, tagger in candidates.items()}
+    found = {name: ranking(tagger, valid, device) for name, tagger in candidates.items()}
     return candidates["head" if found["head"] > found["whole"] else "whole"], found
 
 
-def ranking(tagger: Tagger, clips: ClipStore, device: str = "cpu", progress: Progress | None = None) -> float:
+def ranking(tagger: Tagger, clips: ClipStore, device: str = "cpu") -> float:
     """Mean average precision of a tagger's clip scores."""
-    embeddings, _ = embed(tagger, beginnings(clips, tagger.rate, progress), device)
+    embeddings, _ = embed(tagger, beginnings(clips, tagger.rate), device)
     tagger.cpu()
     ranked = tagging_metrics(_targets(clips, tagger), tagger.labels, scores=scores(tagger.pooling, embeddings))
     return float(ranked.map)

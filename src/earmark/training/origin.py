@@ -9,6 +9,7 @@ models the best is taken. A model is at hand when it is in the package or in the
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +24,9 @@ from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError, EarmarkError
 from earmark.models.tagger import Tagger
 from earmark.training.head import MOST_SECONDS, Progress, embed, separable
+from earmark.training.request import RUN
 from earmark.training.transfer import Source
 
-ANEW = "none"  # what `--from` is given for a training that begins with no model
 FEW = 1_500  # training clips below which a training may begin with a model unasked
 COMPARED = 400  # clips that models are compared on
 
@@ -78,6 +79,21 @@ def choose_origin(
         f"beginning with {best}: it tells the labels of {len(train):,} clips apart ({how})",
         found,
     )
+
+
+def chosen_before(output: Path, models: Sequence[tuple[str, Path]]) -> Origin | None:
+    """What the training in the directory `output` began with; None where none has begun, or its model is gone."""
+    try:
+        begun = json.loads((output / RUN).read_text(encoding="utf-8"))["source"]
+    except (OSError, ValueError, KeyError):
+        return None
+    if begun is None:
+        return Origin(None, "going on with a training that began anew")
+    for name, directory in models:
+        source = Source(name, directory, begun.get("freeze"))
+        if source.digest == begun.get("weights"):
+            return Origin(source, f"going on with a training that began with {name}")
+    return None
 
 
 def compared(train: Manifest, seed: int) -> Manifest:
