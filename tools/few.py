@@ -44,6 +44,7 @@ class Row:
 
 
 def main() -> None:
+    """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path, help="folder with esc50/ and events/us8k/")
     parser.add_argument("output", type=pathlib.Path)
@@ -93,11 +94,13 @@ def drawn(rows: Sequence[Row], clips: str, draw: int) -> list[Row]:
 
 
 def read(path: pathlib.Path) -> Iterator[dict[str, str]]:
+    """Rows of a CSV file by column."""
     with open(path, newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
 
 
 def write(path: pathlib.Path, rows: Iterable[Row]) -> None:
+    """Write a table of labels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = ["filename\tevent_labels", *(f"{row.filename}\t{row.label}" for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from earmark.training.transfer import Source
 
 PathLike = str | os.PathLike[str]
+DEFAULT_RECIPE, FINE_TUNE_RECIPE = "default", "fine-tune"  # with a model to begin with, the second replaces the first
+ANEW = "none"  # of `start_from`: begin with no model
 
 __all__ = [
     "Detected",
@@ -80,7 +82,7 @@ def train(
     data: PathLike,
     output: PathLike,
     *,
-    recipe: str = "default",
+    recipe: str = DEFAULT_RECIPE,
     changes: Sequence[str] = (),
     start_from: str | None = None,
     freeze: Literal["encoder"] | None = None,
@@ -106,7 +108,9 @@ def train(
     """Train a model on clips that carry only tags; a run that was stopped continues where it stopped.
 
     `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
-    stays as it is. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
+    stays as it is; "none" begins with no model. Where it is None and nothing else says how (a recipe, a network of the
+    user's), few clips begin with a model at hand that tells their labels apart (`training/origin.py`), by the recipe
+    `fine-tune`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
     `valid_fraction` is set aside. `unlabelled` recordings are used by self-training. `epochs` are passes over the
     data, `steps` updates in all. `command` is noted in the model card.
     """
@@ -133,6 +137,10 @@ def train(
     machine = Machine(resolve_device(device), precision, processes, workers, profile)
     part = Wanted(_path(valid), _path(valid_audio), valid_fraction, valid_fold)
     train_part, valid_part, doubts = read_parts(Path(data), _path(audio), part, seed)
+    if _may_choose(start_from, recipe, changes, processes):
+        source = _chosen(train_part, None if overwrite else output, seed, machine.device, reporter)
+    if source is not None and recipe == DEFAULT_RECIPE:
+        chosen = load_recipe(FINE_TUNE_RECIPE, changes, source.network)
     extra = None
     if unlabelled is not None:
         extra = read_unlabelled(Path(unlabelled), [train_part, *([valid_part] if valid_part else [])])
@@ -160,12 +168,31 @@ def train(
     return TrainingResult(output, trained, problems, output / STATE / PROFILE if profile else None)
 
 
+def _may_choose(start_from: str | None, recipe: str, changes: Sequence[str], processes: int) -> bool:
+    """Whether nothing says what to begin with: no model, no recipe, no network of the user's, and one process."""
+    network = any(change.partition("=")[0].partition(".")[0] == "network" for change in changes)
+    return start_from is None and recipe == DEFAULT_RECIPE and not network and processes == 1
+
+
+def _chosen(train: Manifest, output: Path | None, seed: int, device: str, reporter: Reporter) -> Source | None:
+    """What a training begins with where nobody says so, or began with in `output`; the reporter says what, and why."""
+    from earmark.hub import at_hand
+    from earmark.training.origin import choose_origin, chosen_before
+
+    models = at_hand()
+    if output is not None and (before := chosen_before(output, models)) is not None:
+        return before.source
+    origin = choose_origin(train, models, seed=seed, device=device, stage=reporter.stage)
+    reporter.say(f"{origin.reason}; --from chooses otherwise")
+    return origin.source
+
+
 def _source(start_from: str | None, freeze: Literal["encoder"] | None, output: Path) -> Source | None:
     """The model to begin with, fetched where it is a public one."""
     from earmark.hub import locate
     from earmark.training.transfer import Source
 
-    if start_from is None:
+    if start_from in (None, ANEW):
         if freeze is not None:
             raise ConfigError(f"--freeze {freeze} keeps a part of a model as it is: name that model with --from MODEL")
         return None

@@ -30,7 +30,9 @@ def command(
     origin: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="MODEL", help="Start from the network and weights of this model, with new labels."
+            "--from",
+            metavar="MODEL",
+            help="Start from this model with new labels, or from 'none'. Default: chosen by the data.",
         ),
     ] = None,
     freeze: Annotated[

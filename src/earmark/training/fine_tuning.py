@@ -22,8 +22,9 @@ from earmark.data.targets import Targets
 from earmark.files import write_aside
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.tagger import Tagger, fill_weights
+from earmark.reporter import Progress
 from earmark.training.callbacks import Row
-from earmark.training.head import Progress, beginnings, embed, fit_head, scores
+from earmark.training.head import beginnings, embed, fit_head, scores
 from earmark.training.options import HeadOptions
 
 HEAD = "head.safetensors"  # in the folder of a run's state

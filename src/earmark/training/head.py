@@ -15,7 +15,7 @@ form: Hastie, Tibshirani and Friedman 2009, "The elements of statistical learnin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +27,10 @@ from earmark.data.batches import Waveforms
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.tagger import Tagger
+from earmark.reporter import Progress
 from earmark.training.objective import clip_loss
 from earmark.training.options import HeadOptions
 
-Progress = Callable[[int, int], None]  # clips done, clips in all
 MOST_SECONDS = 30.0  # of a clip, that are kept
 _RIDGES = (0.01, 0.1, 1.0, 10.0)  # penalties tried, in shares of the mean squared length of a clip's features
 _EPS = 1e-6

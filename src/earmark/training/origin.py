@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from earmark.data.doctor import SHORT
+from earmark.audio import SHORT
 from earmark.data.records import Manifest
 from earmark.data.store import open_store
 from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError, EarmarkError
 from earmark.models.tagger import Tagger
-from earmark.training.head import MOST_SECONDS, Progress, embed, separable
+from earmark.reporter import Progress
+from earmark.training.head import MOST_SECONDS, embed, separable
 from earmark.training.request import RUN
 from earmark.training.transfer import Source
 

@@ -26,7 +26,8 @@ network.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import safetensors.torch
@@ -39,7 +40,8 @@ from earmark.models.tagger import Tagger, fill_weights
 from earmark.models.torch_engine import engine_of
 from earmark.reporter import Reporter
 from earmark.runtime.scorer import Scorer
-from earmark.training.callbacks import Row, Stage
+from earmark.training.callbacks import Row, Stage, rows_to_csv
+from earmark.training.fine_tuning import better, ranking, row_of_head, take_head, train_head
 from earmark.training.initialisation import fit_scaling, new_tagger
 from earmark.training.loop import ClipSet, Machine, fit
 from earmark.training.operating_point import choose_point
@@ -60,6 +62,7 @@ class Stages:
     clips: Prepared
     machine: Machine
     reporter: Reporter
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def state(self) -> Path:
@@ -71,7 +74,10 @@ class Stages:
         training = self.request.training
         if training.self_training is None:
             tagger = self._begun(Stage())
-            return tagger, self._fit(tagger, self._labelled(), training, self.request.seed, Stage())
+            if self._head_alone():
+                return tagger, self._rows_of_head(tagger)
+            rows = self._fit(tagger, self._labelled(), training, self.request.seed, Stage())
+            return self._better(tagger), rows
         rows, teacher = self._taught()
         frames = self._frames(teacher)
         student = new_tagger(self.request, self.clips.labels, "student")
@@ -91,7 +97,42 @@ class Stages:
         goes_on = (self.request.output / stage.state / "last.ckpt").is_file()
         if self.request.network.scale_bands and self.request.source is None and not goes_on:
             fit_scaling(tagger, self.clips.train, self.reporter.stage("per-band scaling"))
+        head = self.request.training.head
+        if head is not None and self.request.source is not None and not goes_on:
+            told, seed = self.reporter.stage("training the head"), self.request.seed
+            train_head(tagger, self.clips.train, self.state, head, seed=seed, device=self.machine.device, progress=told)
         return tagger
+
+    def _head_alone(self) -> bool:
+        """Whether the head is all that is trained."""
+        source = self.request.source
+        return self.request.training.head is not None and source is not None and source.freeze == "encoder"
+
+    def _rows_of_head(self, tagger: Tagger) -> list[Row]:
+        """The log of a training that was that of the head alone."""
+        assert self.request.training.head is not None
+        valid = self.clips.valid
+        figures = {"valid_map": ranking(tagger, valid, self.machine.device)} if valid else {}
+        rows = [row_of_head(self.request.training.head, time.monotonic() - self.begun, figures)]
+        write_text(self.request.output / "log.csv", rows_to_csv(rows))
+        return rows
+
+    def _better(self, whole: Tagger) -> Tagger:
+        """The network trained as a whole, or its source's with the head that was trained alone (`fine_tuning.py`)."""
+        if self.request.training.head is None or self.request.source is None or self.clips.valid is None:
+            return whole
+
+        def alone() -> Tagger:
+            tagger = new_tagger(self.request, self.clips.labels)
+            take_head(tagger, self.state)
+            return tagger
+
+        chosen, found = better(whole, alone, self.clips.valid, self.machine.device)
+        kept = "the network trained as a whole" if chosen is whole else "the new head on the encoder as it was"
+        self.reporter.say(
+            f"kept: {kept} (mAP on the validation clips {found['whole']:.3f}, of the head alone {found['head']:.3f})"
+        )
+        return chosen
 
     def _labelled(self) -> ClipSet:
         return ClipSet(self.clips.train, targets(self.clips.train, self.clips.labels))
@@ -154,6 +195,8 @@ def check_processes(request: Request, machine: Machine) -> None:
     """`ConfigError` for what cannot be divided evenly among processes."""
     if request.training.self_training is not None and machine.processes > 1:
         raise ConfigError("training.self_training runs in a single process; remove --processes")
+    if request.training.head is not None and request.source is not None and machine.processes > 1:
+        raise ConfigError("training.head runs in a single process; remove --processes, or set training.head=null")
 
 
 def discard(folder: Path) -> None:
