@@ -85,7 +85,7 @@ def train(
     recipe: str = DEFAULT_RECIPE,
     changes: Sequence[str] = (),
     start_from: str | None = None,
-    freeze: Literal["encoder"] | None = None,
+    freeze: Literal["encoder", "blocks"] | None = None,
     audio: PathLike | None = None,
     valid: PathLike | None = None,
     valid_audio: PathLike | None = None,
@@ -187,7 +187,7 @@ def _chosen(train: Manifest, output: Path | None, seed: int, device: str, report
     return origin.source
 
 
-def _source(start_from: str | None, freeze: Literal["encoder"] | None, output: Path) -> Source | None:
+def _source(start_from: str | None, freeze: Literal["encoder", "blocks"] | None, output: Path) -> Source | None:
     """The model to begin with, fetched where it is a public one."""
     from earmark.hub import locate
     from earmark.training.transfer import Source

@@ -19,7 +19,7 @@ HEAD = ("--set", "training.head={updates: 5}")
 def at_hand(monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
     """One model is at hand, and tells the labels apart better than its features do."""
     monkeypatch.setattr("earmark.hub.at_hand", lambda: [("old", trained)])
-    monkeypatch.setattr(origin, "_separability", lambda *_: (0.9, 0.5))
+    monkeypatch.setattr(origin, "_separability", lambda *_: (0.9, 0.5, True))
 
 
 def recipe(folder: Path) -> str:
@@ -35,7 +35,7 @@ def test_few_clips_begin_with_the_model_at_hand_and_both_terminal_and_card_say_s
     assert ran.code == 0
     assert "beginning with old: it tells the labels of" in ran.err
     assert "mean average precision 0.90, features alone 0.50" in ran.err
-    assert "**fine-tuned from**: old" in (tmp_path / "m" / "README.md").read_text()
+    assert "blocks frozen" in (tmp_path / "m" / "README.md").read_text()
     assert recipe(tmp_path / "m") == "fine-tune"
     monkeypatch.setattr(origin, "_separability", lambda *_: pytest.fail("chosen before"))
     again = earmark("train", collection / "train", "-o", tmp_path / "m", *QUICK, *HEAD)

@@ -12,6 +12,7 @@ import torch
 
 from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint
+from earmark.encoders import EmbeddingNetOptions
 from earmark.errors import ConfigError, ModelError
 from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion
@@ -72,6 +73,22 @@ def test_frozen_the_encoder_is_the_same_to_the_last_bit(tune: Tune, trained: Pat
     assert not changed(old, new, "encoder.")
     assert not changed(old, new, "scaling.")
     assert changed(old, new, "pooling.") == {name for name in old if name.startswith("pooling.")}
+
+
+def test_with_frozen_blocks_only_what_lies_above_them_learns(tune: Tune, trained: Path) -> None:
+    old, new = weights(trained), finish(tune(freeze="blocks"))
+    assert not changed(old, new, "encoder.blocks.")
+    assert {name.split(".")[1] for name in changed(old, new, "encoder.")} == {"last", "gru"}
+    assert not {name for name in changed(old, new, "encoder.") if "running" in name or "tracked" in name}
+    assert changed(old, new, "pooling.") == {name for name in old if name.startswith("pooling.")}
+
+
+def test_an_encoder_without_blocks_cannot_freeze_them(trained: Path, model: Path) -> None:
+    old = Tagger.from_pretrained(model)
+    plain = Tagger(old.options.model_copy(update={"encoder": EmbeddingNetOptions()}))
+    plain.save_pretrained(model)
+    with pytest.raises(ConfigError, match=r"--freeze blocks: the encoder of old has no blocks"):
+        take_over(Tagger(plain.options), Source("old", model, "blocks"))
 
 
 def test_not_frozen_it_learns_but_the_scaling_stays(tune: Tune, trained: Path) -> None:

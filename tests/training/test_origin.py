@@ -17,10 +17,10 @@ def train(collection: Path) -> Manifest:
     return read_manifest(collection / "train")
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, **found: tuple[float, float]) -> None:
+def tell(monkeypatch: pytest.MonkeyPatch, **found: tuple[float, float, bool]) -> None:
     """Models by directory name: how well their embeddings, and their features, tell the labels apart."""
 
-    def told(clips: Manifest, directory: Path, device: str, progress: object) -> tuple[float, float]:
+    def told(clips: Manifest, directory: Path, device: str, progress: object) -> tuple[float, float, bool]:
         if directory.name not in found:
             raise ModelError(f"no model at {directory}")
         return found[directory.name]
@@ -34,10 +34,10 @@ MODELS = [("earmark/one", Path("one")), ("panns/two", Path("two")), ("panns/thre
 def test_few_clips_begin_with_the_model_that_tells_their_labels_apart_best(
     train: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(monkeypatch, one=(0.7, 0.5), two=(0.8, 0.6))
+    tell(monkeypatch, one=(0.7, 0.5, True), two=(0.8, 0.6, True))
     chosen = choose_origin(train, MODELS)
     assert chosen.source is not None
-    assert (chosen.source.name, chosen.source.directory, chosen.source.freeze) == ("panns/two", Path("two"), None)
+    assert (chosen.source.name, chosen.source.directory, chosen.source.freeze) == ("panns/two", Path("two"), "blocks")
     assert chosen.found == {"earmark/one": 0.7, "panns/two": 0.8, "": 0.6}  # the third is no model
     assert "beginning with panns/two" in chosen.reason
     assert "0.80" in chosen.reason
@@ -45,14 +45,14 @@ def test_few_clips_begin_with_the_model_that_tells_their_labels_apart_best(
 
 
 def test_a_model_that_tells_no_more_than_the_features_is_left(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, one=(0.5, 0.5))
+    tell(monkeypatch, one=(0.5, 0.5, True))
     chosen = choose_origin(train, MODELS)
     assert chosen.source is None
     assert chosen.reason.startswith("beginning anew: earmark/one does not tell the labels apart better than features")
 
 
 def test_many_clips_begin_anew_without_a_comparison(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, one=(0.9, 0.1))
+    tell(monkeypatch, one=(0.9, 0.1, True))
     monkeypatch.setattr(origin, "FEW", len(train))
     chosen = choose_origin(train, MODELS)
     assert (chosen.source, chosen.found) == (None, {})

@@ -36,7 +36,8 @@ def command(
         ),
     ] = None,
     freeze: Annotated[
-        Literal["encoder"] | None, typer.Option("--freeze", help="With --from: do not train this part.")
+        Literal["encoder", "blocks"] | None,
+        typer.Option("--freeze", help="With --from: do not train the encoder, or only its convolution blocks."),
     ] = None,
     audio: choices.Audio = None,
     valid: Annotated[

@@ -3,7 +3,8 @@
 Of `FEW` clips or more a network learns what it needs, and the training begins anew. Of fewer, a model that was trained
 on other sounds is the better beginning wherever what its encoder says of the clips tells their labels apart better than
 the log-mel features that it is given do: `head.separable`, on `COMPARED` of the training clips at most. Of several such
-models the best is taken. A model is at hand when it is in the package or in the user's cache; nothing is downloaded.
+models the best is taken, its convolution blocks frozen. A model is at hand when it is in the package or in the user's
+cache; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -59,27 +60,25 @@ def choose_origin(
         return Origin(None, "beginning anew: the clips are embeddings, which no model at hand takes")
     chosen = compared(train, seed)
     found: dict[str, float] = {}
+    sources: dict[str, Source] = {}
     for name, directory in models:
         try:
-            told, alone = _separability(chosen, directory, device, stage(f"comparing {name}"))
+            told, alone, has_blocks = _separability(chosen, directory, device, stage(f"comparing {name}"))
         except EarmarkError:
             continue
         found[name] = told
+        sources[name] = Source(name, directory, "blocks" if has_blocks else None)
         found[""] = max(alone, found.get("", 0.0))
     if not found:
         return Origin(None, "beginning anew: no model at hand could be compared")
-    sources = {name: directory for name, directory in models if name in found}
     best = max(sources, key=lambda name: found[name])
     how = f"mean average precision {found[best]:.2f}, features alone {found['']:.2f}, by {len(chosen)} clips"
     if found[best] <= found[""]:
         return Origin(
             None, f"beginning anew: {best} does not tell the labels apart better than features ({how})", found
         )
-    return Origin(
-        Source(best, sources[best]),
-        f"beginning with {best}: it tells the labels of {len(train):,} clips apart ({how})",
-        found,
-    )
+    reason = f"beginning with {best}: it tells the labels of {len(train):,} clips apart ({how})"
+    return Origin(sources[best], reason, found)
 
 
 def chosen_before(output: Path, models: Sequence[tuple[str, Path]]) -> Origin | None:
@@ -105,8 +104,10 @@ def compared(train: Manifest, seed: int) -> Manifest:
     return train.with_clips(train.clips[index] for index in sorted(drawn.tolist()))
 
 
-def _separability(clips: Manifest, directory: Path, device: str, progress: Progress | None) -> tuple[float, float]:
-    """How well a model's embeddings tell the labels apart, and how well its features do."""
+def _separability(
+    clips: Manifest, directory: Path, device: str, progress: Progress | None
+) -> tuple[float, float, bool]:
+    """How well a model's embeddings tell the labels apart, how well its features do, and whether it has blocks."""
     tagger = Tagger.from_pretrained(directory)
     store = open_store(clips.clips, tagger.rate, None)
     usable: list[int] = []
@@ -126,4 +127,4 @@ def _separability(clips: Manifest, directory: Path, device: str, progress: Progr
         raise DataError(f"{clips.source}: none of its clips can be read")
     embeddings, features = heard
     targets = Targets.of_clips(store.clips, clips.labels)[usable]
-    return separable(embeddings, targets), separable(features, targets)
+    return separable(embeddings, targets), separable(features, targets), hasattr(tagger.encoder, "blocks")

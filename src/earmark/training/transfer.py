@@ -2,8 +2,11 @@
 
 The network is the model's: front-end, per-band scaling, encoder, window, and all of the pooling whose shape does not
 depend on the number of labels. Of what does (the last linear layers), the rows of the labels that the model knows are
-taken over as well, each to its new place; the rows of other labels are new. Frozen, the encoder stays as it is to the
-last bit: no gradients, no dropout in it, and batch normalisation by the statistics it came with.
+taken over as well, each to its new place; the rows of other labels are new.
+
+What is frozen stays as it is to the last bit: no gradients, no dropout in it, and batch normalisation by the statistics
+it came with. That is the encoder, or only its `blocks` of convolutions: then what lies above them learns (last
+convolution, recurrent layer), normalised by the statistics it came with too, as those of few clips say little.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions, read_op
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.onnx import WEIGHTS
 
+Freeze = Literal["encoder", "blocks"]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -30,7 +35,7 @@ class Source:
 
     name: str  # as people call it: a directory, "panns/cnn14"
     directory: Path
-    freeze: Literal["encoder"] | None = None  # what stays as it is
+    freeze: Freeze | None = None  # what stays as it is
 
     @cached_property
     def options(self) -> TaggerOptions:
@@ -96,9 +101,19 @@ def take_over(tagger: Tagger, source: Source) -> tuple[str, ...]:
     }
     tagger.load_state_dict({**fitting, **rows}, strict=False)
     if source.freeze:
-        _encoder(tagger).requires_grad_(False)
+        _frozen(tagger, source).requires_grad_(False)
     whole = set(fitting) | (set(rows) if set(tagger.labels) <= set(source.labels) else set())
     return tuple(name for name in own if name not in whole)
+
+
+def _frozen(tagger: Tagger, source: Source) -> nn.Module:
+    """What of the encoder stays as it is."""
+    if source.freeze == "encoder":
+        return _encoder(tagger)
+    blocks = getattr(tagger.encoder, "blocks", None)
+    if not isinstance(blocks, nn.Module):
+        raise ConfigError(f"--freeze blocks: the encoder of {source.name} has no blocks; freeze the encoder or nothing")
+    return blocks
 
 
 def _alike(own: Tensor, other: Tensor, axes: tuple[int, ...]) -> bool:
@@ -121,10 +136,14 @@ def _rows_of_known_labels(own: Tensor, other: Tensor, axes: tuple[int, ...], lab
 
 
 def settle(tagger: Tagger) -> None:
-    """Keep a frozen encoder in evaluation mode; to be called after whatever sets modes."""
+    """Keep what is frozen in evaluation mode; to be called after whatever sets modes."""
     learned = [parameter.requires_grad for parameter in _encoder(tagger).parameters()]
-    if learned and not any(learned):
-        _encoder(tagger).eval()
+    if all(learned):
+        return
+    for module in _encoder(tagger).modules():
+        own = [parameter.requires_grad for parameter in module.parameters()]
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) or (own and not any(own)):
+            module.eval()
 
 
 def release(tagger: Tagger) -> None:
