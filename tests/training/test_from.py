@@ -115,9 +115,14 @@ def test_a_new_head_alone_learns_the_new_labels(tune: Tune, trained: Path) -> No
     assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
 
 
-def test_stopped_it_goes_on_to_the_same_weights(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = finish(tune("whole", "encoder"))
-    torn = tune("torn", "encoder")
+@pytest.mark.parametrize(
+    ("freeze", "changes"), [("encoder", ()), ("blocks", ("training.head={updates: 5}", "training.encoder_rate=0.5"))]
+)
+def test_stopped_it_goes_on_to_the_same_weights(
+    freeze: str, changes: tuple[str, ...], tune: Tune, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = finish(tune("whole", freeze, trained, *changes))
+    torn = tune("torn", freeze, trained, *changes)
     module = "earmark.training.callbacks.History.on_train_epoch_end"
     original = __import__("earmark.training.callbacks", fromlist=["History"]).History.on_train_epoch_end
 
