@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """List the benchmark `few`: what a model learns from 4, 8 or all clips of a class.
 
-    python tools/few.py ../shared/data OUT
+    python -m tools.few ../shared/data OUT
 
 Nothing is rendered. Tables of labels are written, whose rows name real recordings of the data folder:
 

@@ -63,8 +63,8 @@ class Place:
 
 
 def train_command(data: pathlib.Path, precision: str, *more: str) -> tuple[str, ...]:
-    """`earmark train` on all clips of a table: none is set aside, and none is copied."""
-    whole = ("--valid-fraction", "0", "--cache", "off")
+    """`earmark train` on all clips of a table, from random weights: none is set aside, and none is copied."""
+    whole = ("--valid-fraction", "0", "--cache", "off", "--from", "none")
     return "-m", "earmark", "train", str(data), *whole, "--precision", precision, "--quiet", *more
 
 

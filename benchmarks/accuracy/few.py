@@ -1,7 +1,7 @@
 """Few clips: what `earmark train` makes of 4, 8 or all clips of a class, by how the training begins.
 
-    python tools/few.py ../shared/data TABLES
-    python benchmarks/few.py TABLES ../shared/data -o RUNS
+    python -m tools.few ../shared/data TABLES
+    python -m benchmarks.accuracy.few TABLES ../shared/data -o RUNS
 
 Trains by each of the ways, judges every model on the held-out fold, and prints the table of docs/results.md, into which
 `--write` puts it. A training that is finished, or judged, is not done again. The ways:
@@ -27,12 +27,12 @@ from dataclasses import dataclass
 import numpy as np
 
 import earmark
+from benchmarks.sections import machine, mean_and_range, replace_section
 from earmark.data.manifest import read_manifest
 from earmark.devices import tune_allocator
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.training.request import is_finished
-from sections import machine, mean_and_range, replace_section
 
 WAYS = {
     "default": [],
@@ -139,7 +139,7 @@ def section(cases: list[Case], args: argparse.Namespace) -> str:
     lines = [
         "## Few clips",
         "",
-        "What `earmark train` makes of 4, 8 or all clips of a class (`benchmarks/few.py`, `tools/few.py`). Mean over"
+        "What `earmark train` makes of 4, 8 or all clips of a class (`benchmarks.accuracy.few`). Mean over"
         f" {args.draws} seeds and the folds held out, with half the range of the seeds. Of the sets with a star, the"
         " bundled model was trained on sounds that are training clips here too (never on test clips); `urban` holds no"
         " recording that it knows, and no class.",
