@@ -139,10 +139,10 @@ def section(cases: list[Case], args: argparse.Namespace) -> str:
     lines = [
         "## Few clips",
         "",
-        "What `earmark train` makes of 4, 8 or all clips of a class (`benchmarks.accuracy.few`). Mean over"
-        f" {args.draws} seeds and the folds held out, with half the range of the seeds. Of the sets with a star, the"
-        " bundled model was trained on sounds that are training clips here too (never on test clips); `urban` holds no"
-        " recording that it knows, and no class.",
+        "What `earmark train` makes of 4, 8 or all clips of a class (`benchmarks.accuracy.few`): mean of"
+        f" {args.draws} seed{'s' * (args.draws > 1)} and of the folds held out, plus or minus half the range of the"
+        " seeds. The bundled model was trained on sounds that are training clips here too, never on test clips, of the"
+        " sets with a star. It knows no recording and no class of `urban`.",
         "",
         f"| set | clips a class | way | {' | '.join(COLUMNS)} |",
         f"|---|---|---|{'---:|' * len(COLUMNS)}",

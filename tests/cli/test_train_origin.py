@@ -40,7 +40,7 @@ def test_few_clips_begin_with_the_model_at_hand_and_both_terminal_and_card_say_s
     assert recipe(tmp_path / "m") == "fine-tune"
     monkeypatch.setattr(origin, "_separability", lambda *_: pytest.fail("chosen before"))
     again = earmark("train", collection / "train", "-o", tmp_path / "m", *QUICK, *HEAD)
-    assert (again.code, "is finished already" in again.err) == (0, True)
+    assert (again.code, "is already finished" in again.err) == (0, True)
 
 
 @pytest.mark.usefixtures("at_hand")

@@ -13,6 +13,7 @@ from earmark.pooling import AttentionOptions, build_pooling
 from earmark.training.head import (
     Embeddings,
     _left_out,
+    begin_at_shares,
     beginnings,
     clip_weights,
     embed,
@@ -127,6 +128,14 @@ def test_every_class_weighs_as_much_as_any_other(rows: list[list[bool]]) -> None
     if single.all():
         shares = [weights[targets[:, column]].sum() for column in range(3) if targets[:, column].any()]
         np.testing.assert_allclose(shares, shares[0], rtol=1e-4)
+
+
+def test_new_classes_begin_at_their_shares_and_known_ones_where_they_were() -> None:
+    pooling = build_pooling(AttentionOptions(), 8, 3)
+    with torch.no_grad():
+        pooling.classify.bias[1] = -3.0
+    begin_at_shares(pooling, torch.tensor([0.5, 0.5, 0.2]))
+    torch.testing.assert_close(torch.sigmoid(pooling.classify.bias), torch.tensor([0.5, 0.0474259, 0.2]))
 
 
 def test_embeddings_that_tell_the_classes_are_more_separable_than_noise() -> None:

@@ -102,6 +102,7 @@ def fit_head(
     training = pooling.training
     wanted = torch.from_numpy(targets.astype(np.float32))
     weights = clip_weights(targets)
+    begin_at_shares(pooling, (wanted * weights[:, None]).mean(dim=0))
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # dropout, where the pooling has any
     optimiser = torch.optim.Adam(pooling.parameters(), lr=options.learning_rate)
@@ -116,6 +117,19 @@ def fit_head(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     pooling.train(training)
+
+
+@torch.no_grad()
+def begin_at_shares(pooling: nn.Module, shares: Tensor) -> None:
+    """Let the new classes of a pooling begin at the `shares` (classes,) of the clips that hold them.
+
+    Else the first updates teach all weights, and not the bias alone, that most classes are not there most of the time.
+    A bias of exactly zero is that of a new class; layers of other names, or without a bias for each class, stay.
+    """
+    layer = getattr(pooling, "classify", None)
+    if isinstance(layer, nn.Linear) and layer.bias.shape == shares.shape:
+        start = torch.logit(shares.clamp(0.02, 0.98)).to(layer.bias.device)
+        layer.bias.copy_(torch.where(layer.bias == 0, start, layer.bias))
 
 
 def clip_weights(targets: npt.NDArray[np.bool_]) -> Tensor:
