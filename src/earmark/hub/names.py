@@ -43,7 +43,7 @@ def at_hand() -> list[tuple[str, Path]]:
     """Models that need no download, by name and directory: the one in the package, and those in the user's cache."""
     from earmark.hub.download import cache_folder
     from earmark.hub.published import CHECKPOINTS
-    from earmark.models.tagger import CONFIG
+    from earmark.runtime.directory import CONFIG
 
     folders = ((FAMILY + name, cache_folder() / FAMILY / name) for name in CHECKPOINTS)
     return [(box.NAME, box.directory()), *(each for each in folders if (each[1] / CONFIG).is_file())]
