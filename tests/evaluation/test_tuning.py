@@ -131,7 +131,7 @@ def test_auto_takes_the_method_that_does_better_held_out():
         best = "boxes" if figures["boxes"] > figures["threshold"] else "threshold"
         assert tuned.point.method == tuned.report.method == best
         assert tuned.report.reached == pytest.approx(figures[best])
-        assert f"method {best} taken" in tuned.report.summary()
+        assert f"method {best} chosen" in tuned.report.summary()
     assert tune(clean, "psds1", method="boxes").point.method == "boxes"
     assert tune(clean, "psds1", method="boxes").report.methods is None
     both = tune(clean, "error-rate").report
@@ -254,7 +254,7 @@ def test_same_seed_same_result_and_one_recording_is_said_to_be_few():
     for objective in ("psds1", "segment-f1"):
         report = tune(one, objective, calibrate="platt").report
         assert report.held_out == {}
-        assert any("too few to cross-validate" in note for note in report.notes)
+        assert any("too few for cross-validation" in note for note in report.notes)
     silent = replace(scored, clips=tuple(replace(clip, labels=(), events=()) for clip in scored.clips))
     assert tune(silent, "psds1").report.held_out == {}
     fold = np.zeros(12, dtype=np.int64)

@@ -128,13 +128,13 @@ def test_stopped_anywhere_members_that_are_done_are_left_alone(systems: Callable
     run(whole)
 
     torn.claim()
-    run_of(torn.members["fine"]).execute()
+    run_of(torn)._member("fine").execute()
     begun = (torn.members["fine"].output / "model.safetensors").stat().st_mtime_ns
     assert is_finished(torn.members["fine"].output)
     with pytest.raises(KeyboardInterrupt):
         run(torn, Stop())  # the second member is trained, and not tuned
     assert not is_finished(torn.members["coarse"].output)
-    run_of(torn.members["coarse"]).execute()
+    run_of(torn)._member("coarse").execute()
     with pytest.raises(KeyboardInterrupt):
         run(torn, Stop())  # both members are done, the fusion's tuning is not
     assert not is_finished(torn.output)
@@ -166,7 +166,7 @@ def test_members_that_agree_decide_how_the_fusion_does(
 def test_without_validation_clips_all_is_at_a_half(systems: Callable[..., FusedRequest]) -> None:
     request = systems(validate=False)
     run(request)
-    assert OperatingPoint.load(request.output).of("beep").onset == 0.5
+    assert OperatingPoint.load(request.output).of("beep").tag_threshold == 0.5
 
 
 def test_unusable_data_leaves_no_directory(
