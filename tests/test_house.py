@@ -14,7 +14,7 @@ import earmark
 SOURCE = Path(earmark.__file__).parent
 BASE = {
     *("errors", "files", "options", "arrays", "clock", "labels", "events", "scores"),
-    *("engine", "stopwatch", "reporter", "plugins"),
+    *("engine", "stopwatch", "reporter", "plugins", "problems"),
 }
 ROOMS = (
     *("base", "formats", "metrics", "decisions", "audio", "runtime", "report"),  # these need no torch

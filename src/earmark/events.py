@@ -45,6 +45,30 @@ def merge_overlapping(events: Iterable[Event], gap: float = 0.0) -> list[Event]:
     return sorted(merged, key=lambda e: (e.onset, e.label, e.offset))
 
 
+BEYOND = 0.1  # seconds an event may reach beyond the end of its recording, as rounded tables do
+
+
+def beyond_end(events: Iterable[Event], duration: float) -> str | None:
+    """What is wrong with events that end after their recording of `duration` seconds does; None where nothing is.
+
+    >>> beyond_end([Event(0.5, 1.05, "dog")], 1.0)
+    >>> print(beyond_end([Event(500, 900, "dog")], 1.0))
+    'dog' ends at 900.000 s, but the recording at 1.000 s (1 of 1 events); are the times in milliseconds?
+    """
+    known = list(events)
+    late = [event for event in known if event.offset > duration + BEYOND]
+    if not late:
+        return None
+    last = max(late, key=lambda event: event.offset)
+    guess = ""
+    if last.offset / 1000 <= duration + BEYOND and last.offset > 3 * duration:
+        guess = "; are the times in milliseconds?"
+    elif last.offset / 48_000 <= duration + BEYOND and last.offset > 3 * duration:
+        guess = "; are the times in samples?"
+    counts = f" ({len(late)} of {len(known)} events)" if len(known) > 1 or guess else ""
+    return f"{last.label!r} ends at {last.offset:.3f} s, but the recording at {duration:.3f} s{counts}{guess}"
+
+
 class EventLog(Mapping[str, list[Event]]):
     """The events of many recordings, kept as numbers: 28 bytes an event, for runs over ten thousand files.
 

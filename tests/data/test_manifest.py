@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from earmark.data.manifest import read_manifest
-from earmark.data.tables import read_entries
 from earmark.errors import DataError
 from earmark.events import Event
+from earmark.formats.label_table import read_label_table as read_entries
 from earmark.labels import Labels
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -119,12 +119,26 @@ def test_dcase2017_tables_without_header(recordings, table):
     assert read_manifest(strong).reference()["x_30.000_40.000.wav"] == [Event(0.5, 1.0, "Car")]
 
 
-@pytest.mark.parametrize("name", ["a", "a.wav", "far/a.wav", "/elsewhere/a.mp3"])
+@pytest.mark.parametrize(
+    "name", ["a", "a.wav", "deep/a.wav", "/elsewhere/deep/a.mp3", r"D:\sounds\deep\a.wav", r"deep\a.wav"]
+)
 @pytest.mark.parametrize("place", ["audio/a.wav", "a.wav", "audio/deep/a.wav"])
 def test_audio_is_found_beside_and_below(recordings, table, name, place):
     root = recordings(place)
     manifest = read_manifest(table("t.csv", "filename,label", f"{name},dog"))
     assert [clip.path for clip in manifest.clips] == [root / place]
+
+
+@pytest.mark.parametrize(
+    "name", ["SITE1/a.wav", "/data/SITE1/a.wav", r"SITE1\a.wav", r"C:\data\SITE1\a.wav", "SITE1/a"]
+)
+def test_a_recording_of_another_folder_is_not_taken(recordings, table, name):
+    recordings("audio/SITE2/a.wav", "audio/SITE2/b.wav")
+    manifest = read_manifest(table("t.csv", "filename,label", f"{name},dog", "SITE2/b.wav,cat"))
+    assert tags(manifest) == {"SITE2/b.wav": ("cat",)}
+    (problem,) = manifest.problems
+    assert (problem.kind, problem.where.rpartition("/")[2]) == ("missing", "t.csv, line 2")
+    assert "SITE2/a.wav lies in another folder" in problem.message
 
 
 def test_audio_in_a_folder_of_its_own(recordings, table):

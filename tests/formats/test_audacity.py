@@ -38,3 +38,25 @@ def test_labels_a_text_line_cannot_carry_are_refused(tmp_path, label):
     with pytest.raises(DataError, match="cannot be written"):
         write_audacity(tmp_path / "a.txt", [Event(0, 1, label)])
     assert not (tmp_path / "a.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0,500000\t1,250000\tair horn\n", "0.5 1.25 air horn\n", "0.5\t1.25\tair horn\t\n", "0.5\t1.25\tair horn\tm1\r\n"],
+    ids=["decimal commas", "spaces", "a blank cell more", "an annotator"],
+)
+def test_tracks_of_other_programs(tmp_path, text):
+    (tmp_path / "a.ann").write_text(text, newline="")
+    assert read_audacity(tmp_path / "a.ann") == [Event(0.5, 1.25, "air horn")]
+
+
+def test_a_soft_label_is_a_score(tmp_path):
+    (tmp_path / "a.txt").write_text("0\t1\tbirds singing\t0.35\n")
+    assert read_audacity(tmp_path / "a.txt") == [Event(0, 1, "birds singing", 0.35)]
+
+
+@pytest.mark.parametrize("text", ["0.5\t1.25\n", "0.5\t1.25\t\n", "0.5\t1.25\t \n"])
+def test_a_label_without_a_name_is_refused_with_its_line(tmp_path, text):
+    (tmp_path / "a.txt").write_text("0\t1\tdog\n" + text)
+    with pytest.raises(DataError, match=r"a\.txt, line 2: the event has no label; name it in Audacity"):
+        read_audacity(tmp_path / "a.txt")

@@ -112,7 +112,9 @@ def test_weak_labels_round_trip(tmp_path, suffix):
 
 
 def test_weak_labels_without_a_label_column(tmp_path):
-    with pytest.raises(DataError, match=r"no column 'event_labels' among filename, evnt_labels \(did you mean 'evnt"):
+    with pytest.raises(
+        DataError, match=r"no column 'event_labels' or 'label' among filename, evnt_labels \(did you mean 'evnt"
+    ):
         read_weak(file(tmp_path, "filename\tevnt_labels\na.wav\tdog\n"))
 
 

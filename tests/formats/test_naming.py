@@ -50,3 +50,30 @@ def test_targets_are_files_in_a_folder_or_the_one_file_named(tmp_path):
         target_files(tmp_path / "x.csv", ["csv", "json"], SUFFIXES, "events")
     with pytest.raises(ConfigError, match=r"unknown format 'cvs', choose from csv, json \(did you mean 'csv'\?\)"):
         target_files(tmp_path, ["cvs"], SUFFIXES, "events")
+
+
+@pytest.mark.parametrize(
+    "name", ["SITE1/a.wav", "SITE1/a", "/data/SITE1/a.wav", r"SITE1\a.wav", r"C:\data\SITE1\a.wav", "SITE1/a.flac"]
+)
+def test_a_folder_in_a_name_counts(name):
+    assert match_recordings([name], ["SITE2/a.wav"]) == {}
+    assert match_recordings([name], ["SITE2/a.wav", "SITE1/a.wav"]) == {name: "SITE1/a.wav"}
+    assert match_recordings([name], ["a.wav"]) == {name: "a.wav"}
+
+
+def test_absolute_names_of_two_machines_are_matched_below_what_each_begins_with():
+    ours, theirs = ["/data/me/calls/x/a.wav", "/data/me/calls/b.wav"], [r"D:\calls\x\a.wav", r"D:\calls\b.wav"]
+    assert match_recordings(ours, theirs) == dict(zip(ours, theirs, strict=True))
+    assert match_recordings([*ours, "/data/me/calls/y/a.wav"], theirs) == dict(zip(ours, theirs, strict=True))
+
+
+def test_names_composed_otherwise_or_with_a_space_at_the_end_are_the_same():
+    assert match_recordings(["cafe\u0301.wav", "a.wav "], ["caf\u00e9.wav", "a.wav"]) == {
+        "cafe\u0301.wav": "caf\u00e9.wav",
+        "a.wav ": "a.wav",
+    }
+
+
+def test_ten_thousand_recordings_of_one_name_in_as_many_folders_are_matched_at_once():
+    known = [f"site{number}/audio.wav" for number in range(10_000)]
+    assert len(match_recordings([f"/mnt/{name}" for name in known], known)) == 10_000

@@ -55,7 +55,7 @@ def test_all_formats_at_once(tmp_path):
         "b.selections.txt",
     }
     assert all(path.exists() for path in files)
-    with pytest.raises(DataError, match="holds both Audacity and Raven files"):
+    with pytest.raises(DataError, match=r"holds files of several formats \(audacity, raven\); say which"):
         read_events(tmp_path)
     assert read_events(tmp_path, "raven") == {"street/a": [Event(0.5, 1.25, "dog", 0.9)], "b": []}
     assert read_events(tmp_path, "audacity") == {"street/a": [Event(0.5, 1.25, "dog")], "b": []}
@@ -106,8 +106,16 @@ def test_weak_and_strong_labels_are_told_apart(tmp_path, name, text, strong):
     assert (found.events is not None) == strong
 
 
-def test_files_of_other_kinds_in_a_folder_are_passed_over(tmp_path):
-    (tmp_path / "notes.txt").write_text("recorded at dawn\n")
+def test_prose_in_a_folder_is_passed_over(tmp_path):
+    (tmp_path / "site.txt").write_text("recorded at dawn\n")
+    (tmp_path / "README.txt").write_text("1\tsee the web page\n")
     (tmp_path / "a.txt").write_text("0.5\t1.0\tdog\n")
-    (tmp_path / "b.txt").write_text("from\tto\twhat\n")
     assert read_events(tmp_path) == {"a": [Event(0.5, 1.0, "dog")]}
+
+
+@pytest.mark.parametrize("text", ["from\tto\twhat\n", "0.5\n", "0.5 to 1.0 dog\n", "half\t1\tdog\n0\t1\tdog\n"])
+def test_a_track_that_cannot_be_read_is_an_error(tmp_path, text):
+    (tmp_path / "a.txt").write_text("0.5\t1.0\tdog\n")
+    (tmp_path / "b.txt").write_text(text)
+    with pytest.raises(DataError, match=r"b\.txt, line 1: "):
+        read_events(tmp_path)

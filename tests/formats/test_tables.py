@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +89,57 @@ def test_broken_tables_are_refused_with_file_and_line(tmp_path, content, message
 def test_a_missing_file_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match=r"cannot read .*nowhere.csv: No such file"):
         read_table(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=;\nfilename;label\na.wav;dog\nb.wav;cat\n",
+        '"sep=,"\r\nfilename,label\r\na.wav,dog\r\nb.wav,cat\r\n',
+        "# made by me\n# 2024\nfilename,label\na.wav,dog\nb.wav,cat\n",
+        "filename,label\na.wav,dog\nb.wav,cat\n".encode("utf-16-le"),
+        "filename,label\na.wav,dog\nb.wav,cat\n".encode("utf-16-be"),
+    ],
+    ids=["sep line", "quoted sep line", "comments", "utf-16-le without a mark", "utf-16-be without a mark"],
+)
+def test_what_stands_above_a_table_or_is_missing_before_it_does_no_harm(tmp_path, content):
+    found = table(tmp_path, content)
+    assert found.columns == ("filename", "label")
+    assert [tuple(row.values()) for _, row in found.rows] == [("a.wav", "dog"), ("b.wav", "cat")]
+
+
+def test_lines_are_counted_from_the_beginning_of_the_file(tmp_path):
+    found = table(tmp_path, "# made by me\nsep=;\nfilename;label\na.wav;dog\n")
+    assert [line for line, _ in found.rows] == [4]
+
+
+def test_the_nameless_index_column_of_a_data_frame_is_passed_over(tmp_path):
+    found = table(tmp_path, ",filename,label\n0,a.wav,dog\n1,b.wav,cat\n")
+    assert [row["filename"] for _, row in found.rows] == ["a.wav", "b.wav"]
+    assert found.columns == ("Unnamed: 0", "filename", "label")
+
+
+def test_an_open_file_is_read_as_its_path_is(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"filename,label\na.wav,dog\n")
+    with path.open("rb") as binary, path.open(encoding="utf-8") as text:
+        assert read_table(binary) == read_table(text) == read_table(path)
+
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\t\n\r",; '), min_size=1, max_size=12)
+
+
+@given(names=st.lists(any_text.filter(str.strip), min_size=1, max_size=4), label=cells)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_names_with_tabs_and_line_breaks_read_back(tmp_path_factory, suffix, names, label):
+    path = tmp_path_factory.getbasetemp() / f"names{suffix}"
+    write_table(path, ("one", "two", "three"), [(name, "0.5", label) for name in names])
+    assert [row["one"] for _, row in read_table(path).rows] == names
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("name", ["caf\udce9.wav", "\\udce9.wav", "\\udc5c.wav"])
+def test_names_that_are_not_utf8_read_back(tmp_path, suffix, name):
+    write_table(tmp_path / f"t{suffix}", ("filename", "label"), [(name, "dog")])
+    assert read_table(tmp_path / f"t{suffix}").rows[0][1]["filename"] == name
+    assert os.fsencode(name) in (tmp_path / f"t{suffix}").read_bytes()  # as it is on disk

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import earmark
-from earmark.data.datasets.audioset_lists import read_classes
 from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ModelError
+from earmark.formats.audioset_names import read_classes
 from earmark.hub import importing
 from earmark.hub.importing import import_panns
 from earmark.hub.panns import expected

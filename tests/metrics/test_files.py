@@ -42,7 +42,7 @@ def test_the_figures_are_those_of_the_events_in_any_format(write: Write, form: s
 
 
 def test_recordings_are_matched_without_folder_and_extension(write: Write) -> None:
-    moved = {f"/data/{name.rpartition('/')[2]}".removesuffix(".wav"): events for name, events in FOUND.items()}
+    moved = {f"/data/{name}".removesuffix(".wav"): events for name, events in FOUND.items()}
     truth = write(TRUTH, "tsv", "truth")
     assert (
         score_files(truth, write(moved, "csv", "m")).to_json() == score_files(truth, write(FOUND, "csv", "f")).to_json()

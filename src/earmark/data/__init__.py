@@ -1,7 +1,7 @@
 """From a labelled collection to batches.
 
 `records`                   clips, manifests and problems, as the other files speak of them
-`manifest`                  any labelled folder or table -> one checked manifest (`tables`, `folders`, `locate`)
+`manifest`                  any labelled folder or table -> one checked manifest (`folders`, `label_folders`, `locate`)
 `datasets`                  published data sets, read as they are distributed
 `reading`, `splits`         what trains and what validates; `unlabelled`: recordings without labels
 `doctor`                    what is wrong with a collection (`inspection`: one recording, `spelling`: labels)

@@ -16,16 +16,16 @@ from pathlib import Path
 from earmark.audio import SHORT, scan_folder, too_short
 from earmark.data.datasets.embeddings import inspect_vectors
 from earmark.data.inspection import Inspection, inspect
-from earmark.data.manifest import read_manifest
+from earmark.data.manifest import Reading, read_manifest
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.data.spelling import has_outer_space, nearly_the_same, same_but_for_form
 from earmark.errors import AudioError, DataError, LevelError, MissingExtraError
+from earmark.events import beyond_end
 from earmark.formats.tables import normalised
 
 SILENT = -80.0  # dB re full scale, root mean square
 CLIPPED = 0.01  # share of samples at full scale
 FEW = 5  # clips a label should have at least
-BEYOND = 0.1  # seconds an event may reach beyond the end, as rounded tables do
 _COLUMNS = ("split", "fold", "onset", "offset", "event_label", "event_labels", "filename")
 
 
@@ -66,11 +66,12 @@ def examine(
     data: Manifest | Path,
     *,
     audio: Path | None = None,
+    reading: Reading | None = None,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Diagnosis:
     """Look at everything. `DataError` only where there is nothing to look at; `progress(clips done, clips)`."""
-    manifest = data if isinstance(data, Manifest) else read_manifest(data, audio=audio)
+    manifest = data if isinstance(data, Manifest) else read_manifest(data, audio=audio, reading=reading)
     looks: dict[str, Inspection] = {}
     problems = list(manifest.problems)
     notes: list[Problem] = []
@@ -122,11 +123,9 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
     if look.level < SILENT and clip.labels:
         what = "digital silence" if look.peak == 0 else f"nothing above {look.level:.0f} dB"
         yield Problem("silent", clip.name, f"contains {what}, but is labelled {', '.join(clip.labels)}")
-    late = [event for event in clip.events or () if event.offset > look.duration + BEYOND]
-    if late and look.problem is None:
-        event = max(late, key=lambda event: event.offset)
-        message = f"{event.label!r} ends at {event.offset:.3f} s, but the recording at {look.duration:.3f} s"
-        yield Problem("event", clip.name, message)
+    late = beyond_end(clip.events or (), look.duration)
+    if late is not None and look.problem is None:
+        yield Problem("event", clip.name, late)
 
 
 def _oddities(clip: Clip, look: Inspection) -> Iterator[Problem]:

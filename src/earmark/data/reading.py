@@ -7,11 +7,11 @@ out of both. Labels are those of the clips that train: nothing can be learned of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.data.datasets.dcase2017 import development
-from earmark.data.manifest import read_manifest
+from earmark.data.manifest import Reading, read_manifest
 from earmark.data.records import Manifest, Problem
 from earmark.data.splits import split, split_by_column
 from earmark.errors import DataError
@@ -26,17 +26,20 @@ class Wanted:
     audio: Path | None = None  # folder of its audio
     fraction: float = 0.15  # else this share is set aside; 0: nothing validates
     fold: str | None = None  # else this value of the split column
+    reading: Reading = field(default_factory=Reading)  # how label files are read, those that train as well
 
 
 def read_parts(
     data: Path, audio: Path | None, wanted: Wanted, seed: int
 ) -> tuple[Manifest, Manifest | None, tuple[Problem, ...]]:
     """Training part, validation part (or None), and what was wrong with the data. `DataError` as in `read_manifest`."""
-    whole = development(read_manifest(data, audio=audio), wanted.fold, validated=wanted.data is not None)
+    whole = development(
+        read_manifest(data, audio=audio, reading=wanted.reading), wanted.fold, validated=wanted.data is not None
+    )
     if wanted.data is not None:
         if wanted.fold is not None:
             raise DataError("separate validation data and a validation fold exclude each other; give one of them")
-        valid = read_manifest(wanted.data, audio=wanted.audio, labels=whole.labels)
+        valid = read_manifest(wanted.data, audio=wanted.audio, labels=whole.labels, reading=wanted.reading)
         return whole, valid, (*whole.problems, *valid.problems)
     if wanted.fold is not None or _divides(whole):
         train, held, problems = _with_training_labels(*split_by_column(whole, wanted.fold))

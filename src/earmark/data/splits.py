@@ -19,7 +19,7 @@ from earmark.data.records import Clip, Manifest
 from earmark.errors import DataError, did_you_mean
 
 TRAIN_WORDS = frozenset({"train", "training", "dev", "development", "balanced_train", "unbalanced_train"})
-VALID_WORDS = frozenset({"valid", "validation", "val", "test", "testing", "eval", "evaluation"})
+VALID_WORDS = frozenset({"valid", "validation", "validate", "val", "test", "testing", "eval", "evaluation"})
 _TESTS = frozenset({"test", "testing", "eval", "evaluation"})
 KEPT = 4  # clips of each label, where there are as many, that train and do not validate
 

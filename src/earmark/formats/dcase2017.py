@@ -27,9 +27,9 @@ from types import MappingProxyType
 
 from earmark.errors import DataError, OutputError
 from earmark.events import Event
-from earmark.files import write_text
-from earmark.formats.fields import check_label, format_seconds, parse_event, parse_seconds
-from earmark.formats.tables import Rows, encode_cell, read_text
+from earmark.formats.fields import check_label, format_seconds, is_number, parse_event, parse_seconds
+from earmark.formats.tables import Rows, encode_cell
+from earmark.formats.text import Head, Source, open_text, path_of, read_text
 
 CLASSES: Mapping[str, str] = MappingProxyType(
     {
@@ -54,7 +54,7 @@ CLASSES: Mapping[str, str] = MappingProxyType(
 )  # AudioSet id -> name, in the order of the published list
 SUFFIX = ".txt"
 _CLIP = re.compile(r"Y?(?P<clip>[\w-]{11}_\d+\.\d{3}_\d+\.\d{3})(?:\.[A-Za-z]\w*)?", re.ASCII)
-_NAMED = re.compile(r"\.(wav|flac|ogg|oga|opus|mp3|m4a)$", re.IGNORECASE)
+_NAMED = re.compile(r"\.[A-Za-z]\w{0,4}$", re.ASCII)  # a name with an extension
 _COLUMNS = ("filename", "onset", "offset", "event_label")
 
 
@@ -106,25 +106,32 @@ def is_official(path: str | os.PathLike[str]) -> bool:
     path = Path(path)
     if path.is_dir() or path.suffix.lower() == ".json":
         return False
-    cells = [cells for _, cells in tab_rows(path)]
+    return sniff(Head.of(path))
+
+
+def sniff(head: Head) -> bool:
+    """Whether a text is a table of this form."""
+    cells = [line.split("\t") for line in re.split(r"\r\n|\r|\n", head.text) if line.strip()]
     if not cells or max(map(len, cells)) not in (1, 4):
         return False
-    return clip_key(cells[0][0]) is not None or _NAMED.search(cells[0][0].strip()) is not None
+    if clip_key(cells[0][0]) is not None or _NAMED.search(cells[0][0].strip()) is not None:
+        return True
+    return len(cells[0]) == 4 and is_number(cells[0][1]) and is_number(cells[0][2]) and not is_number(cells[0][0])
 
 
-def tab_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+def tab_rows(path: Source) -> list[tuple[int, list[str]]]:
     """Line number and cells of every line that is not blank; no header, no quotes, no other delimiter."""
     lines = enumerate(io.StringIO(read_text(path, names=True), newline=""), 1)
     return [(number, line.rstrip("\r\n").split("\t")) for number, line in lines if line.strip()]
 
 
-def read_events(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
+def read_events(source: Source) -> dict[str, list[Event]]:
     """Events by recording, named as in the file; rows `0 0 label` are events of no length.
 
     `DataError` naming file and line for a time that is none, a row of another form, a file without rows.
     """
-    path = Path(path)
-    cells = tab_rows(path)
+    path = path_of(source)
+    cells = tab_rows(source)
     if not cells:
         raise DataError(f"{path}: the file is empty")
     table = Rows(path, "\t", cells).with_columns(_COLUMNS)
@@ -139,38 +146,54 @@ def read_events(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
     return events
 
 
+def encode(recording: str, events: Sequence[Event], rate: float | None = None) -> str:
+    """The rows of one recording. `OutputError` for a name that holds a tab or line break."""
+    name = _writable(recording)
+    found = [f"{format_seconds(e.onset)}\t{format_seconds(e.offset)}\t{_label(e.label)}" for e in events]
+    return "".join(f"{line}\n" for line in [f"{name}\t{event}" for event in found] or [name])
+
+
 def write_events(path: str | os.PathLike[str], events: Mapping[str, Sequence[Event]]) -> None:
     """Write events. `OutputError` where two recordings would share a name or one holds a tab or line break."""
-    lines = []
-    for name, recording in _names(events).items():
-        found = [f"{format_seconds(e.onset)}\t{format_seconds(e.offset)}\t{_label(e.label)}" for e in events[recording]]
-        lines += [f"{name}\t{event}" for event in found] or [name]
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    check_names(events)
+    with open_text(path) as file:
+        for recording, found in events.items():
+            file.write(encode(recording, found))
+
+
+def encode_tags(recording: str, labels: Iterable[str]) -> str:
+    """The labels of one recording; the times, 0 and 10, mean nothing. `OutputError` as for events."""
+    name = _writable(recording)
+    lines = [f"{name}\t0.0\t10.0\t{_label(label)}" for label in labels] or [name]
+    return "".join(f"{line}\r\n" for line in lines)
 
 
 def write_tags(path: str | os.PathLike[str], tags: Mapping[str, Iterable[str]]) -> None:
-    """Write the labels of every recording; the times, 0 and 10, mean nothing. `OutputError` as for events."""
-    lines = []
-    for name, recording in _names(tags).items():
-        lines += [f"{name}\t0.0\t10.0\t{_label(label)}" for label in tags[recording]] or [name]
-    write_text(path, "".join(f"{line}\r\n" for line in lines))
+    """Write the labels of every recording. `OutputError` as for events."""
+    check_names(tags)
+    with open_text(path) as file:
+        for recording, labels in tags.items():
+            file.write(encode_tags(recording, labels))
+
+
+def check_names(recordings: Iterable[str]) -> None:
+    """`OutputError` where two recordings are one clip, or a name cannot be written."""
+    names: dict[str, str] = {}
+    for recording in recordings:
+        other = names.setdefault(_writable(recording), recording)
+        if other != recording:
+            raise OutputError(f"recordings {other!r} and {recording!r} would both be written as {clip_name(recording)}")
+
+
+def _writable(recording: str) -> str:
+    name = clip_name(recording)
+    if any(mark in name for mark in "\t\r\n"):
+        raise OutputError(f"recording {recording!r} cannot be written: its name contains a tab or line break")
+    return name
 
 
 def _label(label: str) -> str:
     return encode_cell(check_label(label), "\t")
-
-
-def _names(recordings: Iterable[str]) -> dict[str, str]:
-    """{name to be written: recording}."""
-    names: dict[str, str] = {}
-    for recording in recordings:
-        name = clip_name(recording)
-        if any(mark in name for mark in "\t\r\n"):
-            raise OutputError(f"recording {recording!r} cannot be written: its name contains a tab or line break")
-        if name in names:
-            raise OutputError(f"recordings {names[name]!r} and {recording!r} would both be written as {name}")
-        names[name] = recording
-    return names
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,31 @@ from collections.abc import Mapping, Sequence
 
 from earmark.errors import DataError
 from earmark.events import Event
-from earmark.files import json_text, write_text
+from earmark.files import json_text
 from earmark.formats.fields import parse_event
-from earmark.formats.tables import read_text
+from earmark.formats.text import Head, Source, open_text, path_of, read_text
+
+SUFFIX = ".json"
+HEADER, BETWEEN, FOOTER = '{\n  "recordings": {', ",", "\n  }\n}\n"
 
 
-def read_json(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
+def sniff(head: Head) -> bool:
+    """Whether a file is one."""
+    return head.path.suffix.lower() == SUFFIX or head.text.lstrip().startswith('{"recordings"')
+
+
+def read_json(source: Source) -> dict[str, list[Event]]:
     """Events by recording; `DataError` naming recording and event, or the line where the JSON is broken."""
+    path = path_of(source)
     return {
         name: [_event(f"{path}: event {number} of {name!r}", item) for number, item in enumerate(items, 1)]
-        for name, items in read_recordings(path).items()
+        for name, items in read_recordings(source).items()
     }
+
+
+def encode(recording: str, events: Sequence[Event], rate: float | None = None) -> str:
+    """The block of one recording."""
+    return encode_items(recording, [_fields(event) for event in events])
 
 
 def write_json(path: str | os.PathLike[str], events: Mapping[str, Sequence[Event]]) -> None:
@@ -32,25 +46,34 @@ def write_json(path: str | os.PathLike[str], events: Mapping[str, Sequence[Event
     write_recordings(path, {name: [_fields(event) for event in found] for name, found in events.items()})
 
 
-def read_recordings(path: str | os.PathLike[str]) -> dict[str, list[object]]:
+def read_recordings(source: Source) -> dict[str, list[object]]:
     """The lists under `recordings`, by name."""
+    path = path_of(source)
     try:
-        document = json.loads(read_text(path))
+        document = json.loads(read_text(source))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: broken JSON ({error.msg})") from error
+    except RecursionError:
+        raise DataError(f"{path}: broken JSON (nested too deep)") from None
     recordings = document.get("recordings") if isinstance(document, dict) else None
     if not isinstance(recordings, dict) or not all(isinstance(items, list) for items in recordings.values()):
         raise DataError(f'{path}: expected {{"recordings": {{name: [...]}}}}')
     return recordings
 
 
+def encode_items(recording: str, items: Sequence[Mapping[str, object]]) -> str:
+    """A recording and its items, one a line so that files can be compared."""
+    lines = ",".join(f"\n      {json_text(item)}" for item in items)
+    return f"\n    {json_text(recording)}: [{lines}" + ("\n    ]" if items else "]")
+
+
 def write_recordings(path: str | os.PathLike[str], recordings: Mapping[str, list[dict[str, object]]]) -> None:
-    """Write `{"recordings": ...}`, one item a line so that files can be compared."""
-    blocks = []
-    for name, items in recordings.items():
-        lines = ",".join(f"\n      {json_text(item)}" for item in items)
-        blocks.append(f"\n    {json_text(name)}: [{lines}" + ("\n    ]" if items else "]"))
-    write_text(path, '{\n  "recordings": {' + ",".join(blocks) + "\n  }\n}\n")
+    """Write `{"recordings": ...}`."""
+    with open_text(path) as file:
+        file.write(HEADER)
+        for number, (name, items) in enumerate(recordings.items()):
+            file.write((BETWEEN if number else "") + encode_items(name, items))
+        file.write(FOOTER)
 
 
 def _fields(event: Event) -> dict[str, object]:

@@ -7,8 +7,9 @@ share a stem (`a.wav`, `a.mp3`) each keeps its whole name (`a.wav.txt`), so that
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from earmark.errors import ConfigError, OutputError, did_you_mean
@@ -61,43 +62,99 @@ def check_formats(formats: Sequence[str], known: Iterable[str]) -> None:
 
 
 def match_recordings(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    """Which known recording each name means: {name: known name}, names that fit none (or several) left out.
+    r"""Which known recording each name means: {name: known name}, names that fit none (or several) left out.
 
-    Tried in turn: the name itself; without its extension; the last part alone; that without its extension.
-    An event list from `a.txt` thus finds `a.wav`, and `/data/street/a.wav` finds `street/a.wav`. No two names
+    The folders in a name count: two paths fit where one is the end of the other, so `/data/street/a.wav`, `a.wav`
+    and `C:\data\street\a.wav` find `street/a.wav`, and `park/a.wav` does not. Tried in turn: the name itself;
+    without its extension (`a.txt` finds `a.wav`); the end of a path; that without its extension. Where all names of
+    both sides are absolute, what all of a side begin with is left out first, for they are of two machines. No two names
     are matched to one recording.
 
     >>> match_recordings(["a", "/data/b.wav", "c"], ["a.wav", "b.wav"])
     {'a': 'a.wav', '/data/b.wav': 'b.wav'}
     """
     names, known = list(dict.fromkeys(names)), list(dict.fromkeys(known))
-    keys: list[Callable[[str], str]] = [
-        str,
-        _without_suffix,
-        lambda name: PurePosixPath(name).name,
-        lambda name: _without_suffix(PurePosixPath(name).name),
-    ]
-    matched: dict[str, str] = {}
-    for key in keys:
-        taken = set(matched.values())
-        ours = _by_key((name for name in names if name not in matched), key)
-        theirs = _by_key((name for name in known if name not in taken), key)
-        for word, group in ours.items():
-            if len(group) == 1 and len(theirs.get(word, ())) == 1:
-                matched[group[0]] = theirs[word][0]
+    ours, theirs = _parts_of(names), _parts_of(known)
+    if all(map(_is_absolute, names)) and all(map(_is_absolute, known)):
+        ours, theirs = _without_shared(ours), _without_shared(theirs)
+    matched = {name: name for name in set(names) & set(known)}
+    for ends in (False, True):  # first the whole path, then the end of one
+        for our_key, their_key in ((_whole, _whole), (_whole, _stem), (_stem, _whole), (_stem, _stem)):
+            taken = set(matched.values())
+            left = _Index({name: our_key(ours[name]) for name in names if name not in matched}, ends)
+            right = _Index({name: their_key(theirs[name]) for name in known if name not in taken}, ends)
+            for name, parts in left.parts.items() if right.parts else ():
+                fits = right.fitting(parts)
+                if len(fits) == 1 and left.fitting(right.parts[fits[0]]) == [name]:
+                    matched[name] = fits[0]
     return {name: matched[name] for name in names if name in matched}
 
 
-def _by_key(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(key(name), []).append(name)
-    return groups
+_Parts = tuple[str, ...]
+
+
+def _whole(parts: _Parts) -> _Parts:
+    return parts
+
+
+def _stem(parts: _Parts) -> _Parts:
+    return (*parts[:-1], _without_suffix(parts[-1]))
+
+
+class _Index:
+    """Names by the parts of their paths, and by every end of a path."""
+
+    def __init__(self, parts: Mapping[str, _Parts], ends: bool) -> None:
+        self.parts, self.ends = parts, ends
+        self.whole: dict[_Parts, list[str]] = {}
+        self.by_end: dict[_Parts, list[str]] = {}
+        for name, of in parts.items():
+            self.whole.setdefault(of, []).append(name)
+            for first in range(1, len(of)) if ends else ():
+                self.by_end.setdefault(of[first:], []).append(name)
+
+    def fitting(self, parts: _Parts) -> list[str]:
+        """The names whose path is this one or, of ends, is the end of it or ends with it; two are enough."""
+        found = list(self.whole.get(parts, ()))
+        if self.ends:
+            found += self.by_end.get(parts, ())[:2]
+            for first in range(1, len(parts)):
+                found += self.whole.get(parts[first:], ())
+        return found
+
+
+def _parts_of(names: Sequence[str]) -> dict[str, _Parts]:
+    """The folders and the last part of each name, Unicode composed."""
+    return {name: path_parts(unicodedata.normalize("NFC", name)) for name in names}
+
+
+def _without_shared(parts: Mapping[str, _Parts]) -> dict[str, _Parts]:
+    """The same without the folders that all begin with."""
+    shared = 0
+    for level in zip(*(of[:-1] for of in parts.values()), strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return {name: of[shared:] for name, of in parts.items()}
+
+
+def _is_absolute(name: str) -> bool:
+    return name.startswith(("/", "\\\\")) or PureWindowsPath(name).is_absolute()
+
+
+def path_parts(name: str) -> tuple[str, ...]:
+    r"""The folders and the last part of a path as any system writes it; the root itself is none of them.
+
+    >>> path_parts(r"C:\data\a.wav "), path_parts("./street/a.wav")
+    (('C', 'data', 'a.wav'), ('street', 'a.wav'))
+    """
+    parts = name.strip().replace("\\", "/").split("/")
+    return tuple(part.rstrip(":") or part for part in parts if part not in ("", ".")) or (name,)
 
 
 def _relative(name: str) -> str:
     path = PurePosixPath(PureWindowsPath(name).as_posix() if "\\" in name else name)
-    parts = [part.rstrip(":") for part in path.parts if part != "/"]
+    parts = [part.rstrip(":") for part in path.parts if part not in ("/", "//")]
     if not parts or ".." in parts:
         raise OutputError(f"recording {name!r} would be written outside the output folder")
     return "/".join(parts)
@@ -105,6 +162,6 @@ def _relative(name: str) -> str:
 
 def _without_suffix(name: str) -> str:
     """The name without its extension; a dot followed by digits alone (`x_30.000_40.000`) ends no name."""
-    path = PurePosixPath(name)
-    suffix = path.suffix
-    return name if not suffix or suffix[1:].isdigit() else name[: -len(suffix)]
+    stem, dot, suffix = name.rpartition(".")
+    ends_none = not dot or not suffix or "/" in suffix or suffix.isdigit() or not stem or stem.endswith("/")
+    return name if ends_none else stem

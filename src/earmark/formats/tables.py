@@ -1,11 +1,11 @@
 """Tables of text, read as people really save them and written so that they read back.
 
-Reading copes with UTF-8 with or without a byte-order mark, UTF-16 with one (spreadsheets' "Unicode text"),
-any line ending, and a delimiter that the extension promises (`.csv` comma, anything else tab) unless the
-first lines clearly use another: a tab anywhere wins, since names hold commas and spaces but hardly ever
-tabs.
+Reading copes with whatever `text.py` does, and with a delimiter that the extension promises (`.csv` comma, anything
+else tab) unless the first lines clearly use another: a tab anywhere wins, since names hold commas and spaces but hardly
+ever tabs. Excel's line `sep=;` says it outright; comments (`# made by me`) above the table are passed over, and so is
+the nameless index column that pandas writes first.
 
-`read_rows`     a file -> rows of cells, whether there is a header or not
+`read_rows`     a file -> rows of cells, nothing said about a header
 `read_table`    a file whose first row is a header -> `Table`: cells by column name, rows with line numbers
 `write_table`   the inverse; cells that need quotes get them
 
@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import DataError, did_you_mean
-from earmark.files import write_aside
+from earmark.formats.fields import FILENAME
+from earmark.formats.text import Source, is_text, open_text, path_of, read_text
 
 LIST_COLUMNS = (
     "event_labels",
@@ -34,8 +35,11 @@ LIST_COLUMNS = (
     "classes",
 )  # a cell holds several names, each perhaps quoted
 
-NAME_COLUMNS = ("filename", "file", "audio_filename", "file_name", "audio", "recording", "path")
-_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+INDEX = "Unnamed: 0"  # the index column of a data frame, as pandas itself calls it when it reads one
+_NAMES = frozenset({*FILENAME, "begin_path", "begin_file"})
+JOINED = 20  # lines that one row of a tab table may take, its quoted names holding line breaks
+
+_SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
 
 
@@ -54,6 +58,8 @@ class Rows:
         columns = [_unquote(cell).strip() for cell in header]
         while columns and not columns[-1]:
             columns.pop()
+        if len(columns) > 1 and not columns[0] and INDEX not in columns:
+            columns[0] = INDEX
         twice = sorted({name for name in columns if columns.count(name) > 1})
         if twice or not all(columns):
             fault = f"column {twice[0]!r} appears twice" if twice else "a column has no name"
@@ -108,59 +114,55 @@ class Table:
         return f"{self.path}, line {line}"
 
 
-def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> Table:
+def read_table(source: Source, columns: Sequence[str] | None = None) -> Table:
     """Read a CSV or TSV; `columns` names the columns of a file without a header.
 
     `DataError` when the file is missing, empty, no text, or a row does not fit its header.
     """
-    rows = read_rows(path)
+    rows = read_rows(source)
     return rows.with_header() if columns is None else rows.with_columns(columns)
 
 
-def read_rows(path: str | os.PathLike[str]) -> Rows:
+def read_rows(source: Source) -> Rows:
     """Read a CSV or TSV without judging whether it begins with a header; at least one row."""
-    path = Path(path)
-    text = read_text(path, names=True)
-    delimiter = sniff_delimiter(path.suffix, text)
-    lines = io.StringIO(text, newline="")  # ends lines at \r and \n alone, not at rarer separators within names
-    if delimiter == "\t":
-        # No quoting across fields: in tab tables a lone quotation mark is a letter like any other.
-        cells = [(n, line.rstrip("\r\n").split("\t")) for n, line in enumerate(lines, 1) if line.strip()]
-    else:
-        cells = _quoted_rows(path, lines, delimiter)
+    path, text = path_of(source), read_text(source, names=True)
+    begins, said = _preamble(text)
+    delimiter = said or sniff_delimiter(path.suffix, text[begins:])
+    skipped = len(re.findall(r"\r\n|\r|\n", text[:begins]))
+    lines = io.StringIO(text[begins:], newline="")  # ends lines at \r and \n alone, not at rarer separators in names
+    cells = _tab_rows(list(lines)) if delimiter == "\t" else _quoted_rows(path, lines, delimiter)
     if not cells:
         raise DataError(f"{path}: the file is empty")
-    _check_text(path, cells)
-    return Rows(path, delimiter, cells)
+    _check_text(path, cells, skipped)
+    return Rows(path, delimiter, [(line + skipped, row) for line, row in cells])
 
 
-def read_text(path: str | os.PathLike[str], names: bool = False) -> str:
-    """The whole text of a UTF-8 file (UTF-16 if it has that byte-order mark), or `DataError`.
-
-    With `names` the text may hold file names, whose bytes need not be UTF-8: they are read as Python reads them from
-    the disk (lone surrogates), and whether they stand where a name may is for the caller to say.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    if data.startswith(b"PK\x03\x04"):
-        raise DataError(f"{path}: a spreadsheet or zip file, not text; save it as CSV")
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return data.decode(encoding, "surrogateescape" if names and encoding != "utf-16" else "strict")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: not UTF-8 text; save the file as UTF-8") from error
-
-
-def _check_text(path: Path, cells: list[tuple[int, list[str]]]) -> None:
+def _check_text(path: Path, cells: list[tuple[int, list[str]]], skipped: int) -> None:
     """`DataError` for a row that is not UTF-8 elsewhere than in the name of its file."""
     header = [normalised(cell.strip('"')) for cell in cells[0][1]]
-    of_names = {place for place, column in enumerate(header) if column in NAME_COLUMNS} or {0}
+    of_names = {place for place, column in enumerate(header) if column in _NAMES} or {0}
     for line, row in cells:
-        if any(_NOT_UTF8.search(cell) for place, cell in enumerate(row) if place not in of_names):
-            raise DataError(f"{path}, line {line}: not UTF-8 text; save the file as UTF-8")
+        if not all(is_text(cell) for place, cell in enumerate(row) if place not in of_names):
+            raise DataError(f"{path}, line {line + skipped}: not UTF-8 text; save the file as UTF-8")
+
+
+def _preamble(text: str) -> tuple[int, str | None]:
+    """Where the table begins, after comments and Excel's `sep=;`, and the delimiter where that line names it."""
+    begins, delimiter = 0, None
+    for match in re.finditer(r"[^\r\n]*(?:\r\n|\r|\n)", text):
+        line = match[0].strip()
+        if said := _SEP.fullmatch(line):
+            delimiter = said[1]
+        elif line and not _is_comment(line):
+            break
+        begins = match.end()
+    return begins, delimiter
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line says nothing: it begins with `#`, and not as a file name or a header would."""
+    first = re.split(r"[\t,;]", line)[0]
+    return line.startswith("#") and not re.search(r"\.\w{1,5}$", first) and len(re.split(r"[\t,;]", line)) < 3
 
 
 def sniff_delimiter(suffix: str, text: str) -> str:
@@ -170,29 +172,35 @@ def sniff_delimiter(suffix: str, text: str) -> str:
     (',', '\t')
     """
     head = [line for line in re.split(r"[\r\n]+", text[:65536]) if line.strip()][:20]
-    if any("\t" in line for line in head):
+    if "\t" in _QUOTED.sub("", "\n".join(head)):  # a quoted name in a comma separated table may hold one
         return "\t"
-    first = head[0] if head else ""
-    for delimiter in (",", ";"):
-        if delimiter in first:
-            return delimiter
+    for line in head[:3]:  # a title above the header holds neither
+        for delimiter in (",", ";"):
+            if delimiter in line:
+                return delimiter
     return "," if suffix.lower() == ".csv" else "\t"
 
 
 def write_table(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a table, comma separated if the file is named `.csv`, else tab separated; whole or not at all."""
     delimiter = "," if Path(path).suffix.lower() == ".csv" else "\t"
-    with (
-        write_aside(path) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
-    ):
+    with open_text(path) as file:
         for row in itertools.chain([columns], rows):  # one at a time: there may be millions
-            file.write(delimiter.join(encode_cell(cell, delimiter) for cell in row) + "\n")
+            file.write(encode_row(row, delimiter))
+
+
+def encode_row(cells: Iterable[str], delimiter: str) -> str:
+    r"""A row as it is written.
+
+    >>> encode_row(["a, b.wav", "dog"], ",")
+    '"a, b.wav",dog\n'
+    """
+    return delimiter.join(encode_cell(cell, delimiter) for cell in cells) + "\n"
 
 
 def encode_cell(text: str, delimiter: str) -> str:
     """A cell as it is written: in quotes (doubled within) where it would not read back without them."""
-    bare = not any(mark in text for mark in (delimiter, '"', "\r", "\n"))
+    bare = not any(mark in text for mark in (delimiter, "\t", '"', "\r", "\n"))
     if bare and (delimiter == "\t" or text == text.strip()):
         return text
     return '"' + text.replace('"', '""') + '"'
@@ -205,6 +213,36 @@ def normalised(name: str) -> str:
     'event_label'
     """
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def _tab_rows(lines: list[str]) -> list[tuple[int, list[str]]]:
+    """Rows of a tab table. A lone quotation mark is a letter like any other; a quoted name that holds tabs or line
+    breaks is put together again where that gives the row the header's number of cells.
+    """
+    rows: list[tuple[int, list[str]]] = []
+    number, width = 0, 0
+    while number < len(lines):
+        cells, taken = lines[number].rstrip("\r\n").split("\t"), 1
+        opened = [cell.startswith('"') and not _QUOTED.fullmatch(cell) for cell in cells]
+        if width and (opened[0] or (any(opened) and len(cells) != width)):
+            cells, taken = _joined(lines[number : number + JOINED], width) or (cells, 1)
+        if any(cell.strip() for cell in cells):
+            width = width or len(cells)
+            rows.append((number + 1, cells))
+        number += taken
+    return rows
+
+
+def _joined(lines: list[str], width: int) -> tuple[list[str], int] | None:
+    """The cells of a row whose quoted cells hold tabs or line breaks, and the lines it takes; None: it is none."""
+    for count in range(1, len(lines) + 1):
+        text = "".join(lines[:count]).rstrip("\r\n")
+        cells = re.findall(r'(?:^|(?<=\t))("(?:[^"]|"")*"(?=\t|$)|[^\t]*)(?:\t|$)', text)
+        cells = cells[:-1] if len(cells) > 1 and not cells[-1] and not text.endswith("\t") else cells
+        marked = [cell for cell in cells if "\t" in cell or "\n" in cell or "\r" in cell]
+        if len(cells) == width and marked and all(_QUOTED.fullmatch(cell) for cell in marked):
+            return cells, count
+    return None
 
 
 def _quoted_rows(path: Path, lines: io.StringIO, delimiter: str) -> list[tuple[int, list[str]]]:

@@ -15,17 +15,17 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from earmark.errors import DataError
-from earmark.formats import dcase2017
+from earmark.formats import dcase2017, json_events
 from earmark.formats.dcase import read_weak
+from earmark.formats.encoding import Encoding
 from earmark.formats.fields import FILENAME, format_score, join_labels, parse_score, split_labels
-from earmark.formats.json_events import read_recordings, write_recordings
+from earmark.formats.json_events import encode_items, read_recordings
 from earmark.formats.naming import target_files
-from earmark.formats.tables import LIST_COLUMNS, read_table, write_table
+from earmark.formats.tables import LIST_COLUMNS, encode_row, read_table
+from earmark.formats.text import Head, Source, path_of
 
-TAG_SUFFIXES: Mapping[str, str] = MappingProxyType(
-    {"csv": ".csv", "tsv": ".tsv", "json": ".json", "dcase2017": dcase2017.SUFFIX}
-)
-TAG_FORMATS = tuple(TAG_SUFFIXES)
+Scored = tuple[str, float | None]  # a label and its score
+_COLUMNS = ("filename", "event_labels", "scores")
 
 
 class Tag(NamedTuple):
@@ -38,9 +38,42 @@ class Tag(NamedTuple):
     score: float | None = None  # a probability, or None where the source gives none
 
 
+def _row(delimiter: str, recording: str, tags: Sequence[Scored]) -> str:
+    listed = join_labels(label for label, _ in tags), ",".join(format_score(score) for _, score in tags)
+    return encode_row((recording, *listed), delimiter)
+
+
+def _block(recording: str, tags: Sequence[Scored], rate: float | None = None) -> str:
+    return encode_items(recording, [_fields(*tag) for tag in tags])
+
+
+def _csv(recording: str, tags: Sequence[Scored], rate: float | None = None) -> str:
+    return _row(",", recording, tags)
+
+
+def _tsv(recording: str, tags: Sequence[Scored], rate: float | None = None) -> str:
+    return _row("\t", recording, tags)
+
+
+def _dcase2017(recording: str, tags: Sequence[Scored], rate: float | None = None) -> str:
+    return dcase2017.encode_tags(recording, [label for label, _ in tags])
+
+
+TAG_ENCODINGS: Mapping[str, Encoding[Scored]] = MappingProxyType(
+    {
+        "csv": Encoding(".csv", _csv, encode_row(_COLUMNS, ",")),
+        "tsv": Encoding(".tsv", _tsv, encode_row(_COLUMNS, "\t")),
+        "json": Encoding(".json", _block, json_events.HEADER, json_events.BETWEEN, json_events.FOOTER),
+        "dcase2017": Encoding(dcase2017.SUFFIX, _dcase2017, check=dcase2017.check_names),
+    }
+)
+TAG_SUFFIXES: Mapping[str, str] = MappingProxyType({form: one.suffix for form, one in TAG_ENCODINGS.items()})
+TAG_FORMATS = tuple(TAG_ENCODINGS)
+
+
 def write_tags(
     destination: str | os.PathLike[str],
-    tags: Mapping[str, Sequence[tuple[str, float | None]]],
+    tags: Mapping[str, Sequence[Scored]],
     formats: Sequence[str] = ("csv",),
     name: str = "tags",
 ) -> list[Path]:
@@ -50,27 +83,23 @@ def write_tags(
     """
     targets = target_files(Path(destination), formats, TAG_SUFFIXES, name)
     for form, path in targets.items():
-        if form == "json":
-            write_recordings(path, {recording: [_fields(*tag) for tag in found] for recording, found in tags.items()})
-        elif form == "dcase2017":
-            dcase2017.write_tags(path, {recording: [label for label, _ in found] for recording, found in tags.items()})
-        else:
-            rows = [(recording, *_cells(found)) for recording, found in tags.items()]
-            write_table(path, ("filename", "event_labels", "scores"), rows)
+        TAG_ENCODINGS[form].write(path, tags)
     return list(targets.values())
 
 
-def read_tags(path: str | os.PathLike[str]) -> dict[str, list[Tag]]:
+def read_tags(source: Source) -> dict[str, list[Tag]]:
     """Read what `write_tags` wrote, or any DCASE weak table (its tags have no scores)."""
-    if Path(path).suffix.lower() == ".json":
+    path = path_of(source)
+    head = Head.of(source)
+    if json_events.sniff(head):
         return {
             recording: [_tag(f"{path}: tag {n} of {recording!r}", item) for n, item in enumerate(items, 1)]
-            for recording, items in read_recordings(path).items()
+            for recording, items in read_recordings(head.open()).items()
         }
-    names = read_weak(path)
-    table = read_table(path)
-    scores = table.find("scores")
-    if scores is None:
+    names = read_weak(head.open())
+    table = read_table(head.open()) if "scores" in head.text[:200] else None
+    scores = table.find("scores") if table is not None else None
+    if table is None or scores is None:
         return {recording: [Tag(label) for label in found] for recording, found in names.items()}
     name, listed = table.column(*FILENAME), table.column(*LIST_COLUMNS)
     tags: dict[str, list[Tag]] = {}
@@ -79,12 +108,8 @@ def read_tags(path: str | os.PathLike[str]) -> dict[str, list[Tag]]:
         values = [parse_score(table.where(line), cell) for cell in row[scores].split(",")] if labels else []
         if len(values) != len(labels):
             raise DataError(f"{table.where(line)}: {len(labels)} labels, but {len(values)} scores")
-        tags.setdefault(row[name].strip(), []).extend(map(Tag, labels, values))
+        tags.setdefault(row[name], []).extend(map(Tag, labels, values))
     return tags
-
-
-def _cells(tags: Sequence[tuple[str, float | None]]) -> tuple[str, str]:
-    return join_labels(label for label, _ in tags), ",".join(format_score(score) for _, score in tags)
 
 
 def _fields(label: str, score: float | None) -> dict[str, object]:

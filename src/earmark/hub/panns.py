@@ -23,10 +23,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from earmark.data.datasets.audioset_lists import read_classes
 from earmark.encoders import CNNOptions, WavegramOptions
 from earmark.errors import ModelError
 from earmark.features import LogMel, LogMelOptions, LogMelWaveformOptions, log_mel_in
+from earmark.formats.audioset_names import read_classes
 from earmark.hub.published import Architecture
 from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions
 from earmark.pooling import DecisionAttentionOptions, EmbeddingPoolingOptions, FunctionOptions

@@ -31,9 +31,11 @@ from typing import Any, Generic, Literal, TypeVar
 
 from earmark.errors import ConfigError, DataError
 from earmark.events import Event
-from earmark.formats import LabelFile, match_recordings, read_durations, read_labels, read_scores
+from earmark.formats import LabelFile, dcase2017, match_recordings, read_durations, read_labels, read_scores
+from earmark.formats.audioset import match_segments
 from earmark.formats.dcase2017 import TagFile, clip_key, cut_name, is_official, read_tag_file, times_in_video
-from earmark.formats.tables import read_text
+from earmark.formats.label_table import check_names
+from earmark.formats.text import read_text
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Resampling
 from earmark.metrics.columns import events_outside
@@ -55,13 +57,17 @@ def score_files(
     offset_share: float = 0.2,
     unknown: Literal["error", "ignore"] = "error",
     resampling: Resampling | None = None,
+    formats: tuple[str | None, str | None] = (None, None),
+    separator: str | None = None,
+    label_column: str | None = None,
 ) -> Evaluation:
     """Every metric that the two files allow. `DataError` where they do not fit or cannot be read.
 
-    `ConfigError` for a length or collar that can be none.
+    `formats` of the reference and the estimate, where a folder holds files of several; `separator` and `label_column`
+    as in `formats.read_labels`. `ConfigError` for a length or collar that can be none.
     """
     collars = collars_of(segment_length, onset_collar, offset_share)
-    truth = read_labels(reference)
+    truth = read_labels(reference, formats[0], separator=separator, label_column=label_column)
     labels = Labels(sorted({tag for tags in truth.tags.values() for tag in tags}))
     if not len(labels):
         raise DataError(f"{reference} contains no label; are reference and estimate swapped?")
@@ -69,10 +75,11 @@ def score_files(
     for name in durations:  # recordings in which nothing is heard
         truth.tags.setdefault(name, [])
         (truth.events or {}).setdefault(name, [])
-    if tables := score_tables(estimate):
+    if formats[1] is None and (tables := score_tables(estimate)):
         return _score_scores(reference, truth, labels, estimate, tables, durations, unknown, resampling)
-    found = read_labels(estimate)
-    names = _matched(reference, truth.tags, estimate, found.tags)
+    found = read_labels(estimate, formats[1], separator=separator, label_column=label_column)
+    check_names(reference, truth.tags, {tag for tags in found.tags.values() for tag in tags})
+    names = _matched(reference, truth.tags, estimate, found.tags, truth.segments)
     estimated_tags = _renamed(found.tags, names)
     if truth.events is None or found.events is None:
         rows = encode_tags(truth.tags, estimated_tags, labels, unknown, unknown)
@@ -166,9 +173,12 @@ def _score_scores(
 
 
 def _matched(
-    reference: Path, truth: Mapping[str, object], estimate: Path, found: Mapping[str, object]
+    reference: Path, truth: Mapping[str, object], estimate: Path, found: Mapping[str, object], segments: bool = False
 ) -> dict[str, str]:
     names = match_recordings(found, truth)
+    if segments:  # recordings are called after their videos in many ways
+        left = [name for name in found if name not in names]
+        names |= match_segments(left, truth.keys() - names.values())
     if found and not names:  # an estimate that names no recording at all is an empty one
         first, other = next(iter(found)), next(iter(truth))
         raise DataError(f"{estimate} and {reference} have no recording in common ({first!r} here, {other!r} there)")
@@ -258,7 +268,7 @@ def _read_tags(path: Path) -> TagFile:
 
 
 def _read_events(path: Path) -> dict[str, list[Event]]:
-    found = read_labels(path).events
+    found = dcase2017.read_events(path) if is_official(path) else read_labels(path).events
     if found is None:
         raise DataError(f"{path} contains only tags; task B (dcase2017-b) needs events with times")
     if times_in_video((name, e.onset, e.offset) for name, listed in found.items() for e in listed):

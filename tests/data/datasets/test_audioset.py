@@ -5,21 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from earmark.data.datasets.audioset_lists import (
-    find_classes,
-    is_segment_list,
-    is_strong_list,
-    read_classes,
-    read_ontology,
-    read_segments,
-    read_strong,
-    read_strong_names,
-)
 from earmark.data.doctor import examine
 from earmark.data.manifest import read_manifest
 from earmark.data.reading import Wanted, read_parts
 from earmark.errors import DataError
 from earmark.events import Event
+from earmark.formats.audioset import is_segment_list, is_strong_list, read_segments, read_strong
+from earmark.formats.audioset_names import find_classes, read_classes, read_ontology, read_strong_names
 from earmark.labels import Labels
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "audioset"

@@ -12,7 +12,7 @@
 - Labels are display names; the classes are all of the class list, in its order (of a strong list alone: all of
   `mid_to_display_name.tsv`). `split` is `balanced_train`, `unbalanced_train`, `train` or `eval`, by the list's name.
 - Of most lists much cannot be had any more. Such clips are left out and told in one line a list, never taken for clips
-  in which nothing is heard. So are those whose rows cannot be understood (`audioset_lists.py`).
+  in which nothing is heard. So are those whose rows cannot be understood (`formats/audioset.py`).
 - Where segment lists and strong lists lie together, the segment lists say which clips there are and their tags, and the
   strong lists add events. Of the 456 strong labels only 382 are classes; the events of the others are left out.
 - A folder of TFRecords is read by `embeddings.py`.
@@ -28,25 +28,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from earmark.data.datasets.audioset_lists import (
-    ONTOLOGY,
-    Key,
-    Segment,
-    Segments,
-    files_by_video,
-    find_classes,
-    fitting,
-    is_segment_list,
-    is_strong_list,
-    read_ontology,
-    read_segments,
-    read_strong,
-    read_strong_names,
-    split_of,
-)
+from earmark.data.datasets.audioset_files import files_by_video, fitting, split_of
 from earmark.data.datasets.embeddings import embedding_files, read_embeddings
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.errors import DataError
+from earmark.formats.audioset import (
+    Key,
+    Segment,
+    Segments,
+    is_segment_list,
+    is_strong_list,
+    read_segments,
+    read_strong,
+)
+from earmark.formats.audioset_names import ONTOLOGY, find_classes, read_ontology, read_strong_names
 from earmark.labels import Labels
 
 SHOWN = 3  # missing clips that are named

@@ -15,8 +15,8 @@ from earmark.data.manifest import read_manifest
 from earmark.data.records import Clip, Problem
 from earmark.data.soundscapes.choice import Choice, Row, choose
 from earmark.data.soundscapes.records import SoundSource, Sources
-from earmark.data.tables import NAMES
 from earmark.errors import ConfigError, DataError, did_you_mean
+from earmark.formats.fields import FILENAME
 from earmark.formats.tables import normalised, read_rows
 
 _LICENCE = ("licence", "license")
@@ -101,10 +101,10 @@ def _cells(data: Path) -> dict[str, dict[str, str]]:
     if path is None:
         return {}
     rows = read_rows(path)
-    if not {normalised(cell.strip('"')) for cell in rows.cells[0][1]} & set(NAMES):
+    if not {normalised(cell.strip('"')) for cell in rows.cells[0][1]} & set(FILENAME):
         return {}
     table = rows.with_header()
-    name = table.column(*NAMES)
+    name = table.column(*FILENAME)
     found: dict[str, dict[str, str]] = {}
     for _, row in table.rows:
         found.setdefault(row[name].strip(), {normalised(column): cell.strip() for column, cell in row.items()})

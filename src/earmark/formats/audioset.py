@@ -1,17 +1,4 @@
-"""What AudioSet's identifiers are called: three files of its site, looked for beside the lists.
-
-    class_labels_indices.csv    index,mid,display_name             the 527 classes, in the order of their scores
-    mid_to_display_name.tsv     mid, name                          the 456 strong labels
-    ontology.json               [{"id": mid, "name": ...}, ...]    all 632 nodes
-
-Where there is no list of classes, they are those that were published (`audioset_labels.csv`: Google's, CC BY 4.0).
-
-Which recording is which segment of AudioSet, by its name.
-
-`Y<id>`, `<id>`, `Y<id>_<start>`, `<id>_<start>_<end>`, any extension: ids have 11 letters and may themselves begin with
-Y or hold underscores, so a name is taken apart by their count.
-
-AudioSet's lists: which segments of which videos hold what.
+"""AudioSet's lists: which segments of which videos hold what.
 
     eval_segments.csv         YTID, start_seconds, end_seconds, "mid,mid"    after three lines that begin with #
     audioset_eval_strong.tsv  segment_id, start_time_seconds, end_time_seconds, label    a row an event, times in the
@@ -27,120 +14,20 @@ them. What is otherwise is refused with its line, and the clip is left out, for 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
-from earmark.audio import audio_files
-from earmark.data.records import Problem
 from earmark.errors import DataError
 from earmark.events import Event
 from earmark.formats.fields import parse_event
-from earmark.formats.tables import read_rows, read_table, read_text
-
-CLASS_LIST, ONTOLOGY, STRONG_NAMES = "class_labels_indices.csv", "ontology.json", "mid_to_display_name.tsv"
-
-
-def read_classes(path: Path | None) -> dict[str, str]:
-    """{mid: display name} in the order of the classes' indices; of None, the 527 classes as published.
-
-    `DataError` where rows are missing or twice, naming the line.
-    """
-    if path is None:
-        with resources.as_file(resources.files("earmark.data") / "audioset_labels.csv") as published:
-            return read_classes(published)
-    names: dict[int, tuple[str, str]] = {}
-    for line, cells in read_rows(path).cells:
-        index, mid, name = ([cell.strip() for cell in cells] + ["", "", ""])[:3]
-        if index.startswith("#") or (not names and not index.isdigit()):
-            continue
-        if len(cells) != 3 or not index.isdigit() or not MID.fullmatch(mid) or not name:
-            raise DataError(f'{path}, line {line}: expected index,mid,"display name", got {",".join(cells)}')
-        if int(index) in names or mid in {known for known, _ in names.values()}:
-            raise DataError(f"{path}, line {line}: class {index} ({mid}) is there twice")
-        names[int(index)] = mid, name
-    if sorted(names) != list(range(len(names))) or not names:
-        gap = next((index for index in range(len(names)) if index not in names), 0)
-        raise DataError(f"{path}: class {gap} is missing; expected indices from 0 without a gap")
-    return dict(names[index] for index in range(len(names)))
-
-
-def read_strong_names(folder: Path) -> dict[str, str]:
-    """{mid: name} of the strong labels, in the order of their table; nothing where a folder has none."""
-    path = folder / STRONG_NAMES
-    if not path.is_file():
-        return {}
-    return {cells[0].strip(): cells[1].strip() for _, cells in read_rows(path).cells if len(cells) > 1}
-
-
-def read_ontology(path: Path) -> Mapping[str, str]:
-    """{mid: name} of all nodes; nothing where there is no such file. `DataError` when it is damaged."""
-    if not path.is_file():
-        return {}
-    try:
-        return {node["id"]: node["name"] for node in json.loads(read_text(path))}
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: is no ontology of AudioSet ({type(error).__name__}: {error})") from error
-
-
-def find_classes(folder: Path) -> dict[str, str]:
-    """The classes by the list in a folder or in one of the two above it, else as published."""
-    for place in (folder, *folder.parents[:2]):
-        if (place / CLASS_LIST).is_file():
-            return read_classes(place / CLASS_LIST)
-    return read_classes(None)
-
-
-SPLITS = ("unbalanced_train", "balanced_train", "train", "eval")  # as list names hold them, longest first
-_FILE = re.compile(r"(?P<video>[A-Za-z0-9_-]{11})(_(?P<start>\d+(\.\d+)?)(_\d+(\.\d+)?)?)?")
-
-
-def split_of(path: Path) -> str | None:
-    """The split that a list's name tells.
-
-    >>> split_of(Path("unbalanced_train_segments.csv")), split_of(Path("my_segments.csv"))
-    ('unbalanced_train', None)
-    """
-    return next((split for split in SPLITS if split in path.stem.lower()), None)
-
-
-def fitting(segment: Segment, files: Sequence[tuple[str | None, Path]], split: str | None) -> list[Path]:
-    """The files of a video that fit a segment: (start as the name writes it, path).
-
-    Of several, those that lie in a folder named after the split.
-
-    >>> files = [("30", Path("a")), ("30000", Path("b")), ("3.5", Path("c"))]
-    >>> fitting(Segment("--4gqARaEJE", 30.0, 40.0, 1), files, None), fitting(Segment("", 3.5, 9.0, 1), files, None)
-    ([PosixPath('a'), PosixPath('b')], [PosixPath('c')])
-    """
-    fits = [path for start, path in files if start is None or _same(segment.start, start)]
-    inside = [path for path in fits if split and any(split in part for part in path.parts[-4:-1])]
-    return inside if len(fits) > 1 and inside else fits
-
-
-def _same(start: float, written: str) -> bool:
-    """Whether a name writes this start: in seconds, perhaps without their decimals, or in milliseconds."""
-    value = float(written)
-    if "." in written:
-        return abs(value - start) < 0.0015
-    return value in (int(start), int(start + 0.5), round(1000 * start))
-
-
-def files_by_video(root: Path) -> dict[str, list[tuple[str | None, Path]]]:
-    """Recordings by video: the start in the name, and the path."""
-    found: defaultdict[str, list[tuple[str | None, Path]]] = defaultdict(list)
-    for path in audio_files(root):
-        stem = path.name[: -len(path.suffix)]
-        match = _FILE.fullmatch(stem) or (_FILE.fullmatch(stem[1:]) if stem.startswith("Y") else None)
-        if match is not None:
-            found[match["video"]].append((match["start"], path))
-    return found
-
+from earmark.formats.naming import path_parts
+from earmark.formats.tables import read_table
+from earmark.formats.text import read_text
+from earmark.problems import Problem
 
 Key = tuple[str, int]  # video id, start in milliseconds
 
@@ -271,6 +158,42 @@ def read_strong(path: Path) -> Segments:
     if not found:
         raise DataError(f"{path}: holds no event that can be read; {problems[0] if problems else 'only a header'}")
     return Segments(path, found, problems)
+
+
+_RECORDING = re.compile(r"Y?(?P<video>[A-Za-z0-9_-]{11})(?:_(?P<start>\d+(?:\.\d+)?)(?:_\d+(?:\.\d+)?)?)?")
+
+
+def match_segments(names: Iterable[str], segments: Collection[str]) -> dict[str, str]:
+    """Which segment (named as `recording_name` does) each recording is, by its video and, where it says so, its start.
+
+    `Y<id>.wav`, `<id>_30.wav`, `<id>_30.000_40.000.wav`: seconds with or without decimals, or milliseconds.
+
+    >>> match_segments(["Y--4gqARaEJE.wav"], ["--4gqARaEJE_30.000_40.000"])
+    {'Y--4gqARaEJE.wav': '--4gqARaEJE_30.000_40.000'}
+    """
+    of_video: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+    for segment in segments:
+        of_video[segment[:11]].append((float(segment[12:].split("_")[0]), segment))
+    found: dict[str, str] = {}
+    for name in names:
+        stem = re.sub(r"\.[A-Za-z]\w*$", "", path_parts(name)[-1])
+        match = _RECORDING.fullmatch(stem[1:]) if stem[:1] == "Y" else None
+        match = match or _RECORDING.fullmatch(stem)
+        if match is None:
+            continue
+        fits = [
+            segment
+            for start, segment in of_video.get(match["video"], ())
+            if match["start"] is None or float(match["start"]) in (start, int(start), round(1000 * start))
+        ]
+        if len(fits) == 1 and fits[0] not in found.values():
+            found[name] = fits[0]
+    return found
+
+
+def recording_name(segment: Segment) -> str:
+    """What a recording of a segment is called: `<id>_<start>_<end>`, or `<id>_<start>` where the end is not known."""
+    return segment.name if segment.end is None else f"{segment.name}_{segment.end:.3f}"
 
 
 def _segment(line: str, number: int) -> Segment:
