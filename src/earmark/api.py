@@ -91,6 +91,8 @@ def train(
     valid_audio: PathLike | None = None,
     valid_fraction: float = 0.15,
     valid_fold: str | None = None,
+    separator: str | None = None,
+    label_column: str | None = None,
     unlabelled: PathLike | None = None,
     epochs: int | None = None,
     steps: int | None = None,
@@ -111,12 +113,14 @@ def train(
     stays as it is; "none" begins with no model. Where it is None and nothing else says how (a recipe, a network of the
     user's), few clips begin with a model at hand that tells their labels apart (`training/origin.py`), by the recipe
     `fine-tune`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
-    `valid_fraction` is set aside. `unlabelled` recordings are used by self-training. `epochs` are passes over the
+    `valid_fraction` is set aside. `separator` divides labels in one cell of a table, `label_column` is that of Raven
+    tables. `unlabelled` recordings are used by self-training. `epochs` are passes over the
     data, `steps` updates in all. `command` is noted in the model card.
     """
     from earmark.training.run import require_engine
 
     require_engine()
+    from earmark.data.manifest import Reading
     from earmark.data.reading import Wanted, read_parts
     from earmark.data.unlabelled import read_unlabelled
     from earmark.devices import resolve_device, tune_allocator
@@ -135,7 +139,7 @@ def train(
     else:
         chosen = load_recipe(recipe, changes, source.network if source else None)
     machine = Machine(resolve_device(device), precision, processes, workers, profile)
-    part = Wanted(_path(valid), _path(valid_audio), valid_fraction, valid_fold)
+    part = Wanted(_path(valid), _path(valid_audio), valid_fraction, valid_fold, Reading(separator, label_column))
     train_part, valid_part, doubts = read_parts(Path(data), _path(audio), part, seed)
     if _may_choose(start_from, recipe, changes, processes):
         source = _chosen(train_part, None if overwrite else output, seed, machine.device, reporter)
@@ -385,7 +389,9 @@ def detect(
     found.events, found.total = events, events.total()
     if output is not None and events:
         with stage(found.watch, "write"):
-            found.written = write_events(Path(output), events, formats)
+            found.written = write_events(
+                Path(output), events, formats, rates=_rates(inputs) if "raven" in formats else None
+            )
     return found
 
 
@@ -434,6 +440,20 @@ def _seconds(inputs: Sequence[PathLike]) -> float | None:
     from earmark.runtime.bulk import seconds_of
 
     return seconds_of(find_recordings([Path(each) for each in inputs]))
+
+
+def _rates(inputs: Sequence[PathLike]) -> dict[str, float]:
+    """The sample rate of each recording in Hz, of those that say it."""
+    from earmark.audio import find_recordings, probe
+    from earmark.errors import EarmarkError
+
+    rates: dict[str, float] = {}
+    for each in find_recordings([Path(each) for each in inputs]):
+        try:
+            rates[each.name] = probe(each.path).rate
+        except EarmarkError:  # it is among those that failed
+            continue
+    return rates
 
 
 def _account() -> Account:
@@ -494,6 +514,8 @@ def tune(
     data: PathLike,
     *,
     audio: PathLike | None = None,
+    separator: str | None = None,
+    label_column: str | None = None,
     objective: str | None = None,
     method: Literal["auto", "threshold", "boxes"] = "auto",
     calibrate: Literal["platt", "isotonic", "none"] | None = None,
@@ -506,9 +528,10 @@ def tune(
     """Choose thresholds and smoothing for each label, and store them in the model, or in the file `output`.
 
     `objective`: segment-f1, event-f1, tagging-f1 (each also -micro), error-rate, psds1, psds2, precision=0.9,
-    recall=0.9. Default: segment-f1 with strong labels, tagging-f1 without.
+    recall=0.9. Default: segment-f1 with strong labels, tagging-f1 without. `separator` and
+    `label_column` as of `train`.
     """
-    from earmark.data.manifest import read_manifest
+    from earmark.data.manifest import Reading, read_manifest
     from earmark.decisions import FILE_NAME
     from earmark.evaluation.score_cache import FOLDER, score_clips_cached
     from earmark.evaluation.tuning import check_options
@@ -527,7 +550,8 @@ def tune(
             "point.json"
         )
     pipeline = open_models([directory], device=device, precision=precision)
-    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipeline.labels)
+    reading = Reading(separator, label_column)
+    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipeline.labels, reading=reading)
     scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(directory) / FOLDER, reporter.stage("scoring"))
     name = Path(data).resolve().name
     tuned = choose(
@@ -570,6 +594,8 @@ def evaluate(
     data: PathLike,
     *,
     audio: PathLike | None = None,
+    separator: str | None = None,
+    label_column: str | None = None,
     report: PathLike | None = None,
     shown: int = 4,
     sounds: bool = True,
@@ -586,9 +612,10 @@ def evaluate(
     """Every metric the inputs allow, of one model, or of two on the same recordings with paired intervals.
 
     `report` is a folder for the page `report.html`, with `shown` recordings of each kind, their sound where `sounds`.
-    `resamples` draws make the 95 % intervals, 0 none. Lengths and collars are in seconds.
+    `resamples` draws make the 95 % intervals, 0 none. Lengths and collars are in seconds. `separator` and
+    `label_column` as of `train`.
     """
-    from earmark.data.manifest import read_manifest
+    from earmark.data.manifest import Reading, read_manifest
     from earmark.evaluation.labelled import Measuring
     from earmark.files import check_folder
     from earmark.hub import locate
@@ -609,7 +636,8 @@ def evaluate(
     ]
     if any(pipeline.labels != pipelines[0].labels for pipeline in pipelines):
         raise ConfigError(f"{models[0]} and {models[1]} have different labels and cannot be compared")
-    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipelines[0].labels)
+    reading = Reading(separator, label_column)
+    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipelines[0].labels, reading=reading)
     found = [
         _measure(model, pipeline, manifest, measuring, reporter)
         for model, pipeline in zip(directories, pipelines, strict=True)
@@ -677,10 +705,15 @@ def score(
     offset_share: float = 0.2,
     ignore_unknown: bool = False,
     resamples: int = 1000,
+    reference_format: str | None = None,
+    estimate_format: str | None = None,
+    separator: str | None = None,
+    label_column: str | None = None,
 ) -> Evaluation:
     """Every metric that two label files allow; `estimate` may be a folder of score tables, and then PSDS is computed.
 
     `ignore_unknown` leaves out labels and recordings that the reference does not have. Lengths and collars in seconds.
+    The formats tell files apart where a folder holds several; `separator` and `label_column` as of `train`.
     """
     from earmark.metrics.bootstrap import Resampling
     from earmark.metrics.files import score_files
@@ -693,6 +726,9 @@ def score(
         offset_share=offset_share,
         unknown="ignore" if ignore_unknown else "error",
         resampling=Resampling(resamples) if resamples else None,
+        formats=(reference_format, estimate_format),
+        separator=separator,
+        label_column=label_column,
     )
 
 

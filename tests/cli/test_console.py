@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+from rich.console import Console
 
 from earmark.cli.console import Terminal
 from earmark.report.tables import Table
@@ -14,12 +17,28 @@ def test_quiet_keeps_results_and_faults(capsys: pytest.CaptureFixture[str]) -> N
     assert err == "recordings that could not be used: 1\n  a.wav: broken\n"
 
 
-def test_many_faults_are_counted_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_many_faults_twenty_are_shown_and_all_are_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().faults([f"{n}.wav" for n in range(50)], "broken")
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "broken: 50"
-    assert lines[-1] == "  and 30 more"
     assert len(lines) == 22
+    said, _, path = lines[-1].partition(" all are in ")
+    assert said == "  and 30 more;"
+    assert Path(path).read_text().splitlines() == ["broken: 50", *(f"{n}.wav" for n in range(50))]
+    Path(path).unlink()
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m.wav", "a\x07.wav", "a\u202e.wav", "caf\udce9.wav", "a\x9b.wav"])
+def test_no_name_steers_the_terminal(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    terminal = Terminal()
+    terminal.out = Console(force_terminal=True, color_system=None, soft_wrap=True, highlight=False)
+    terminal.say(name)
+    terminal.print(name)
+    terminal.faults([f"{name}\nis broken"], "broken")
+    terminal.table(Table(("class",), ((name,),)), name)
+    out, err = capsys.readouterr()
+    assert (out + err).replace("\n", "").isprintable()
+    assert err.count("\n") == 3  # one line a message, whatever its names hold
 
 
 def test_names_in_brackets_are_names_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

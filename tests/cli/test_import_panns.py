@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from earmark.formats.audioset import read_classes
+from earmark.formats.audioset_names import read_classes
 from earmark.hub.panns import expected
 from earmark.labels import Labels
 from earmark.models.tagger import Tagger

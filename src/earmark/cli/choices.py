@@ -25,12 +25,21 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help=(
-            "Folder of folders (folder name = label), table of labels (CSV, TSV), folder with weak.tsv and "
-            "strong.tsv, or DCASE2017 task 4 folder (FOLDER/testing for one part)."
+            "Folder of folders (folder name = label), table of labels (CSV, TSV), folder with weak.tsv and strong.tsv, "
+            "label files (Audacity, Raven, JAMS, .ann) with their recordings, or a published data set as it is."
         ),
     ),
 ]
 Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the audio, if it is not beside the table.")]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        "--separator",
+        help="What separates several labels in one cell of a table: ';', '|' ..., or list for lists as Python writes "
+        "them. Default: a comma in columns called event_labels, labels, tags or classes.",
+    ),
+]
+LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column of Raven tables that has the labels.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 Profile = Annotated[bool, typer.Option("--profile", help="Print where the time went.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,9 +48,11 @@ class Terminal:
         if not self.out.is_terminal:
             self.print("\n".join(([title] if title else []) + plain_table(table)))
             return
-        drawn = RichTable(title=escape(title) or None, title_justify="left", box=None, pad_edge=False)
+        drawn = RichTable(title=escape(printable(title)) or None, title_justify="left", box=None, pad_edge=False)
         for place, name in enumerate(table.header):
-            drawn.add_column(escape(name), justify="left" if _words(table, place) else "right", no_wrap=place == 0)
+            drawn.add_column(
+                escape(printable(name)), justify="left" if _words(table, place) else "right", no_wrap=place == 0
+            )
         for row in table.rows:
             drawn.add_row(*(escape(printable(text(value))) for value in row))
         self.out.print(drawn)
@@ -71,7 +74,7 @@ class Terminal:
         for line in lines[:MOST_FAULTS]:
             self.err.print(escape(f"  {printable(line)}"))
         if len(lines) > MOST_FAULTS:
-            self.err.print(f"  and {len(lines) - MOST_FAULTS} more")
+            self.err.print(escape(f"  and {len(lines) - MOST_FAULTS} more; all are in {_listed(lines, what)}"))
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Callable[[int, int], None] | None]:
@@ -163,6 +166,15 @@ def progress_bar(console: Console) -> RichProgress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def _listed(lines: Sequence[str], what: str) -> str:
+    """A file of all that failed; it is left for the user, in the folder for temporary files."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="backslashreplace", prefix="earmark-problems-", suffix=".txt", delete=False
+    ) as file:
+        file.write(f"{what}: {len(lines)}\n" + "".join(f"{printable(line)}\n" for line in lines))
+    return file.name
 
 
 def plain_table(table: Table) -> list[str]:

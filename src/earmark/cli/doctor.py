@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from earmark.data.datasets.dcase2017 import Presence
 
 
-def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quiet = False) -> None:
+def command(
+    data: choices.Data,
+    audio: choices.Audio = None,
+    separator: choices.Separator = None,
+    label_column: choices.LabelColumn = None,
+    quiet: choices.Quiet = False,
+) -> None:
     """List what is wrong with a data set.
 
     Clips that are missing, unreadable, silent, duplicated, too short or mislabelled. The exit code is 1 if
@@ -23,12 +29,13 @@ def command(data: choices.Data, audio: choices.Audio = None, quiet: choices.Quie
     """
     from earmark.data.datasets.dcase2017 import presence
     from earmark.data.doctor import examine
+    from earmark.data.manifest import Reading
     from earmark.report.tables import Table
 
     terminal = Terminal(quiet)
     _tell_presence(terminal, presence(data, audio))
     with terminal.bar("reading") as bar:
-        found = examine(data, audio=audio, progress=bar)
+        found = examine(data, audio=audio, reading=Reading(separator, label_column), progress=bar)
     terminal.print(
         f"{counted(found.clips, 'clip')}, {minutes(found.seconds)} of sound, {counted(len(found.labels), 'label')}, "
         f"{counted(found.unlabelled, 'clip')} without any"

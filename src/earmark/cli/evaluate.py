@@ -19,6 +19,8 @@ def command(
         ),
     ],
     audio: choices.Audio = None,
+    separator: choices.Separator = None,
+    label_column: choices.LabelColumn = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the metrics to this file.")] = None,
     report: Annotated[
         Path | None,
@@ -58,6 +60,8 @@ def command(
             models,
             data,
             audio=audio,
+            separator=separator,
+            label_column=label_column,
             report=report,
             shown=shown,
             sounds=sounds,

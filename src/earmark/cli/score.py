@@ -32,6 +32,17 @@ def command(
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Ignore labels and recordings that the reference does not have.")
     ] = False,
+    reference_format: Annotated[
+        str | None,
+        typer.Option(
+            "--reference-format", help="Format of REFERENCE if it is a folder with several: audacity, raven, jams."
+        ),
+    ] = None,
+    estimate_format: Annotated[
+        str | None, typer.Option("--estimate-format", help="Format of ESTIMATE, likewise.")
+    ] = None,
+    separator: choices.Separator = None,
+    label_column: choices.LabelColumn = None,
     quiet: choices.Quiet = False,
 ) -> None:
     """Compare two label files, without a model.
@@ -65,9 +76,15 @@ def command(
             offset_share=offset_share,
             ignore_unknown=ignore_unknown,
             resamples=resamples,
+            reference_format=reference_format,
+            estimate_format=estimate_format,
+            separator=separator,
+            label_column=label_column,
         )
         metrics, problems = evaluation.to_json(), evaluation.problems
         terminal.metrics(metrics)
+        if "tagging" in metrics and "segment" not in metrics:
+            terminal.say("reference or estimate has only tags: no segment, event and intersection metrics")
     if json_file is not None:
         write_text(json_file, json_text(metrics, indent=2) + "\n")
         terminal.say(f"wrote {json_file}")

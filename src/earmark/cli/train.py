@@ -40,6 +40,8 @@ def command(
         typer.Option("--freeze", help="With --from: do not train the encoder, or only its convolution blocks."),
     ] = None,
     audio: choices.Audio = None,
+    separator: choices.Separator = None,
+    label_column: choices.LabelColumn = None,
     valid: Annotated[
         Path | None, typer.Option("--valid", help="Validation data; with strong labels, detection is tuned on it.")
     ] = None,
@@ -102,6 +104,8 @@ def command(
             start_from=origin,
             freeze=freeze,
             audio=audio,
+            separator=separator,
+            label_column=label_column,
             valid=valid,
             valid_audio=valid_audio,
             valid_fraction=valid_fraction,

@@ -16,6 +16,8 @@ def command(
     model: choices.ModelArgument,
     data: choices.Data,
     audio: choices.Audio = None,
+    separator: choices.Separator = None,
+    label_column: choices.LabelColumn = None,
     objective: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +59,8 @@ def command(
             model,
             data,
             audio=audio,
+            separator=separator,
+            label_column=label_column,
             objective=objective,
             method=method,
             calibrate=calibrate,

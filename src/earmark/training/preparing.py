@@ -19,6 +19,7 @@ from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.data.store import ClipStore, Progress, open_store
 from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError
+from earmark.events import beyond_end
 from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
 from earmark.training.request import Request
@@ -87,6 +88,9 @@ def _open(
         for index, message in _damaged(store, np.flatnonzero(usable).tolist(), stage(f"checking ({name})")):
             usable[index] = False
             problems.append(Problem("unreadable", store.clips[index].name, message))
+    for index in np.flatnonzero(usable).tolist():
+        if (late := beyond_end(store.clips[index].events or (), store.samples(index) / rate)) is not None:
+            problems.append(Problem("event", store.clips[index].name, late))
     if not usable.any():
         raise DataError(f"{manifest.source}: none of its {len(manifest)} clips can be used; the first: {problems[0]}")
     return (store if usable.all() else Part(store, np.flatnonzero(usable))), problems
