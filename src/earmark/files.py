@@ -17,6 +17,8 @@ from typing import Any
 
 from earmark.errors import OutputError
 
+LARGEST_JSON = 64 * 2**20  # bytes that a description of a model may have
+
 
 @contextlib.contextmanager
 def write_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -51,6 +53,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with write_aside(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The content of a JSON file. `OSError`; `ValueError` for what is no JSON, nested too deep, or larger than any of
+    ours is.
+    """
+    if os.path.getsize(path) > LARGEST_JSON:
+        raise ValueError(f"larger than {LARGEST_JSON // 2**20} MB")
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def check_file(path: Path | None) -> None:

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from earmark.errors import ConfigError, did_you_mean
 
+MOST_FAULTS = 5  # that a message names
+LONGEST = 200  # letters of a value that a message shows
+
 
 class Options(BaseModel):
     """Base of all options: immutable, unknown keys refused."""
@@ -29,8 +32,10 @@ class Options(BaseModel):
 
 
 def describe(error: ValidationError, options: type[BaseModel]) -> str:
-    """All faults of a validation in one line, unknown keys with a guess."""
-    return "; ".join(_describe_one(dict(fault), options) for fault in error.errors())
+    """The faults of a validation in one line, unknown keys with a guess; the first of many."""
+    faults = error.errors()
+    more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+    return "; ".join(_describe_one(dict(fault), options) for fault in faults[:MOST_FAULTS]) + more
 
 
 def _describe_one(fault: dict[str, Any], options: type[BaseModel]) -> str:
@@ -49,7 +54,20 @@ def _describe_one(fault: dict[str, Any], options: type[BaseModel]) -> str:
     got = fault.get("input")
     if isinstance(got, Mapping | BaseModel) or fault["type"] == "value_error":
         return f"{where}: {message}" if where else message
-    return f"{where}: {message}, got {got!r}"
+    return f"{where}: {message[:LONGEST]}, got {shown(got)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: as Python writes it, but not at length.
+
+    >>> shown("x" * 500)[-6:], shown(10**5000)
+    ('xx ...', 'a number of 16610 bits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # of more digits than Python writes out
+        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
+    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
 
 
 def all_keys(options: type[BaseModel]) -> set[str]:

@@ -202,6 +202,15 @@ def fused(systems: list[Tagger], tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_member_that_is_a_link_out_of_the_directory_is_refused(fused: Path, tmp_path: Path) -> None:
+    (fused / "members" / "b").rename(tmp_path / "b")
+    for target in (tmp_path / "b", fused):
+        (fused / "members" / "b").symlink_to(target)
+        with pytest.raises(ModelError, match="b: the member is a link out of the model directory"):
+            load_model(fused)
+        (fused / "members" / "b").unlink()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

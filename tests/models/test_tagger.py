@@ -150,7 +150,7 @@ def test_a_directory_without_config_is_refused(saved: Path) -> None:
         Tagger.from_pretrained(saved)
 
 
-@pytest.mark.parametrize("text", ["{", "", "[1, 2]", "\udcff"])
+@pytest.mark.parametrize("text", ["{", "", "[1, 2]", "\udcff", "[" * 100_000, '{"a":' * 100_000])
 def test_a_damaged_config_is_refused(saved: Path, text: str) -> None:
     (saved / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ModelError, match=r"config\.json is damaged: "):
@@ -190,6 +190,32 @@ def test_weights_cut_short_are_refused(saved: Path, kept: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(kept if kept == int(kept) else kept * len(content))])
     with pytest.raises(ModelError, match=r"model\.safetensors is damaged \(cut short while copying\?\)"):
+        Tagger.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(saved: Path, value: float) -> None:
+    path = saved / "model.safetensors"
+    state = safetensors.torch.load_file(path)
+    state["pooling.classify.bias"][0] = value
+    safetensors.torch.save_file(state, path)
+    with pytest.raises(ModelError, match=r"'pooling\.classify\.bias' holds values that are not numbers"):
+        Tagger.from_pretrained(saved)
+
+
+def test_weights_of_another_type_are_refused(saved: Path) -> None:
+    path = saved / "model.safetensors"
+    state = safetensors.torch.load_file(path)
+    state["pooling.classify.bias"] = state["pooling.classify.bias"].to(torch.int64)
+    safetensors.torch.save_file(state, path)
+    with pytest.raises(ModelError, match=r"'pooling\.classify\.bias' is of torch\.int64, expected torch\.float32"):
+        Tagger.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("key", ["window", "bands"])
+def test_sizes_that_no_network_has_are_refused_before_memory_is_taken(saved: Path, key: str) -> None:
+    rewrite(saved, features={"kind": "logmel", key: 10**9})
+    with pytest.raises(ModelError, match=f"config\\.json: features\\.{key}: 1000000000 is more than any network has"):
         Tagger.from_pretrained(saved)
 
 

@@ -120,6 +120,19 @@ def test_what_is_wrong_is_named(name: str, changes: list[str], message: str) -> 
         (b"", r"mine\.yaml: expected keys and values, got NoneType"),
         (b"training: {epochs: 3}\n", r"mine\.yaml: 'name' is missing"),
         (b"RIFF\xff\xfe\x00\x00WAVE", r"mine\.yaml: not a text file in UTF-8"),
+        (
+            b"a: &a [x, x, x, x]\nb: &b [*a, *a, *a, *a]\nname: [*b, *b]\n",
+            r"not valid YAML: aliases \(\*name\) are not",
+        ),
+        (b"name: " + b"[" * 5_000, r"mine\.yaml: not valid YAML: nested more than 20 deep"),
+        (b"name: x\ntraining: {epochs: " + b"9" * 5_000 + b"}\n", r"mine\.yaml: "),
+        (b"name: x\ntraining: {epochs: '" + b"9" * 5_000 + b"'}\n", r"mine\.yaml: training\.epochs: "),
+        (
+            b"name: x\nnetwork: {encoder: {kind: crnn, channels: [64, 64, 1000000000]}}\n",
+            r"encoder\.channels: 1000000000 is more than",
+        ),
+        (b"name: x\nnetwork: {window_seconds: 1.0e+300}\n", r"window_seconds: 1e\+300 s is more than a day"),
+        (b"name: x\n" + b"".join(b"key%d: 1\n" % n for n in range(500)), r"unknown key 'key0'.*; and 495 more$"),
         (b"name: x\ntraning: {}\n", r"mine\.yaml: unknown key 'traning' \(did you mean 'training'\?\)"),
     ],
 )
@@ -128,6 +141,12 @@ def test_a_recipe_of_ones_own_is_checked(tmp_path: Path, content: bytes, message
     with pytest.raises(ConfigError, match=message) as caught:
         load_recipe(str(tmp_path / "mine.yaml"))
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1_500  # whatever is written there
+
+
+def test_a_date_is_a_text_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: 2024-05-01\n")
+    assert load_recipe(str(tmp_path / "mine.yaml")).name == "2024-05-01"
 
 
 def test_a_recipe_needs_no_more_than_a_name() -> None:

@@ -10,7 +10,6 @@ pyannote.audio (`onset`, `offset`, `min_duration_on`, `min_duration_off`, `pad_o
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from earmark.decisions.calibration import Calibration
 from earmark.errors import ConfigError, ModelError, did_you_mean
-from earmark.files import write_text
+from earmark.files import read_json, write_text
 
 FILE_NAME = "operating_point.json"
 FORMAT_VERSION: Literal[1] = 1
@@ -118,7 +117,7 @@ class OperatingPoint(BaseModel):
         """Read a file, or the one in a model directory; `ModelError` when missing, damaged or of another version."""
         file = _file(path)
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_json(file)
         except FileNotFoundError:
             raise ModelError(f"{file}: no such file; expected an operating point (JSON)") from None
         except OSError as error:

@@ -19,11 +19,11 @@ from pathlib import Path, PurePosixPath
 
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ConfigError, ModelError, OutputError
-from earmark.files import write_text
+from earmark.files import read_json, write_text
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
 from earmark.models.tagger import Tagger
-from earmark.runtime.directory import CONFIG, FusionOptions, fusion_options, load_point
+from earmark.runtime.directory import CONFIG, FusionOptions, check_members, fusion_options, load_point
 from earmark.runtime.ensemble import fused_point
 from earmark.runtime.onnx import TWIN, WEIGHTS
 
@@ -37,6 +37,7 @@ def load_model(directory: str | os.PathLike[str]) -> Model:
     options = fusion_options(folder)
     if options is None:
         return Tagger.from_pretrained(folder)
+    check_members(folder, options)
     try:
         names = [PurePosixPath(member).name for member in options.members]
         fusion = Fusion([load_model(folder / member) for member in options.members], names)

@@ -13,8 +13,8 @@ Nothing is pickled and nothing is guessed at load: a key too many or too few, or
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -30,13 +30,17 @@ from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
 from earmark.errors import ConfigError, ModelError
 from earmark.features import BandScaling, FeatureOptions, FrontEnd, LogMelOptions, build_features
 from earmark.features.contract import Count, at_least, fill_frames
-from earmark.files import write_aside, write_text
+from earmark.files import read_json, write_aside, write_text
 from earmark.labels import Labels
 from earmark.masking import valid_steps
-from earmark.options import Options
+from earmark.options import Options, shown
 from earmark.pooling import AttentionOptions, Pooled, PoolingOptions, build_pooling
 from earmark.runtime.directory import CONFIG, FORMAT_VERSION
 from earmark.runtime.onnx import TWIN, WEIGHTS
+
+
+LARGEST, FASTEST = 65_536, 1_000_000  # of any size of a network, and of the sample rate in Hz
+LONGEST = 86_400.0  # seconds of a window
 
 
 class NetworkOptions(Options):
@@ -51,6 +55,12 @@ class NetworkOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        for part in ("features", "encoder", "pooling"):
+            for key, size in sizes(getattr(self, part).model_dump()):
+                if size > (FASTEST if key == "rate" else LARGEST):
+                    raise ValueError(f"{part}.{key}: {shown(size)} is more than any network has")
+        if self.window_seconds > LONGEST:
+            raise ValueError(f"window_seconds: {self.window_seconds:g} s is more than a day")
         if self.overlap_seconds > self.window_seconds / 2:
             raise ValueError(
                 f"overlap_seconds ({self.overlap_seconds}) is more than half of window_seconds ({self.window_seconds})"
@@ -162,10 +172,29 @@ class Tagger(nn.Module):
         """Read a model directory, in evaluation mode. `ModelError` if it is missing, damaged or of a later version."""
         folder = Path(directory)
         options = read_options(folder)
-        with _Undrawn():
-            tagger = cls(options)
+        try:
+            with _Undrawn():
+                tagger = cls(options)
+        except (RuntimeError, MemoryError) as error:  # sizes that are each allowed can ask for too much together
+            raise ModelError(f"{folder / CONFIG}: no memory for so large a network") from error
         fill_weights(folder / WEIGHTS, tagger.state_dict())
         return tagger.to(device).eval()
+
+
+def sizes(data: Any, key: str = "") -> Iterator[tuple[str, int]]:
+    """Every whole number in plain options, with the key it stands under.
+
+    >>> list(sizes({"channels": (8, 16), "gate": {"units": 4}, "bias": True}))
+    [('channels', 8), ('channels', 16), ('units', 4)]
+    """
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield from sizes(value, name)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from sizes(value, key)
+    elif isinstance(data, int) and not isinstance(data, bool):
+        yield key, data
 
 
 class _Undrawn(TorchFunctionMode):
@@ -190,8 +219,8 @@ def read_options(folder: Path) -> TaggerOptions:
     if not path.is_file():
         raise ModelError(f"{folder} is not a model directory: {CONFIG} is missing (was the training finished?)")
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        data: Any = read_json(path)
+    except ValueError as error:  # no JSON, no UTF-8, nested too deep
         raise ModelError(f"{path} is damaged: {error}") from error
     if not isinstance(data, dict):
         raise ModelError(f"{path} is damaged: expected an object, got {type(data).__name__}")
@@ -231,6 +260,11 @@ def fill_weights(path: Path, state: dict[str, Tensor]) -> None:
         for name, tensor in state.items():
             # Opened again for each: an open file keeps in memory what was read of it, all weights a second time.
             with safetensors.safe_open(path, framework="pt") as file:
-                tensor.copy_(file.get_tensor(name))
+                stored = file.get_tensor(name)
+                if stored.is_floating_point() != tensor.is_floating_point():
+                    raise ModelError(f"{path}: tensor {name!r} is of {stored.dtype}, expected {tensor.dtype}")
+                tensor.copy_(stored)
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise ModelError(f"{path}: tensor {name!r} holds values that are not numbers; the model is damaged")
     except safetensors.SafetensorError as error:
         raise ModelError(f"{path} is damaged (cut short while copying?): {error}") from error

@@ -20,6 +20,9 @@ from earmark.models.tagger import NetworkOptions
 from earmark.options import Options
 from earmark.training.options import TrainingOptions
 
+DEEPEST = 20  # levels of keys
+LARGEST = 2**20  # letters of a recipe
+
 
 class Recipe(Options):
     """What `earmark train` follows."""
@@ -99,11 +102,42 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+class _Plain(yaml.SafeLoader):
+    """YAML without what no recipe needs: aliases (which make a gigabyte of a line), dates, and nesting without end."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A node, unless it is an alias or lies too deep."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not supported; write the values out")
+        if self.depth >= DEEPEST:
+            raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+_Plain.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _load(text: str) -> Any:
+    """Plain data from YAML. `yaml.YAMLError`, `ValueError`."""
+    if len(text) > LARGEST:
+        raise ValueError(f"longer than {LARGEST // 2**20} MB")
+    return yaml.load(text, _Plain)
+
+
 def _parse(text: str, source: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+        data = _load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{source}: not valid YAML: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: expected keys and values, got {type(data).__name__}")
     return data
@@ -122,6 +156,6 @@ def _set(data: dict[str, Any], change: str) -> None:
             raise ConfigError(f"--set {change}: {parent!r} is a value and has no keys")
         place = inner
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        place[last] = _load(value)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {change}: the value is not valid YAML") from error

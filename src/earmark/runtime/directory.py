@@ -8,7 +8,6 @@ operating_point.json  how scores are decided
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from pydantic import Field, field_validator
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.engine import Engine
 from earmark.errors import ConfigError, ModelError
+from earmark.files import read_json
 from earmark.labels import Labels
 from earmark.options import Options
 from earmark.runtime.ensemble import Ensemble
@@ -49,7 +49,7 @@ def fusion_options(folder: Path) -> FusionOptions | None:
     """The checked content of a fusion's config.json; None where it is none, `ModelError` where it is damaged."""
     path = folder / CONFIG
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = read_json(path)
     except (OSError, ValueError):
         return None  # a tagger's reader says what is wrong with it
     if not isinstance(data, dict) or data.get("kind") != "fusion" or data.get("format_version") != FORMAT_VERSION:
@@ -58,6 +58,15 @@ def fusion_options(folder: Path) -> FusionOptions | None:
         return FusionOptions.parse(data, str(path))
     except ConfigError as error:
         raise ModelError(str(error)) from error
+
+
+def check_members(folder: Path, options: FusionOptions) -> None:
+    """`ModelError` for a member that is a link out of the directory, or back up in it."""
+    home = folder.resolve()
+    for member in options.members:
+        place = (folder / member).resolve()
+        if home not in place.parents:
+            raise ModelError(f"{folder / member}: the member is a link out of the model directory")
 
 
 def load_point(directory: str | os.PathLike[str], labels: Labels) -> OperatingPoint:
@@ -85,6 +94,7 @@ def open_twin(directory: str | os.PathLike[str]) -> Engine | Ensemble:
         engine = OnnxEngine(folder)
         _check_labels(folder, engine.labels)
         return engine
+    check_members(folder, fusion)
     names = [PurePosixPath(member).name for member in fusion.members]
     try:
         made = Ensemble([open_twin(folder / member) for member in fusion.members], names)
