@@ -3,15 +3,16 @@
 `dcase`        weak, strong and duration tables of the DCASE challenges
 `dcase2017`    DCASE2017 task 4: clip names, predictions as its scorers read them
 `score_table`  frame scores as a table, the form of sed_scores_eval
-`label_table`  the one reader of label tables: weak or strong, with header or without
-`json_events`  the same as JSON
+`label_table`  the one reader of label tables: weak or strong, with header or without; `label_columns`: their columns
+`audioset`     AudioSet's lists of segments and events; `audioset_names`: what its identifiers are called
+`json_events`  events as JSON
 `audacity`     label tracks, one file a recording
 `jams`         JAMS annotations, read only
 `raven`        selection tables, one file a recording
 `tags`         clip tags with their scores: csv, tsv, json
 `encoding`     how a format is written, recording by recording
 `registry`     the event formats by name: write several at once, recognise what is read
-`tables`       the reader of CSV and TSV under all of them
+`tables`       the reader of CSV and TSV under all of them; `text`: text files, whatever their encoding
 `fields`       times, scores, lists of labels
 `naming`       recordings and the files named after them
 `outputs`      outputs refused before the work
