@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ConfigError, ModelError, OutputError
-from earmark.files import read_json, write_text
+from earmark.files import write_text
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
 from earmark.models.tagger import Tagger

@@ -38,7 +38,6 @@ from earmark.pooling import AttentionOptions, Pooled, PoolingOptions, build_pool
 from earmark.runtime.directory import CONFIG, FORMAT_VERSION
 from earmark.runtime.onnx import TWIN, WEIGHTS
 
-
 LARGEST, FASTEST = 65_536, 1_000_000  # of any size of a network, and of the sample rate in Hz
 LONGEST = 86_400.0  # seconds of a window
 

@@ -111,7 +111,7 @@ def _check_labels(folder: Path, labels: Labels) -> None:
     if not path.is_file():
         return
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))["labels"]
+        stated = read_json(path)["labels"]
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is damaged: {error}") from error
     if stated != list(labels):
