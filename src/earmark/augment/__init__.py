@@ -4,6 +4,7 @@ Targets are (batch, classes), or (batch, 1 + steps, classes): of the clip, then 
 moves or adds sounds moves or adds the targets of the steps along.
 
 `mixup`        mixing clips of a batch: mixup, and one clip laid over another
+`filters`      random filters over frequency, and small shifts in pitch
 `specaugment`  stripes of time and frequency are blanked
 `randomness`   the random generator of a step, a function of seed and step alone
 """
@@ -14,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from earmark.augment.filters import FilterOptions, random_filter
 from earmark.augment.mixup import mixup, overlay
 from earmark.augment.randomness import step_generator, step_seed
 from earmark.augment.specaugment import SpecAugmentOptions, spec_augment
@@ -21,11 +23,13 @@ from earmark.options import Options
 
 __all__ = [
     "AugmentOptions",
+    "FilterOptions",
     "SpecAugmentOptions",
     "augment_features",
     "augment_waveform",
     "mixup",
     "overlay",
+    "random_filter",
     "spec_augment",
     "step_generator",
     "step_seed",
@@ -40,6 +44,7 @@ class AugmentOptions(Options):
     gain_db: float = Field(0.0, ge=0)  # each clip's level is changed by up to this, dB
     time_shift: bool = False  # clips are rotated in time by a drawn amount
     mixup: float = Field(0.0, ge=0)  # alpha of the Beta distribution; 0: off
+    filter: FilterOptions | None = None
     spec_augment: SpecAugmentOptions | None = None
 
 
@@ -74,6 +79,8 @@ def augment_features(
         features = _rotated(features, shifts)
     if options.mixup:
         features, targets = mixup(features, targets, options.mixup, generator)
+    if options.filter is not None:
+        features = random_filter(features, options.filter, generator)
     if options.spec_augment is not None:
         features = spec_augment(features, options.spec_augment, generator)
     return features, targets
