@@ -64,7 +64,7 @@ def load(
 
     if directory is None:
         pipeline = open_pipeline([box.directory()], device=device, precision=precision, engine=engine)
-        logging.getLogger("earmark").warning(box.notice(len(pipeline.labels)))
+        logging.getLogger("earmark").warning(box.notice(len(pipeline.operating_point.reportable)))
         return pipeline
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
     where = [locate(each) for each in directories]

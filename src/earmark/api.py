@@ -319,7 +319,7 @@ def open_models(
 
         tune_allocator()  # now: what loading took for a while is given back, not kept
     if not directories:
-        reporter.say(box.notice(len(pipeline.labels)))
+        reporter.say(box.notice(len(pipeline.operating_point.reportable)))
     if len(directories) > 1 and operating_point is None:
         reporter.say(f"{len(directories)} models fused; operating point: {pipeline.operating_point.origin}")
         reporter.say("for better results join them with 'earmark fuse', then tune the result with 'earmark tune'")

@@ -61,6 +61,11 @@ class ClassPoint(BaseModel):
         return self
 
     @property
+    def reportable(self) -> bool:
+        """Whether a tag or an event can be given: no probability passes a threshold of 1."""
+        return self.tag_threshold < 1 or (self.onset < 1 and self.gate < 1)
+
+    @property
     def gate(self) -> float:
         """The clip score below which no event is reported; 0 where there is no gate."""
         if isinstance(self.tag_gate, bool):
@@ -94,6 +99,16 @@ class OperatingPoint(BaseModel):
     def labels(self) -> tuple[str, ...]:
         """Label names in the model's order."""
         return tuple(self.classes)
+
+    @property
+    def reportable(self) -> tuple[str, ...]:
+        """Labels that can be reported at all: a threshold of 1 keeps a label silent.
+
+        >>> never = ClassPoint(tag_threshold=1, tag_gate=True)
+        >>> OperatingPoint(classes={"siren": ClassPoint(), "whale": never}).reportable
+        ('siren',)
+        """
+        return tuple(label for label, part in self.classes.items() if part.reportable)
 
     def of(self, label: str) -> ClassPoint:
         """The part of one label; `ConfigError` with a guess when there is none."""

@@ -73,7 +73,7 @@ def notes_of(folder: Path) -> Path:
 
 
 def notice(labels: int) -> str:
-    """The notice for users who named no model.
+    """The notice for users who named no model; `labels` counts those that it can report.
 
     >>> notice(67)
     "no model given: using earmark/everyday (67 labels; 'earmark card' describes it)"
