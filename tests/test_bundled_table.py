@@ -15,15 +15,16 @@ DATA = ROOT.parent / "shared" / "data"
 ESC50 = ("filename", "fold", "label", "source", "licence")
 EVENTS = ("filename", "label", "licence", "source", "esc50_label", "esc50_overlap")
 BACKGROUNDS = ("filename", "label", "licence", "source")
+FIELD = ("filename", "kind", "label", "licence", "repo", "path", "author", "note", "split", "group")
 
 
 @pytest.fixture(scope="module")
 def everyday() -> Iterator[Any]:
     """The modules of tools/bundled."""
     sys.path.insert(0, str(ROOT))
-    from tools.bundled import folds, licences, soundscapes, table
+    from tools.bundled import conditions, folds, licences, soundscapes, table
 
-    yield SimpleNamespace(folds=folds, licences=licences, table=table, soundscapes=soundscapes)
+    yield SimpleNamespace(folds=folds, licences=licences, table=table, soundscapes=soundscapes, conditions=conditions)
     sys.path.remove(str(ROOT))
 
 
@@ -47,6 +48,7 @@ def data(tmp_path: Path) -> Path:
         for take in range(4)
     ]
     esc50.append(("4-999-A-0.ogg", "4", "dog", "", "CC-BY-NC-3.0 (dataset)"))
+    esc50.append(("2-998-A-0.ogg", "2", "dog", "", "CC-BY-NC-3.0"))
     events = [(f"a/shot{n}.ogg", "gun_shot", "CC-BY-3.0", freesound(1000 + n // 2), "", "") for n in range(16)]
     events += [(f"b/page{n}.ogg", "page_turn", "CC-BY-4.0", "One Office", "", "") for n in range(12)]
     events += [(f"c/lion{n}.ogg", "roar", "CC0-1.0", freesound(2000 + n // 6), "", "") for n in range(12)]  # 2 sources
@@ -64,6 +66,26 @@ def data(tmp_path: Path) -> Path:
     write(tmp_path / "esc50", ESC50, esc50)
     write(tmp_path / "events", EVENTS, events)
     write(tmp_path / "backgrounds", BACKGROUNDS, beds)
+    field = [
+        (
+            f"music/tune{n}.ogg",
+            "music",
+            "music",
+            "CC0-1.0",
+            "somewhere",
+            "",
+            "",
+            "",
+            "valid" if n < 2 else "train",
+            str(n),
+        )
+        for n in range(8)
+    ]
+    field.append(("speech/po.ogg", "speech", "speech", "CC-BY-3.0", "", "", "", "SHARE-ALIKE", "train", "someone"))
+    field += [
+        (f"events/tin_{n}.ogg", "event", "metal_impact", "MIT", "", "", "", "", "train", "foley") for n in range(3)
+    ]
+    write(tmp_path / "field", FIELD, field)
     return tmp_path
 
 
@@ -72,7 +94,8 @@ def parts(recordings: list[Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "licence", ["CC0-1.0", "CC-BY", "CC-BY-2.0", "CC-BY-3.0 (archive.org item, per X)", "Public-Domain", "Apache-2.0"]
+    "licence",
+    ["CC0-1.0", "CC-BY", "CC-BY-2.0", "CC-BY-3.0 (archive.org item, per X)", "Public-Domain", "Apache-2.0", "MIT"],
 )
 def test_free_licences_are_kept(everyday: Any, licence: str) -> None:
     assert everyday.licences.allowed(licence)
@@ -80,7 +103,7 @@ def test_free_licences_are_kept(everyday: Any, licence: str) -> None:
 
 @pytest.mark.parametrize(
     "licence",
-    ["", "CC-BY-NC-3.0", "CC-BY-NC-3.0 (dataset)", "CC-BY-SA-4.0", "CC-BY-ND-4.0", "CC-Sampling+", "BSD-3-Clause", "?"],
+    ["", "CC-BY-NC-3.0", "CC-BY-NC-3.0 (dataset)", "CC-BY-SA-4.0", "CC-BY-ND-4.0", "CC-Sampling+", "share-alike", "?"],
 )
 def test_others_are_dropped(everyday: Any, licence: str) -> None:
     assert not everyday.licences.allowed(licence)
@@ -89,24 +112,38 @@ def test_others_are_dropped(everyday: Any, licence: str) -> None:
 def test_labels_need_recordings_of_several_sources_or_are_marked(everyday: Any, data: Path) -> None:
     found = everyday.table.read_recordings(data)
     counts = Counter(row.label for row in found.recordings)
-    assert set(counts) == {"background", "dog", "gun_shot", "page_turn", "rain"}
-    assert counts["dog"] == 18
+    assert set(counts) == {"background", "crowd", "dog", "gun_shot", "music", "page_turn", "rain"}
+    assert counts["dog"] == 19
     assert counts["rain"] == 18  # with the clip cut from the same recording, and an ambience that is rain
-    assert counts["background"] == 5
+    assert counts["background"] == 6
     assert {row.session for row in found.recordings if row.label == "page_turn"} == {"one"}
     assert {row.session for row in found.recordings if row.label != "page_turn"} == {""}
-    assert sum(found.left_out.values()) == 12 + 9 + 1  # roar, owl, the babble
-    assert len(found.licences) == 33 + 56 + 8
+    assert sum(found.left_out.values()) == 12 + 9 + 3  # roar, owl, three blows on one tin
+    assert len(found.licences) == 34 + 56 + 8 + 12
     assert "page_turn" not in {row.label for row in everyday.table.read_recordings(data, 13).recordings}
 
 
-def test_every_source_is_in_one_part_and_every_class_in_all(everyday: Any, data: Path) -> None:
+def test_every_source_is_in_one_part_and_every_class_trains(everyday: Any, data: Path) -> None:
     recordings = everyday.folds.divide(everyday.table.read_recordings(data).recordings, 0)
     check_parts(recordings)
-    held = defaultdict(set)
+    found = defaultdict(set)
     for row in recordings:
-        held[row.label].add(row.fold)
-    assert all(folds == {"train", "A", "B"} for folds in held.values())
+        found[row.label].add(row.fold)
+    assert all("train" in folds for folds in found.values())
+    assert found["music"] == {"train", "held", "test"}
+    assert found["dog"] == {"train", "held", "test"}
+
+
+def test_what_may_not_be_learnt_from_is_held_out_and_share_alike_is_not_read(everyday: Any, data: Path) -> None:
+    found = everyday.table.read_recordings(data).recordings
+    by_name = parts(everyday.folds.divide(found, 0))
+    assert by_name["esc50/2-998-A-0.ogg"] == "held"
+    assert "esc50/4-999-A-0.ogg" not in by_name
+    assert "field/speech/po.ogg" not in by_name
+    free = [row for row in found if row.fold != everyday.table.TUNING]
+    assert all(everyday.licences.allowed(row.licence) for row in free)
+    unheard = {"events/a/shot4.ogg"}
+    assert parts(everyday.folds.divide(found, 0, unheard))["events/a/shot5.ogg"] == "held"  # of the same source
 
 
 def test_folds_follow_esc50_and_what_was_cut_from_its_recordings(everyday: Any, data: Path) -> None:
@@ -114,8 +151,8 @@ def test_folds_follow_esc50_and_what_was_cut_from_its_recordings(everyday: Any, 
     by_name = parts(recordings)
     for name, part in by_name.items():
         if name.startswith("esc50/"):
-            assert (part == "train") == (name[6] != "4")
-    assert by_name["events/f/held.ogg"] == by_name["esc50/4-410-A-1.ogg"] == by_name["esc50/4-410-B-1.ogg"] != "train"
+            assert (part == "test") == (name[6] == "4")
+    assert by_name["events/f/held.ogg"] == by_name["esc50/4-410-A-1.ogg"] == by_name["esc50/4-410-B-1.ogg"] == "test"
     assert by_name["events/f/train.ogg"] == by_name["events/f/new.ogg"] == "train"
 
 
@@ -137,20 +174,54 @@ def test_noises_are_made_once(everyday: Any, tmp_path: Path) -> None:
     assert not np.array_equal(wave, everyday.soundscapes.noise(np.random.default_rng(1), 32_000))
 
 
+def test_a_take_follows_from_its_number_and_any_number_of_processes_makes_the_same(
+    everyday: Any, tmp_path: Path
+) -> None:
+    import numpy as np
+    import soundfile
+
+    rows = []
+    for number, label in enumerate(("dog", "rain", "background")):
+        wave = 0.3 * np.random.default_rng(number).standard_normal(2 * 32_000)
+        soundfile.write(tmp_path / f"{label}.wav", wave, 32_000)
+        rows.append(everyday.table.Recording(f"{label}.wav", label, "train", label, "CC0-1.0", ""))
+    for processes in (1, 2):
+        everyday.conditions.make_takes(tmp_path / str(processes), tmp_path, rows, 70, 5, processes)
+    tables = [(tmp_path / str(n) / "sources.tsv").read_text() for n in (1, 2)]
+    assert tables[0] == tables[1]
+    seen = set()
+    for line in tables[0].splitlines()[1:]:
+        name, label, recording, done = line.split("\t")
+        wave, rate = soundfile.read(tmp_path / "1" / "audio" / name)
+        assert (tmp_path / "1" / "audio" / name).read_bytes() == (tmp_path / "2" / "audio" / name).read_bytes()
+        assert rate == 32_000
+        assert 0.1 * rate <= len(wave) <= everyday.conditions.LONGEST * rate
+        assert np.abs(wave).max() > 1e-4
+        assert recording == (f"{label}.wav" if label else "")
+        seen.update(word.partition("=")[0] for word in done.split())
+    assert {"moment", "part", "speed", "colour", "room", "ambience", "rate", "vorbis", "mpeg_layer_iii", "opus"} <= seen
+
+
+def test_groups_are_added_once_and_only_where_a_class_is_there(everyday: Any) -> None:
+    groups = {"animal": ("dog", "cat"), "vehicle": ("train",)}
+    assert everyday.conditions.add_groups("dog,cat", groups) == "dog,cat,animal"
+    assert everyday.conditions.add_groups("", groups) == ""
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the recordings (../shared/data) are not here")
 def test_the_recordings_that_the_box_is_made_of(everyday: Any) -> None:
     found = everyday.table.read_recordings(DATA)
     recordings = everyday.folds.divide(found.recordings, 0)
     check_parts(recordings)
-    assert not [row for row in recordings if any(word in row.licence for word in ("NC", "-SA", "Sampling", "ND"))]
+    bound = [row for row in recordings if any(word in row.licence for word in ("NC", "-SA", "Sampling", "ND"))]
+    assert {row.fold for row in bound} == {"held"}
+    assert {row.filename.split("/")[0] for row in bound} == {"esc50"}
     assert all((DATA / row.filename).is_file() for row in recordings)
     labels = {row.label for row in recordings} - {"background"}
     assert len(labels) >= 60
     for label in labels:
         own = {row.group: row.fold for row in recordings if row.label == label}
         assert "train" in own.values()
-        if sum(part != "train" for part in own.values()) >= 2:
-            assert {"A", "B"} <= set(own.values()), label
 
 
 def check_parts(recordings: list[Any]) -> None:
@@ -159,4 +230,4 @@ def check_parts(recordings: list[Any]) -> None:
     for row in recordings:
         found[row.group].add(row.fold)
     assert not {group: folds for group, folds in found.items() if len(folds) > 1}
-    assert {fold for folds in found.values() for fold in folds} == {"train", "A", "B"}
+    assert {fold for folds in found.values() for fold in folds} == {"train", "held", "test"}

@@ -2,10 +2,14 @@
 
 `licences`     which licences let a model made of a recording be passed on
 `table`        one table of all the recordings, and what is left out
-`folds`        training and two held-out halves, source recordings apart
+`folds`        training, held out for thresholds, and test; source recordings apart
+`conditions`   takes: recordings as they reach a listener; and the recordings as they are
 `soundscapes`  `earmark synth` of each part
-`crossing`     figures on each half, decided by what was chosen on the other
-`figures`      the row of each class
-`card`         README.md
+`beginning`    the network to begin with
+`real`         scores of recordings, and what a list of tags and events is worth
+`choosing`     the operating point
+`pool`         what it is chosen on, and for which aim
+`figures`      the table of figures on real recordings
+`card`         README.md, and the section of docs/results.md
 `installing`   the files that ship
 """

@@ -1,36 +1,36 @@
-"""Training and two held-out halves A and B, no source recording in two of them.
+"""What trains, what is held out to choose thresholds on, and what nothing is chosen on; no source is in two of them.
 
-ESC-50's folds 1-3 train and fold 4 is held out, with whatever was cut from the same recordings. Of a label that ESC-50
-has not, a quarter of the sources is held out and two of them at least; of its labels, sources of `events/` are held out
-only where fold 4 has fewer than two. The source with most recordings trains in any case. Held-out sources are dealt to
-the halves so that each label has about as many recordings in both. Backgrounds: a fifth to each half.
+`test` is ESC-50's fold 4 with whatever was cut from the same recordings, and the recordings that `field/` sets aside.
+`held` are the clips of ESC-50 that may not be learnt from, sources of `events/` that the model before this one did not
+learn from either, and of each label that ESC-50 has not a share of the sources of `field/`, one at least. All else
+trains.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from tools.bundled.table import BACKGROUND, Recording
+from tools.bundled.table import TUNING, VALID, Recording
 
-TRAIN, HALVES = "train", ("A", "B")
-PARTS = (TRAIN, *HALVES)
-_HELD_OUT = "4"  # of ESC-50's folds
+TRAIN, HELD, TEST = PARTS = ("train", "held", "test")
+_OF_TEST = ("4", VALID)  # folds of the sources
+SHARE = 1 / 8  # of a label's sources that are held out
 
 
-def divide(recordings: Sequence[Recording], seed: int) -> list[Recording]:
-    """The same recordings, each in its part."""
-    parts = {row.group: "" for row in recordings if row.fold == _HELD_OUT}
-    parts |= {row.group: TRAIN for row in recordings if row.fold not in ("", _HELD_OUT)}  # of two folds: not held out
-    native = {row.label for row in recordings if row.fold}
-    sources = _sources(recordings)
-    for number, (label, counts) in enumerate(sources.items()):
-        _hold_out(parts, label, counts, label in native, np.random.default_rng([seed, number]))
-    for counts in sources.values():
-        _deal(parts, counts)
+def divide(recordings: Sequence[Recording], seed: int, unheard: Collection[str] = ()) -> list[Recording]:
+    """The same recordings, each in its part; `unheard` are files that an earlier model was not to learn from."""
+    parts = {row.group: TEST for row in recordings if row.fold in _OF_TEST}
+    for row in recordings:
+        if row.fold == TUNING or (row.filename in unheard and row.filename.startswith("events/")):
+            parts.setdefault(row.group, HELD)
+    native = {row.label for row in recordings if row.filename.startswith("esc50/")}
+    for number, (label, counts) in enumerate(_sources(recordings).items()):
+        share = 0.0 if label in native else SHARE
+        _hold_out(parts, counts, share, np.random.default_rng([seed, number]))
     return [replace(row, fold=parts[row.group]) for row in recordings]
 
 
@@ -42,26 +42,13 @@ def _sources(recordings: Sequence[Recording]) -> dict[str, Counter[str]]:
     return found
 
 
-def _hold_out(parts: dict[str, str], label: str, counts: Counter[str], native: bool, rng: np.random.Generator) -> None:
+def _hold_out(parts: dict[str, str], counts: Counter[str], share: float, rng: np.random.Generator) -> None:
     """Part the sources of a label that nothing has decided on yet."""
     free = [group for group in counts if group not in parts]
-    held = sum(parts.get(group) == "" for group in counts)
-    least = 0 if native else round(len(free) / 4)
-    wanted = round(2 * len(free) / 5) if label == BACKGROUND else max(least, 2 - held)
+    held = sum(parts.get(group) == HELD for group in counts)
+    wanted = max(round(share * len(free)), 1) - held
     order = [free[index] for index in rng.permutation(len(free))]
     order.sort(key=counts.__getitem__)  # stable: few recordings first, so that those with most train
-    spare = order[:-1] if wanted and label != BACKGROUND else order
-    chosen = {spare[index] for index in rng.permutation(len(spare))[: min(wanted, len(free) // 2)]}
-    parts |= {group: "" if group in chosen else TRAIN for group in free}
-
-
-def _deal(parts: dict[str, str], counts: Counter[str]) -> None:
-    """Held-out sources of a label to the half that has fewer of its recordings so far."""
-    there = Counter({half: 0 for half in HALVES})
-    for group, number in counts.items():
-        if parts[group] in HALVES:  # dealt for another label
-            there[parts[group]] += number
-    for group in sorted((g for g in counts if not parts[g]), key=lambda g: (-counts[g], g)):
-        half = min(HALVES, key=lambda name: (there[name], name))
-        parts[group] = half
-        there[half] += counts[group]
+    spare = [group for group in order[:-1] if not group.startswith("freesound:")]
+    chosen = {spare[index] for index in rng.permutation(len(spare))[: max(0, min(wanted, len(free) // 2))]}
+    parts |= {group: HELD if group in chosen else TRAIN for group in free}

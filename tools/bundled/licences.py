@@ -1,8 +1,9 @@
 """Which licences let a model made of a recording be passed on under any terms.
 
-The public domain, CC0 and CC BY of any version (with attribution), Apache 2.0. Not those that forbid commercial use
-(NC), bind what is made of the recording to their own terms (SA), or allow sampling only (Sampling+). What stands in
-brackets says who granted it: `CC-BY-3.0 (archive.org item ...)` is CC BY, `CC-BY-NC-3.0 (dataset)` is not.
+The public domain (the Unlicense among it), CC0 and CC BY of any version (with attribution), Apache 2.0, MIT and BSD.
+Not those that forbid commercial use (NC), bind what is made of the recording to their own terms (SA), or allow sampling
+only (Sampling+). What stands in brackets says who granted it: `CC-BY-3.0 (archive.org item ...)` is CC BY,
+`CC-BY-NC-3.0 (dataset)` is not.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-_ALLOWED = re.compile(r"(CC0(-1\.0)?|CC-BY(-\d\.\d)?|Public-Domain|Apache-2\.0)( \([^()]*\))?")
+_ALLOWED = re.compile(
+    r"(CC0(-1\.0)?|CC-BY(-\d\.\d)?|Public-Domain|Unlicense|Apache-2\.0|MIT|BSD-3-Clause)( \([^()]*\))?"
+)
 
 
 def allowed(licence: str) -> bool:

@@ -35,7 +35,17 @@ def synth_command(
     if part == TRAIN:
         words += ["--backgrounds", str(noise_folder(table)), "--speed", *map(str, SPEED)]
     words += ["-o", str(output), "--clips", str(number), "--events", *map(str, events)]
-    return [*words, "--format", "flac", "--rate", str(RATE), "--seed", str(len(PARTS) * seed + PARTS.index(part))]
+    return [
+        *words,
+        "--format",
+        "wav",
+        "--rate",
+        str(RATE),
+        "--duration",
+        "5",
+        "--seed",
+        str(len(PARTS) * seed + PARTS.index(part)),
+    ]
 
 
 def noise_folder(table: Path) -> Path:
