@@ -8,6 +8,7 @@ from pathlib import Path
 
 import earmark
 from earmark.decisions import OperatingPoint
+from earmark.export import export
 from earmark.files import write_text
 from earmark.formats.tables import write_table
 from earmark.hub.box import Verified, seal, verify
@@ -23,7 +24,7 @@ _FROM_MODEL = ("config.json", "model.safetensors", "recipe.yaml")
 def assemble(
     folder: Path, model: Path, point: OperatingPoint, figures: Figures, recordings: Sequence[Recording], card: str
 ) -> Verified:
-    """Write the finished model directory and seal it."""
+    """Write the finished model directory with its ONNX twin, and seal it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in _FROM_MODEL:
@@ -32,6 +33,7 @@ def assemble(
     write_scores(folder / "scores.tsv", figures, recordings)
     write_sources(folder / "sources.tsv", recordings)
     write_text(folder / "README.md", card)
+    export(folder)
     return seal(folder)
 
 
