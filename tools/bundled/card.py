@@ -96,8 +96,8 @@ def measured(models: Sequence[Figures]) -> str:
             sizes(models[0]),
             "The rule by which thresholds are chosen was revised after a look at these figures (the numbers themselves "
             "come from held-out recordings alone), and the model of 0.1 had its thresholds chosen on mixtures of "
-            "sounds of fold 4: shares of tags and events flatter both a little. Top-1, mAP and the ranking of isolated sounds "
-            "need no threshold.",
+            "sounds of fold 4: shares of tags and events flatter both a little. Top-1, mAP and the ranking of isolated "
+            "sounds need no threshold.",
         ]
     )
 
