@@ -113,7 +113,8 @@ def sizes(figures: Figures) -> str:
     return (
         f"Test recordings: the {figures.esc50.clips} clips of ESC-50's fold 4 ({figures.esc50.minutes:.0f} min), "
         f"{', '.join(parts)} and {figures.isolated[0]} isolated sounds of other libraries, "
-        f"{figures.isolated[0] - figures.not_keys[0]} of them single strokes of keyboards. A tag is right where the recording holds the class or, of a group, one of its classes."
+        f"{figures.isolated[0] - figures.not_keys[0]} of them single strokes of keyboards. A "
+        "tag is right where the recording holds the class or, of a group, one of its classes."
     )
 
 
