@@ -39,6 +39,8 @@ from tools.bundled.table import BACKGROUND, GROUPS, MIN_RECORDINGS, Recording, r
 
 BEGUN = "the weights of earmark/everyday 0.1, under the labels of this one"
 STAGES = ("table", "sounds", "train", "card")
+# As a file: by its name, and with a model to begin with, `earmark train` would take the recipe for few clips instead.
+RECIPE = "src/earmark/recipes/default.yaml"
 TRAINING = (  # beside the recipe: clips are short, as loud as they come, and what they hold lasts
     "training.clip_seconds=5",
     "training.learning_rate=5e-4",
@@ -80,7 +82,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--held-out", type=int, default=400, help="takes, and half as many soundscapes, to tune on")
     parser.add_argument("--events", type=int, nargs=2, default=(0, 4), metavar=("MIN", "MAX"), help="in a soundscape")
     parser.add_argument("--processes", type=int, default=2, help="that make takes and soundscapes")
-    parser.add_argument("--recipe", default="default", help="to train by")
+    parser.add_argument("--recipe", default=RECIPE, help="to train by")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the data")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the recipe")
     parser.add_argument("--device", default="auto", help="to train on")
@@ -174,7 +176,7 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     before = score_recordings(args.begin, args.data, tests, output / "scores-test-before.npz")
     models = [measure("now", heard, point, classes), measure("0.1", before, OperatingPoint.load(args.begin), classes)]
     lines = commands(args)
-    making = Making(recordings, (args.takes, args.soundscapes), args.recipe, args.seed, lines, BEGUN)
+    making = Making(recordings, (args.takes, args.soundscapes), pathlib.Path(args.recipe).stem, args.seed, lines, BEGUN)
     card = write_card(tagger, point, models, making)
     verified = assemble(output / BOX.name, model, point, models[0], recordings, card)
     text = results(models, lines[0])
