@@ -1,6 +1,10 @@
 """From a file to samples.
 
 `find.py`      which recordings are meant by files and folders
+`listing.py`   the same, found while a run goes on, for a million of them
+`walk.py`      a folder to the bottom
+`lists.py`     lists of recordings
+`remote.py`    recordings on other machines (extra `remote`)
 `source.py`    what can be read, and what is wrong with what cannot
 `sndfile.py`   decoder: wav, flac, ogg, opus, mp3
 `wav.py`       where the sound of a wav lies whose sizes are wrong

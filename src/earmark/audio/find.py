@@ -120,6 +120,11 @@ def _other_than_audio(path: Path) -> str | None:
     return "pipe" if stat.S_ISFIFO(mode) else "device or socket"
 
 
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """What a file that is no recording is: its extension, or what kind of file."""
+    return _other_than_audio(Path(path)) or "other"
+
+
 def _real(path: Path) -> Path:
     try:
         return path.resolve()
