@@ -45,4 +45,4 @@ def test_thresholds_and_least_scores_leave_out(earmark: Callable, collection: Pa
 
 def test_formats_of_events_are_no_formats_of_tags(earmark: Callable, collection: Path, trained: Path) -> None:
     ran = earmark("tag", collection / "dev", "-m", trained, "-f", "raven", "-o", "x")
-    assert (ran.code, ran.err) == (2, "earmark: unknown format 'raven'; known: csv, tsv, json, dcase2017\n")
+    assert (ran.code, ran.err) == (2, "earmark: unknown format 'raven'; known: csv, tsv, json, dcase2017, parquet\n")

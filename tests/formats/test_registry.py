@@ -16,7 +16,7 @@ events = st.builds(
     st.none() | st.floats(0, 1),
 )
 recordings = st.sampled_from(["a.wav", "a.mp3", "b.wav", "street/a.wav", "street/ü, x.flac", "x_30.000_40.000.wav"])
-SCORED = {"csv", "json", "raven"}
+SCORED = {"csv", "json", "raven", "parquet"}
 EXAMPLE = {"street/a.wav": [Event(0.5, 1.25, "dog", 0.9)], "b.wav": []}
 
 
@@ -48,6 +48,7 @@ def test_all_formats_at_once(tmp_path):
         "events.csv",
         "events.tsv",
         "events.json",
+        "events.parquet",
         "events.txt",
         "street/a.txt",
         "b.txt",

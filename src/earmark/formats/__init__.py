@@ -9,6 +9,8 @@
 `audacity`     label tracks, one file a recording
 `jams`         JAMS annotations, read only
 `raven`        selection tables, one file a recording
+`parquet`      events and tags for data frames (extra `parquet`)
+`outputs`      places and formats that are refused before the work
 `tags`         clip tags with their scores: csv, tsv, json
 `encoding`     how a format is written, recording by recording
 `registry`     the event formats by name: write several at once, recognise what is read

@@ -28,6 +28,7 @@ class Encoding(Generic[Item]):
     header: str = ""
     between: str = ""  # two recordings
     footer: str = ""
+    whole: bool = False  # it is written only as a whole (`write`), not recording by recording
     check: Callable[[Iterable[str]], None] = _nothing  # `OutputError` where recordings cannot stand in one file
 
     def write_header(self, file: TextIO) -> None:

@@ -1,6 +1,6 @@
 """The event formats by name, and one way in and one way out for all of them.
 
-`EVENT_FORMATS`  name -> `EventFormat`: csv, tsv, json, dcase2017 (one file for all recordings), audacity, raven (each)
+`EVENT_FORMATS`  name -> `EventFormat`: csv, tsv, json, dcase2017, parquet: one file for all; audacity, raven: each
 `READERS`        these and those that are only read (jams), in the order in which a file is recognised
 `write_events`   events of many recordings -> files, in several formats at once
 `read_events`    a file or folder in any of them -> events; recognised by extension and content
@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from earmark.errors import DataError, OutputError
 from earmark.events import Event
-from earmark.formats import audacity, audioset, audioset_names, dcase2017, jams, json_events, raven
+from earmark.formats import audacity, audioset, audioset_names, dcase2017, jams, json_events, parquet, raven
 from earmark.formats.dcase import encode_events, encode_header, read_strong
 from earmark.formats.encoding import Encoding
 from earmark.formats.fields import check_separator
@@ -52,7 +52,27 @@ class EventFormat(Encoding[Event]):
     @property
     def read(self) -> Callable[[Source], Events]:
         """The reader of what is written."""
+        if self.whole:
+            return lambda source: parquet.read_parquet(path_of(source))
         return next(READERS[form].read for form, one in EVENT_FORMATS.items() if one is self)
+
+
+@dataclass(frozen=True)
+class _Parquet(EventFormat):
+    """Events in a binary format."""
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        recordings: Mapping[str, Sequence[Event]],
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write a file."""
+        parquet.write_events(path, recordings.items())
+
+
+def _no_text(recording: str, events: Sequence[Event], rate: float | None) -> str:
+    raise TypeError("parquet is written only as a whole")
 
 
 def _table_row(delimiter: str, scores: bool, recording: str, events: Sequence[Event], rate: float | None) -> str:
@@ -79,6 +99,7 @@ EVENT_FORMATS: Mapping[str, EventFormat] = MappingProxyType(
         "dcase2017": EventFormat(dcase2017.SUFFIX, dcase2017.encode, check=dcase2017.check_names),
         "audacity": EventFormat(audacity.SUFFIX, audacity.encode, per_recording=True),
         "raven": EventFormat(raven.SUFFIX, raven.encode, raven.HEADER, per_recording=True),
+        "parquet": _Parquet(parquet.SUFFIX, _no_text, whole=True),
     }
 )
 READERS: Mapping[str, Reader] = MappingProxyType(
@@ -142,6 +163,8 @@ def read_events(source: Source, format: str | None = None, label_column: str | N
     check_formats([format] if format else [], READERS)
     if isinstance(source, str | os.PathLike) and Path(source).is_dir():
         return read_folder(Path(source), format, label_column)
+    if format is None and isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == parquet.SUFFIX:
+        return parquet.read_parquet(source)
     head = Head.of(source)
     return read_as(head, format or sniff(head), label_column)
 

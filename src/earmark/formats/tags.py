@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from earmark.errors import DataError
-from earmark.formats import dcase2017, json_events
+from earmark.formats import dcase2017, json_events, parquet
 from earmark.formats.dcase import read_weak
 from earmark.formats.encoding import Encoding
 from earmark.formats.fields import FILENAME, format_score, join_labels, parse_score, split_labels
@@ -59,12 +60,31 @@ def _dcase2017(recording: str, tags: Sequence[Scored], rate: float | None = None
     return dcase2017.encode_tags(recording, [label for label, _ in tags])
 
 
+@dataclass(frozen=True)
+class _Parquet(Encoding[Scored]):
+    """Tags in a binary format."""
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        recordings: Mapping[str, Sequence[Scored]],
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write a file."""
+        parquet.write_tags(path, recordings.items())
+
+
+def _no_text(recording: str, tags: Sequence[Scored], rate: float | None) -> str:
+    raise TypeError("parquet is written only as a whole")
+
+
 TAG_ENCODINGS: Mapping[str, Encoding[Scored]] = MappingProxyType(
     {
         "csv": Encoding(".csv", _csv, encode_row(_COLUMNS, ",")),
         "tsv": Encoding(".tsv", _tsv, encode_row(_COLUMNS, "\t")),
         "json": Encoding(".json", _block, json_events.HEADER, json_events.BETWEEN, json_events.FOOTER),
         "dcase2017": Encoding(dcase2017.SUFFIX, _dcase2017, check=dcase2017.check_names),
+        "parquet": _Parquet(parquet.SUFFIX, _no_text, whole=True),
     }
 )
 TAG_SUFFIXES: Mapping[str, str] = MappingProxyType({form: one.suffix for form, one in TAG_ENCODINGS.items()})
