@@ -12,13 +12,14 @@ whose message is one line, where nothing could be done; recordings that failed w
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from earmark.errors import ConfigError, OutputError
 from earmark.reporter import QUIET, Reporter
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from earmark.metrics.files import Scored as ProtocolScores
     from earmark.recipes import Recipe
     from earmark.report.comparison import Comparison
-    from earmark.runtime.bulk import Account
-    from earmark.runtime.pipeline import Pipeline, Result
+    from earmark.runtime.bulk import Account, Backend, Verb
+    from earmark.runtime.clips import CutClips, Order
+    from earmark.runtime.passing import Sink
+    from earmark.runtime.pipeline import Pipeline
     from earmark.stopwatch import Stopwatch
     from earmark.training.card import Trained
     from earmark.training.transfer import Source
@@ -50,12 +53,15 @@ __all__ = [
     "Evaluated",
     "Found",
     "Fused",
+    "Merged",
     "Tagged",
     "TrainingResult",
     "TuningResult",
+    "clips",
     "detect",
     "evaluate",
     "fuse",
+    "merge",
     "open_models",
     "score",
     "score_protocol",
@@ -264,7 +270,8 @@ class Found:
 
     pipeline: Pipeline
     account: Account
-    written: list[Path] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)  # the tables
+    tracks: int = 0  # files written besides, one a recording
     watch: Stopwatch | None = None  # where the time went, where that was asked for
     notices: list[str] = field(default_factory=list)  # what was passed over in folders
 
@@ -286,7 +293,7 @@ class Detected(Found):
 class Tagged(Found):
     """What came of `tag`."""
 
-    tags: Mapping[str, list[tuple[str, float]]] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_models(
@@ -342,7 +349,7 @@ def _point(file: Path, pipeline: Pipeline) -> OperatingPoint:
 
 
 def detect(
-    inputs: Sequence[PathLike],
+    inputs: Sequence[PathLike] = (),
     *,
     models: Sequence[PathLike] = (),
     output: PathLike | None = None,
@@ -357,46 +364,51 @@ def detect(
     profile: bool = False,
     began: float | None = None,
     reporter: Reporter = QUIET,
+    files_from: Sequence[str] = (),
+    shard: str | None = None,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+    processes: int = 1,
+    ray: str | None = None,
+    allow_remote: bool = False,
+    pipeline: Pipeline | Callable[[], Pipeline] | None = None,
+    sink: Sink | None = None,
 ) -> Detected:
     """When each event starts and stops in files and folders, of any length and rate.
 
-    Without `output` the events are returned and nothing is written. `scores` is a folder for a table of frame scores
-    a recording. `engine` is auto, torch or onnx (`earmark.opening`). `profile` measures where the time goes, since
-    `began` (`time.perf_counter`).
+    With `output`, every result is written as soon as it is there, and the same call goes on where it was stopped;
+    `overwrite` begins anew, `retry_failed` tries again what failed. Other options than those it was begun with raise
+    `ConfigError`. Without `output` the events are returned and nothing is written; with a `sink`, it is called with
+    name and events of each recording instead, as they come.
+
+    `scores` is a folder for a table of frame scores a recording. `files_from` are lists of recordings beside `inputs`
+    (`earmark.audio.listing`). `shard` ("2/4") takes a part of them, for `merge` to put together. `processes` work on
+    one machine, `ray` ("auto" or an address) on a Ray cluster. URLs are read where `allow_remote`. `profile`
+    measures where the time goes, since `began` (`time.perf_counter`). `engine` is auto, torch or onnx
+    (`earmark.opening`). `pipeline` is a model of your own, or a function
+    that opens one.
     """
     from earmark.events import EventLog
     from earmark.files import check_folder
-    from earmark.formats import write_events
     from earmark.formats.outputs import check_output
-    from earmark.stopwatch import stage
 
     check_output(_path(output), formats)
     check_folder(_path(scores))
-    pipeline = open_models(
-        models,
-        device=device,
-        precision=precision,
-        engine=engine,
-        seconds=lambda: _seconds(inputs),
-        threshold=threshold,
-        operating_point=operating_point,
-        reporter=reporter,
+    bulk = _Bulk(
+        *("detect", inputs, files_from, shard, output, formats, min_score, scores),
+        *(overwrite, retry_failed, processes, ray, allow_remote, profile, began, reporter),
     )
-    found = Detected(pipeline, _account(), watch=_watch(pipeline, began) if profile else None)
-    events = EventLog()
-    for result in _results(found, inputs, min_score, reporter, _path(scores)):
-        events.add(result.recording, result.events)
-    found.events, found.total = events, events.total()
-    if output is not None and events:
-        with stage(found.watch, "write"):
-            found.written = write_events(
-                Path(output), events, formats, rates=_rates(inputs) if "raven" in formats else None
-            )
+    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, pipeline, reporter)
+    found = Detected(opening(), _account())
+    log = EventLog()
+    stored = bulk.run(found, opening, log.add if sink is None else sink)
+    found.events = log if stored is None else stored
+    found.total = found.account.items
     return found
 
 
 def tag(
-    inputs: Sequence[PathLike],
+    inputs: Sequence[PathLike] = (),
     *,
     models: Sequence[PathLike] = (),
     output: PathLike | None = None,
@@ -410,50 +422,243 @@ def tag(
     profile: bool = False,
     began: float | None = None,
     reporter: Reporter = QUIET,
+    files_from: Sequence[str] = (),
+    shard: str | None = None,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+    processes: int = 1,
+    ray: str | None = None,
+    allow_remote: bool = False,
+    pipeline: Pipeline | Callable[[], Pipeline] | None = None,
+    sink: Sink | None = None,
 ) -> Tagged:
     """What is in each recording; a tag of a long recording may hold for only part of it. Arguments as of `detect`."""
-    from earmark.formats import write_tags
     from earmark.formats.outputs import check_output
-    from earmark.stopwatch import stage
 
     check_output(_path(output), formats, tags=True)
-    pipeline = open_models(
-        models,
-        device=device,
-        precision=precision,
-        engine=engine,
-        seconds=lambda: _seconds(inputs),
-        threshold=threshold,
-        operating_point=operating_point,
-        reporter=reporter,
+    bulk = _Bulk(
+        *("tag", inputs, files_from, shard, output, formats, min_score, None),
+        *(overwrite, retry_failed, processes, ray, allow_remote, profile, began, reporter),
     )
-    found = Tagged(pipeline, _account(), watch=_watch(pipeline, began) if profile else None)
-    found.tags = {result.recording: result.tags for result in _results(found, inputs, min_score, reporter)}
-    if output is not None and found.tags:
-        with stage(found.watch, "write"):
-            found.written = write_tags(Path(output), found.tags, formats)
+    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, pipeline, reporter)
+    found = Tagged(opening(), _account())
+    tags: dict[str, list[tuple[str, float]]] = {}
+    stored = bulk.run(found, opening, tags.__setitem__ if sink is None else sink)
+    found.tags = tags if stored is None else stored
     return found
 
 
-def _seconds(inputs: Sequence[PathLike]) -> float | None:
-    from earmark.audio import find_recordings
-    from earmark.runtime.bulk import seconds_of
+@dataclass
+class _Opening:
+    """Opens the models once in this process, and knows how other processes do."""
 
-    return seconds_of(find_recordings([Path(each) for each in inputs]))
+    models: Sequence[PathLike]
+    device: str
+    precision: Precision
+    engine: str
+    bulk: _Bulk  # knows how much there is to listen to
+    threshold: float | None
+    operating_point: PathLike | None
+    given: Pipeline | Callable[[], Pipeline] | None
+    reporter: Reporter
+    opened: Pipeline | None = None
+
+    def __call__(self) -> Pipeline:
+        if self.opened is None:
+            if self.given is None:
+                self.opened = self._how(self.bulk.seconds, self.reporter)()
+            else:
+                opened = self.given if hasattr(self.given, "stream") else self.given()
+                self.opened = cast("Pipeline", opened)
+        assert self.opened is not None
+        return self.opened
+
+    def elsewhere(self) -> Callable[[], Pipeline]:
+        """A function that another process can open them with."""
+        if self.given is None:
+            return self._how(_Known(self.bulk.seconds()), QUIET)
+        if hasattr(self.given, "stream"):
+            raise ConfigError("several processes need a function that opens the pipeline, not the pipeline itself")
+        return self.given
+
+    def _how(self, seconds: Callable[[], float | None], reporter: Reporter) -> Callable[[], Pipeline]:
+        return functools.partial(
+            open_models,
+            list(self.models),
+            device=self.device,
+            precision=self.precision,
+            engine=self.engine,
+            seconds=seconds,
+            threshold=self.threshold,
+            operating_point=self.operating_point,
+            reporter=reporter,
+        )
 
 
-def _rates(inputs: Sequence[PathLike]) -> dict[str, float]:
-    """The sample rate of each recording in Hz, of those that say it."""
-    from earmark.audio import find_recordings, probe
-    from earmark.errors import EarmarkError
+@dataclass(frozen=True)
+class _Known:
+    """A function of one answer, for other processes."""
 
-    rates: dict[str, float] = {}
-    for each in find_recordings([Path(each) for each in inputs]):
-        try:
-            rates[each.name] = probe(each.path).rate
-        except EarmarkError:  # it is among those that failed
-            continue
-    return rates
+    answer: float | None
+
+    def __call__(self) -> float | None:
+        return self.answer
+
+
+@dataclass
+class _Bulk:
+    """What is asked of `detect` and `tag` besides the models."""
+
+    verb: Verb
+    inputs: Sequence[PathLike]
+    files_from: Sequence[str]
+    shard: str | None
+    output: PathLike | None
+    formats: Sequence[str]
+    min_score: float
+    scores: PathLike | None
+    overwrite: bool
+    retry_failed: bool
+    processes: int
+    ray: str | None
+    allow_remote: bool
+    profile: bool
+    began: float | None
+    reporter: Reporter
+
+    def __post_init__(self) -> None:
+        from earmark.audio.listing import Listing, Shard
+
+        shard = None if self.shard is None else Shard.parse(self.shard)
+        self.listing = Listing([os.fspath(each) for each in self.inputs], self.files_from, shard, self.allow_remote)
+
+    def seconds(self) -> float | None:
+        """How much audio there is to listen to, where that is soon known."""
+        from earmark.runtime.bulk import seconds_of
+
+        return seconds_of(self.listing)
+
+    def run(self, found: Found, opening: _Opening, sink: Sink) -> Any:
+        """All recordings: into `output`, returning a mapping of what it holds, or to the sink, returning None."""
+        from earmark.formats.outputs import encoding_of
+        from earmark.report.tables import counted
+        from earmark.runtime.archive import Archive
+        from earmark.runtime.passing import pass_on
+        from earmark.runtime.place import Place, Stored
+
+        listing = self.listing
+        if self.profile:
+            found.watch = _watch(found.pipeline, self.began)
+        backend = self._backend(found, opening)
+        follow = self.reporter.counts("scoring")
+        stored = None
+        if self.output is None:
+            if self.overwrite or self.retry_failed:
+                raise ConfigError("--overwrite and --retry-failed are for what is in a folder: add -o FOLDER")
+            if self.formats[0] == "dcase2017":
+                encoding_of(self.verb, "dcase2017").check(listing.names())
+            found.account = pass_on(self.verb, listing, backend, sink, _path(self.scores), follow)
+        else:
+            place = Place.of(self.verb, Path(self.output), self.formats)
+            run = Archive(
+                place,
+                listing,
+                self._options(found.pipeline),
+                _path(self.scores),
+                overwrite=self.overwrite,
+                retry_failed=self.retry_failed,
+                follow=follow,
+            )
+            found.account = run.execute(backend)
+            found.written, found.tracks = run.written, run.written_tracks
+            for message in run.messages:
+                self.reporter.say(message)
+            stored = Stored(place, run.order)
+        found.notices += listing.notices
+        for action, number in found.account.actions.items():
+            self.reporter.say(f"{action}: {counted(number, 'recording')}")
+        return stored
+
+    def _options(self, pipeline: Pipeline) -> dict[str, Any]:
+        """Everything that results depend on."""
+        options = {
+            "model": pipeline.model.fingerprint(),
+            "arithmetic": pipeline.model.arithmetic,
+            "operating point": pipeline.operating_point.model_dump(mode="json", exclude={"origin"}),
+            "min score": float(self.min_score),
+            "frame scores": self.scores is not None,
+        }
+        return options if self.shard is None else {**options, "shard": self.shard}
+
+    def _backend(self, found: Found, opening: _Opening) -> Backend:
+        from earmark.runtime.bulk import Work, decide_all
+
+        work = Work(self.verb, self.min_score, "raven" in self.formats and self.verb == "detect")
+        if self.ray is not None:
+            from earmark.runtime.distributed import RayBackend
+
+            return RayBackend(opening.elsewhere(), work, self.ray)
+        if self.processes > 1:
+            from earmark.runtime.processes import ProcessBackend
+
+            return ProcessBackend(opening.elsewhere(), work, self.processes)
+        return functools.partial(decide_all, found.pipeline, work)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What came of `merge`."""
+
+    verb: Verb
+    account: Account
+    written: list[Path]  # the tables
+    tracks: int  # files written besides, one a recording
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recording was read whole and scored."""
+        return not self.account.failed and not self.account.partial
+
+
+def merge(parts: Sequence[PathLike], output: PathLike, *, formats: Sequence[str] = ()) -> Merged:
+    """Put the folders that `detect` or `tag` wrote with `shard` together, as one run would have written them.
+
+    `formats` are those of the parts where none are given. Shards that do not belong together, are missing or there
+    twice raise.
+    """
+    from earmark.runtime.merging import merge_parts, read_parts
+
+    if not parts:
+        raise ConfigError("nothing to merge: give the folders that --shard wrote")
+    found = read_parts([Path(each) for each in parts])
+    return Merged(found[0].place.verb, *merge_parts(found, Path(output), formats))
+
+
+def clips(
+    events: PathLike,
+    output: PathLike,
+    *,
+    per_label: int | None = None,
+    order: Order = "confident",
+    pad: float = 0.0,
+    seed: int = 0,
+    audio: PathLike | None = None,
+) -> CutClips:
+    """Cut sound files around the events of a table or folder that `detect` wrote, and write a table of them.
+
+    `order` says which of each label are taken where they are more than `per_label`; `pad` is in seconds. `audio` is the
+    folder of the recordings, where they are not where `detect` found them. The table `clips.csv` can be trained with.
+    """
+    from earmark.files import check_folder
+    from earmark.formats import read_events
+    from earmark.runtime.clips import choose, cut, find_audio
+
+    table, folder = Path(events), Path(output)
+    check_folder(folder)
+    if table.is_dir() and (table / "events.csv").is_file():
+        table = table / "events.csv"
+    chosen = choose(read_events(table), per_label, order, pad, seed)
+    return cut(chosen, find_audio(chosen, table, _path(audio)), folder)
 
 
 def _account() -> Account:
@@ -469,30 +674,6 @@ def _watch(pipeline: Pipeline, began: float | None) -> Stopwatch:
     watch = pipeline.scorer.stopwatch = Stopwatch(time.perf_counter() if began is None else began)
     watch.add("load", watch.began)
     return watch
-
-
-def _results(
-    found: Found, inputs: Sequence[PathLike], min_score: float, reporter: Reporter, tables: Path | None = None
-) -> Iterator[Result]:
-    """The results of all recordings, the frame scores of each written into the folder `tables` on the way."""
-    from earmark.audio import find_recordings
-    from earmark.decisions import score_curve
-    from earmark.formats import file_names, write_scores
-    from earmark.report.tables import counted
-    from earmark.runtime.bulk import run_all
-    from earmark.stopwatch import stage
-
-    recordings = find_recordings([Path(each) for each in inputs], found.notices.append)
-    names = file_names((each.name for each in recordings), ".tsv") if tables is not None else {}
-    progress = reporter.stage("scoring")
-    for result in run_all(found.pipeline, recordings, found.account, min_score=min_score, progress=progress):
-        if tables is not None:
-            with stage(found.watch, "write"):
-                curve = score_curve(result.scores, found.pipeline.operating_point)
-                write_scores(tables / names[result.recording], curve)
-        yield result
-    for action, number in found.account.actions.items():
-        reporter.say(f"{action}: {counted(number, 'recording')}")
 
 
 # ----------------------------------------------------------------------------------------------- tuning, measuring

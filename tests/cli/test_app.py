@@ -72,7 +72,7 @@ def test_the_version_is_told(earmark: Callable) -> None:
     ("words", "message"),
     [
         (["detct"], "No such command 'detct'. Did you mean 'detect'?; see 'earmark --help'"),
-        (["detect"], "Missing argument 'INPUT...'; see 'earmark detect --help'"),
+        (["detect"], "nothing to read: give files or folders, or --files-from LIST"),
         (["train", "data"], "Missing option '--output' / '-o'; see 'earmark train --help'"),
         (["detect", "a.wav", "-m", "m", "--formt", "csv"], "No such option: --formt"),
         (["train", "data", "-o", "m", "--epochs", "many"], "Invalid value for '--epochs'"),

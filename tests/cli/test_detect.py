@@ -199,3 +199,55 @@ def test_memory_does_not_grow_with_the_length_of_a_recording(trained: Path, tmp_
         assert min(event.onset for event in own) < 1
         assert max(event.offset for event in own) > 1199
     assert len({event.label for event in events}) == 4
+
+
+def test_results_are_printed_as_they_come_and_a_reader_may_leave(collection: Path, trained: Path) -> None:
+    words = " ".join(["detect", str(collection / "dev" / "audio"), "-m", str(trained), "--quiet"])
+    shell = f"{sys.executable} -m earmark.cli {words} | head -n 2; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
+    assert done.stdout.splitlines()[0] == "filename,onset,offset,event_label,score"
+    assert len(done.stdout.splitlines()) == 3
+    assert (done.stdout.splitlines()[2], done.stderr) == ("0", "")
+
+
+def test_the_same_command_goes_on_and_other_options_are_refused(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    words = ("detect", collection / "dev" / "audio", "-m", trained, "-o", tmp_path / "out")
+    first = earmark(*words)
+    assert first.code == 0
+    table = (tmp_path / "out" / "events.csv").read_bytes()
+    again = earmark(*words)
+    assert "all 16 recordings were done before, nothing was done now; --overwrite begins anew\n" in again.err
+    other = earmark(*words, "--threshold", 0.9)
+    assert other.code == 2
+    assert "was begun with other options (operating point, classes, beep, tag_threshold: " in other.err
+    assert (tmp_path / "out" / "events.csv").read_bytes() == table
+    assert earmark(*words, "--threshold", 0.9, "--overwrite").code == 0
+    assert (tmp_path / "out" / "events.csv").read_bytes() != table
+
+
+def test_lists_and_shards_and_their_merge(earmark: Callable, collection: Path, trained: Path, tmp_path: Path) -> None:
+    folder = collection / "dev" / "audio"
+    (tmp_path / "list.csv").write_text("path\n" + "".join(f"{path}\n" for path in sorted(folder.iterdir())[:5]))
+    whole = earmark("detect", "--files-from", tmp_path / "list.csv", "-m", trained, "-o", tmp_path / "whole")
+    assert whole.code == 0
+    for part in ("1/2", "2/2"):
+        words = ("--files-from", tmp_path / "list.csv", "-m", trained, "--shard", part, "-o", tmp_path / part[0])
+        assert earmark("detect", *words).code == 0
+    merged = earmark("merge", tmp_path / "2", tmp_path / "1", "-o", tmp_path / "merged")
+    assert merged.code == 0
+    assert merged.err.endswith(" in 5 recordings\n")
+    assert (tmp_path / "merged" / "events.csv").read_bytes() == (tmp_path / "whole" / "events.csv").read_bytes()
+    assert earmark("detect", folder, "-m", trained, "--shard", "5/4").err.startswith("earmark: shard '5/4' does not")
+
+
+def test_processes_give_the_same_table(earmark: Callable, collection: Path, trained: Path, tmp_path: Path) -> None:
+    words = ("detect", collection / "dev" / "audio", "-m", trained, "--precision", "float32")
+    one = earmark(*words, "-o", tmp_path / "one.csv")
+    two = earmark(*words, "-o", tmp_path / "two.csv", "--processes", 2)
+    assert (one.code, two.code) == (0, 0)
+    ours, theirs = (table((tmp_path / name).read_text()) for name in ("one.csv", "two.csv"))
+    assert [(row["filename"], row["event_label"]) for row in ours] == [
+        (row["filename"], row["event_label"]) for row in theirs
+    ]

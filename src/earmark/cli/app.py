@@ -15,6 +15,7 @@ import typer
 from earmark import __version__, plugins
 from earmark.cli import (
     card,
+    clips,
     demo,
     detect,
     doctor,
@@ -22,6 +23,7 @@ from earmark.cli import (
     export,
     fuse,
     import_panns,
+    merge,
     recipes,
     reproduce,
     score,
@@ -36,7 +38,7 @@ from earmark.errors import EarmarkError, MissingExtraError
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
 _EXTRAS = {"torch": ("PyTorch", "torch"), "lightning": ("lightning", "train")}  # package and extra of a module
-RESUMING = ("train", "demo", "reproduce", "synth")  # verbs that go on where they were stopped
+RESUMING = ("train", "demo", "reproduce", "synth", "detect", "tag")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
 app = typer.Typer(
@@ -49,7 +51,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (
-    *(demo, train, fuse, tune, tag, detect, evaluate, score),
+    *(demo, train, fuse, tune, tag, detect, merge, clips, evaluate, score),
     *(doctor, synth, card, export, recipes, reproduce, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
@@ -105,7 +107,7 @@ def run(arguments: list[str]) -> int:
         return _fail(MissingExtraError(*_extra(error.name, verb), f"'earmark {verb}'"), debug)
     if code in (INTERRUPTED, TERMINATED):
         same = "the same command" + (" without --overwrite" if "--overwrite" in rest else "")
-        again = f"; {same} continues where it stopped" if verb in RESUMING else ""
+        again = f"; {same} continues where it stopped" if _resumes(verb, rest) else ""
         typer.echo(f"earmark: stopped{again}", err=True)
     return code
 
@@ -127,6 +129,12 @@ def _without_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
         else:
             rest.append(argument)
     return rest, files
+
+
+def _resumes(verb: str, rest: list[str]) -> bool:
+    """Whether the same command goes on: `tag` and `detect` do where they write into files."""
+    written = any(word.startswith(("-o", "--output")) for word in rest)
+    return verb in RESUMING and (written or verb not in ("detect", "tag"))
 
 
 def _run(arguments: list[str]) -> int:

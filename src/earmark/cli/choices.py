@@ -50,9 +50,31 @@ Engine = Annotated[
 ]
 Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 if the processor supports it.")]
 Inputs = Annotated[
-    list[Path],
-    typer.Argument(metavar="INPUT...", help="Audio files and folders; folders are searched with their subfolders."),
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Audio files and folders; folders are searched with their subfolders.",
+        show_default=False,
+    ),
 ]
+FilesFrom = Annotated[
+    list[str],
+    typer.Option(
+        "--files-from",
+        help="List of recordings: a text file with a path on each line, a table (LIST.csv, or LIST.csv:COLUMN), "
+        "or - for standard input.",
+        show_default=False,
+    ),
+]
+ShardName = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="i/n", help="Do part i of n of the recordings; 'earmark merge' joins the parts."),
+]
+Processes = Annotated[int, typer.Option("--processes", min=1, help="Processes on this machine.")]
+Ray = Annotated[str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or auto.")]
+AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Read inputs that are URLs: s3://, https:// ...")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew instead of continuing a run that stopped.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again the recordings in failures.csv.")]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -63,7 +85,7 @@ Output = Annotated[
 ]
 Formats = Annotated[
     list[str],
-    typer.Option("--format", "-f", help="csv, tsv, json, dcase2017, audacity, raven; may be repeated."),
+    typer.Option("--format", "-f", help="csv, tsv, json, dcase2017, parquet, audacity, raven; may be repeated."),
 ]
 TagFormats = Annotated[list[str], typer.Option("--format", "-f", help="csv, tsv, json or dcase2017; may be repeated.")]
 MinScore = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Omit tags and events with a lower score.")]

@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 
 from earmark.report.meanings import SECTIONS
 from earmark.report.tables import Metrics, Table, overall_table, per_class_table, text
-from earmark.reporter import Progress, Reporter
+from earmark.reporter import Counts, Follow, Progress, Reporter
 
 OK, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 LEFT_OUT = "clips, rows or labels left out"
@@ -111,7 +111,7 @@ class BarReporter(Reporter):
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
-        self._bar: StageBar | None = None
+        self._bar: StageBar | CountsBar | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +133,39 @@ class BarReporter(Reporter):
         self._bar = StageBar(self.terminal, text)
         return self._bar
 
+    def counts(self, text: str) -> Follow | None:
+        """A bar that says how fast it goes and what failed."""
+        if self._bar is not None:
+            self._bar.stop()
+        if self.terminal.quiet or not sys.stderr.isatty():
+            return None
+        self._bar = CountsBar(self.terminal, text)
+        return self._bar
+
+
+class CountsBar:
+    """A bar for work on many recordings; it starts at its first call and stops when all is done."""
+
+    def __init__(self, terminal: Terminal, title: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}", markup=False))
+        self.bar = RichProgress(*columns, console=terminal.err)
+        self.title = title
+        self.task: TaskID | None = None
+
+    def __call__(self, counts: Counts) -> None:
+        """Show how it stands."""
+        if self.task is None:
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=counts.total, line="")
+        done = counts.before + counts.done
+        self.bar.update(self.task, completed=done, total=counts.total, line=counts_line(counts))
+        if counts.total is not None and done >= counts.total:
+            self.stop()
+
+    def stop(self) -> None:
+        """Leave the terminal tidy."""
+        self.bar.stop()
+
 
 class StageBar:
     """A bar that starts at its first call and stops at its last."""
@@ -153,6 +186,26 @@ class StageBar:
     def stop(self) -> None:
         """Leave the terminal tidy."""
         self.bar.stop()
+
+
+def counts_line(counts: Counts) -> str:
+    """How a run over many recordings stands, in one line.
+
+    >>> counts_line(Counts(done=300, before=100, failed=2, total=1000, seconds=3000.0, elapsed=60.0))
+    '400/1000 (100 before), 5.0 files/s, 50 h of audio per hour, 2 failed, left 2 min'
+    """
+    done = counts.before + counts.done
+    parts = [f"{done}/{'...' if counts.total is None else counts.total}"]
+    if counts.before:
+        parts[0] += f" ({counts.before} before)"
+    if counts.done and counts.elapsed > 0:
+        parts.append(f"{counts.done / counts.elapsed:.1f} files/s")
+        parts.append(f"{counts.seconds / counts.elapsed:.0f} h of audio per hour")
+    if counts.failed:
+        parts.append(f"{counts.failed} failed")
+    if counts.left is not None:
+        parts.append(f"left {minutes(counts.left)}")
+    return ", ".join(parts)
 
 
 def progress_bar(console: Console) -> RichProgress:

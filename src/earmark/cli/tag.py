@@ -11,13 +11,20 @@ from earmark.cli.console import BarReporter, Terminal
 
 
 def command(
-    inputs: choices.Inputs,
-    models: choices.Models = [],  # noqa: B006 - the command line's default, never changed
+    inputs: choices.Inputs = [],  # noqa: B006 - the command line's default, never changed
+    models: choices.Models = [],  # noqa: B006 - the same
     output: choices.Output = None,
     formats: choices.TagFormats = ["csv"],  # noqa: B006 - the same
     min_score: choices.MinScore = 0.0,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
+    files_from: choices.FilesFrom = [],  # noqa: B006 - the same
+    shard: choices.ShardName = None,
+    processes: choices.Processes = 1,
+    ray: choices.Ray = None,
+    allow_remote: choices.AllowRemote = False,
+    overwrite: choices.Overwrite = False,
+    retry_failed: choices.RetryFailed = False,
     device: choices.Device = "auto",
     precision: choices.Precision = "auto",
     engine: choices.Engine = "auto",
@@ -31,10 +38,10 @@ def command(
     began = time.perf_counter()
     from earmark import api
     from earmark.cli.outcome import finish, say_written
-    from earmark.cli.writing import print_tags
-    from earmark.stopwatch import stage
+    from earmark.cli.writing import Printed
 
     terminal = Terminal(quiet)
+    printed = Printed("tag", formats[0]) if output is None else None
     with BarReporter(terminal) as reporter:
         found = api.tag(
             inputs,
@@ -50,9 +57,16 @@ def command(
             profile=profile,
             began=began,
             reporter=reporter,
+            files_from=files_from,
+            shard=shard,
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+            processes=processes,
+            ray=ray,
+            allow_remote=allow_remote,
+            sink=printed,
         )
-    if found.tags and output is None:
-        with stage(found.watch, "write"):
-            print_tags(found.tags, formats[0])
-    say_written(terminal, found.written, output)
-    raise typer.Exit(finish(terminal, found, sum(map(len, found.tags.values())), "tag"))
+    if printed is not None:
+        printed.end()
+    say_written(terminal, found, output)
+    raise typer.Exit(finish(terminal, found, "tag"))

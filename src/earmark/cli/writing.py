@@ -1,37 +1,41 @@
-"""Results on stdout."""
+"""Results on stdout, line by line as they come."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 from earmark.cli.console import printable
 from earmark.errors import OutputError
-from earmark.events import Event
-from earmark.formats import write_events, write_tags
+from earmark.formats.outputs import encoding_of
 
 
-def print_events(events: Mapping[str, Sequence[Event]], form: str) -> None:
-    """Events on stdout in a one-file format."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_events(Path(folder) / f"events.{form}", events, [form])[0]
-        _print(path.read_bytes().decode("utf-8", "surrogateescape"))  # line ends as they are
+class Printed:
+    """Prints recording after recording in a format that is one file for all. A sink of `earmark.api.detect`."""
 
+    def __init__(self, verb: str, form: str) -> None:
+        self.verb, self.form = verb, form
+        self._begun = False
 
-def print_tags(tags: Mapping[str, Sequence[tuple[str, float | None]]], form: str) -> None:
-    """Tags on stdout."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_tags(Path(folder) / f"tags.{form}", tags, [form])[0]
-        _print(path.read_bytes().decode("utf-8", "surrogateescape"))  # line ends as they are
+    def __call__(self, name: str, items: Sequence[Any]) -> None:
+        """Print the lines of a recording."""
+        encoding = encoding_of(self.verb, self.form)
+        text = (encoding.between if self._begun else encoding.header) + encoding.encode(name, items, None)
+        self._begun = True
+        _print(text)
+
+    def end(self) -> None:
+        """No more comes."""
+        if self._begun:
+            _print(encoding_of(self.verb, self.form).footer)
 
 
 def _print(text: str) -> None:
     if sys.stdout.isatty():
         text = "\n".join(printable(line.rstrip("\r"), "\t") for line in text.split("\n"))
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # names that are not UTF-8
         sys.stdout.flush()
     except BrokenPipeError:
         raise

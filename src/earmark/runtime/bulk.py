@@ -1,18 +1,64 @@
-"""Many recordings through a model, and an account of them: what was scored, what failed, what was read only in part."""
+"""Many recordings through a model, and an account of them: what was scored, what failed, what was read only in part.
+
+    Task -> decide_all, in this process or another -> Decided
+
+A task and what was decided are plain data, so that they travel between processes and machines.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from earmark.audio import SHORT, Recording, probe, too_short
+from earmark.audio import SHORT, Source, probe, too_short
+from earmark.audio.listing import Listing
+from earmark.audio.remote import close_source, is_remote, open_source
+from earmark.decisions import score_curve
 from earmark.errors import EarmarkError
-from earmark.reporter import Progress
+from earmark.events import Event
+from earmark.formats import write_scores
 from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job
+from earmark.stopwatch import stage
 
 _FEW = 100  # recordings whose headers are read to learn how long they are
+DEATHS = 2  # of workers with a recording alone
+Verb = Literal["detect", "tag"]
+Items = list[tuple[Any, ...]]  # events (onset, offset, label, score) or tags (label, score)
+
+
+class Task(NamedTuple):
+    """A recording that is to be read."""
+
+    position: int  # among the recordings of this run
+    name: str
+    path: str
+    size: int = -1  # bytes; -1: it cannot be asked for
+    mtime: int = -1  # ns
+    scores: str | None = None  # where the table of its frame scores goes
+
+
+class Decided(NamedTuple):
+    """What became of a task."""
+
+    items: Items = []  # noqa: RUF012 - never changed
+    seconds: float = 0.0
+    actions: tuple[str, ...] = ()  # what was done to the audio
+    problem: str | None = None  # it could be read only in part
+    failed: str | None = None  # it could not be used: why
+    rate: int | None = None  # Hz, of the file, where that was asked for
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with each recording."""
+
+    verb: Verb
+    min_score: float = 0.0  # tags and events that score below are left out
+    rates: bool = False  # the sample rate is wanted
 
 
 @dataclass
@@ -21,55 +67,138 @@ class Account:
 
     scored: int = 0
     seconds: float = 0.0  # of audio scored
+    items: int = 0  # events or tags
+    before: int = 0  # recordings that were done by an earlier run
+    gone: int = 0  # recordings of an earlier run that are not among the inputs any more
     failed: list[str] = field(default_factory=list)  # which, and why
     partial: list[str] = field(default_factory=list)  # read only in part: which, and what is missing
     actions: Counter[str] = field(default_factory=Counter)  # what was done to the audio of how many recordings
 
-    def add(self, result: Result) -> None:
-        """Count a recording that was scored."""
+    def add(self, name: str, decided: Decided) -> None:
+        """Count a recording."""
+        if decided.failed is not None:
+            self.failed.append(decided.failed)
+            return
         self.scored += 1
-        self.seconds += result.scores.duration
-        if result.problem:
-            self.partial.append(f"{result.recording}: {result.problem}")
-        self.actions.update(action for action in result.actions if action != result.problem)
+        self.seconds += decided.seconds
+        self.items += len(decided.items)
+        if decided.problem:
+            self.partial.append(f"{name}: {decided.problem}")
+        self.actions.update(action for action in decided.actions if action != decided.problem)
+
+    def add_record(self, record: Mapping[str, Any]) -> None:
+        """Count a recording by its line of a journal."""
+        items = record.get("items", ())
+        seconds, actions = record.get("seconds", 0.0), record.get("actions", ())
+        self.add(record["name"], Decided(items, seconds, actions, record.get("problem"), record.get("failed")))
+
+    def clear(self) -> None:
+        """Count anew, but for what earlier runs did."""
+        before, gone = self.before, self.gone
+        self.__init__()  # type: ignore[misc]
+        self.before, self.gone = before, gone
 
 
-def run_all(
-    pipeline: Pipeline,
-    recordings: Sequence[Recording],
-    account: Account,
-    *,
-    min_score: float = 0.0,
-    progress: Progress | None = None,
-) -> Iterator[Result]:
-    """The result of every recording that can be read and is long enough to hold a sound; `account` has the others.
+class Suspects:
+    """Recordings that were with a worker that died: they are tried again in ever smaller groups.
 
-    Tags and events that score below `min_score` are left out.
+    What a worker dies of twice while it is alone is a failure.
     """
-    jobs = [Job(recording.name, recording.path) for recording in recordings]
-    for done, outcome in enumerate(pipeline.stream(jobs, min_score=min_score), 1):
-        if not isinstance(outcome, Result):
-            account.failed.append(str(outcome[1]))
-        elif outcome.scores.duration < SHORT:
-            account.failed.append(f"{jobs[done - 1].source}: {too_short(outcome.scores.duration)}")
-        else:
-            account.add(outcome)
-            yield outcome
-        if progress is not None:
-            progress(done, len(jobs))
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        self.groups: deque[list[Task]] = deque()
+        self._deaths: Counter[int] = Counter()
+
+    def add(self, tasks: list[Task]) -> Iterator[tuple[Task, Decided]]:
+        """Take up what a dead worker held; those that are failures come back."""
+        if len(tasks) > 1:
+            half = len(tasks) // 2
+            self.groups += [tasks[:half], tasks[half:]]
+            return
+        for task in tasks:
+            self._deaths[task.position] += 1
+            if self._deaths[task.position] < DEATHS:
+                self.groups.append([task])
+            else:
+                yield task, Decided(failed=f"{task.path}: {DEATHS} {self.why}")
 
 
-def seconds_of(recordings: Sequence[Recording]) -> float | None:
-    """How long recordings are together, by their headers; None where they do not say, or are many."""
-    if len(recordings) > _FEW:
+Backend = Callable[[Iterable[Task]], Iterator[tuple[Task, Decided]]]  # tasks come back in any order
+
+
+def decide_all(pipeline: Pipeline, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
+    """Every task with what was decided, in their order; a table of frame scores is written on the way."""
+    waiting: deque[tuple[Task, Source]] = deque()
+
+    def jobs() -> Iterator[Job]:
+        for task in tasks:
+            source = open_source(task.path)
+            waiting.append((task, source))
+            yield Job(task.name, source)
+
+    for outcome in pipeline.stream(jobs(), min_score=work.min_score):
+        task, source = waiting.popleft()
+        close_source(source)
+        yield task, _decided(pipeline, work, task, outcome)
+
+
+def _decided(pipeline: Pipeline, work: Work, task: Task, outcome: Result | tuple[Job, EarmarkError]) -> Decided:
+    if not isinstance(outcome, Result):
+        return Decided(failed=str(outcome[1]))
+    seconds = outcome.scores.duration
+    if seconds < SHORT:
+        return Decided(failed=f"{task.path}: {too_short(seconds)}")
+    if task.scores is not None:
+        with stage(pipeline.scorer.stopwatch, "write"):
+            write_scores(Path(task.scores), score_curve(outcome.scores, pipeline.operating_point))
+    items: Items = [*outcome.events] if work.verb == "detect" else list(outcome.tags)
+    rate = probe(open_source(task.path)).rate if work.rates else None
+    return Decided(items, seconds, outcome.actions, outcome.problem, None, rate)
+
+
+def seconds_of(listing: Listing) -> float | None:
+    """How long recordings are together, by their headers; None where they do not say, or are many or far away."""
+    few = listing.few(_FEW)
+    if few is None or any(is_remote(entry.path) for entry in few):
         return None
     total = 0.0
-    for recording in recordings:
+    for entry in few:
         try:
-            length = probe(recording.path).duration
+            length = probe(entry.path).duration
         except (EarmarkError, OSError):
             continue  # scoring it will take no time, and report what is wrong with it
         if length is None:
             return None
         total += length
     return total
+
+
+def as_record(task: Task, decided: Decided) -> dict[str, Any]:
+    """A journal's line. Scores are rounded to the six decimals that every format has."""
+    record: dict[str, Any] = {"name": task.name, "path": task.path, "size": task.size, "mtime": task.mtime}
+    if decided.failed is not None:
+        return {**record, "failed": decided.failed}
+    record["seconds"] = decided.seconds
+    record["items"] = [_rounded(item) for item in decided.items]
+    if decided.rate is not None:
+        record["rate"] = decided.rate
+    if decided.actions:
+        record["actions"] = decided.actions
+    if decided.problem is not None:
+        record["problem"] = decided.problem
+    return record
+
+
+def of_record(verb: Verb, record: Mapping[str, Any]) -> Decided:
+    """What a journal's line says."""
+    if "failed" in record:
+        return Decided(failed=record["failed"])
+    items: Items = [Event(*item) for item in record["items"]] if verb == "detect" else [*map(tuple, record["items"])]
+    actions = tuple(record.get("actions", ()))
+    return Decided(items, record["seconds"], actions, record.get("problem"), None, record.get("rate"))
+
+
+def _rounded(item: tuple[Any, ...]) -> list[Any]:
+    *times, label, score = item
+    return [*map(float, times), label, None if score is None else round(float(score), 6)]

@@ -1,0 +1,207 @@
+"""What a run has done so far, one line a recording, so that it goes on where it was stopped.
+
+A journal is a file of JSON lines that is only appended to:
+
+    {"earmark": 1, "verb": "detect", "options": {...}}                          what results depend on
+    {"name": "a.wav", "path": ..., "size": ..., "mtime": ..., "seconds": 10.0, "items": [[0.5, 1.25, "dog", 0.9]]}
+    {"name": "b.wav", ..., "failed": "b.wav: is empty (0 bytes)"}
+
+A line counts once it ends: one that was cut is done again. The last line of a recording holds. Each line is given to
+the system as soon as it is made, so that a run that is killed loses nothing, and is on the disk within a second, for
+power losses. The journal, not the tables, is what a run goes on from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Self
+
+from earmark.errors import OutputError
+
+VERSION = 1
+_decode = json.JSONDecoder().raw_decode
+SYNC_SECONDS = 1.0
+
+
+class Journal:
+    """The journal of a run, open for appending. Use as a context.
+
+    `read` calls back for each line that holds, then `append` adds lines. `OutputError` where it cannot be written,
+    or was written by a later version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        self._end = 0
+        self._dirty = threading.Event()
+        self._closing = threading.Event()
+        self._fault: OSError | None = None
+        self._syncer: threading.Thread | None = None
+
+    def header(self) -> dict[str, Any] | None:
+        """The first line; None where there is no journal, or its first line was cut."""
+        try:
+            with open(self.path, "rb") as file:
+                line = file.readline()
+        except FileNotFoundError:
+            return None
+        if not line.endswith(b"\n"):
+            return None
+        header = _parsed(line)
+        if header is None or header.get("earmark") != VERSION:
+            raise OutputError(
+                f"{self.path}: is not a journal that this version can go on from; --overwrite begins anew"
+            )
+        return header
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """A new journal in place of any that was there."""
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115 - closed in `close`
+            self._end = 0
+        self.append({"earmark": VERSION, **header})
+        self._start()
+
+    def go_on(self, each: Callable[[int, dict[str, Any]], None]) -> None:
+        """Open a journal that is there; `each` is called with place and content of every line but the first."""
+        with writing(self.path):
+            self._file = open(self.path, "rb+", buffering=0)  # noqa: SIM115 - closed in `close`
+            with open(self.path, "rb", buffering=2**20) as file:
+                self._end = len(file.readline())
+                for line in file:
+                    record = _parsed(line) if line.endswith(b"\n") else None
+                    if record is None:
+                        break
+                    each(self._end, record)
+                    self._end += len(line)
+            self._file.truncate(self._end)
+            self._file.seek(self._end)
+        self._start()
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every whole line but the first, without opening the journal for a run."""
+        with open(self.path, "rb", buffering=2**20) as file:
+            file.readline()
+            for line in file:
+                record = _parsed(line) if line.endswith(b"\n") else None
+                if record is None:
+                    return
+                yield record
+
+    def append(self, record: Mapping[str, Any]) -> int:
+        """Add a line; its place."""
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        assert self._file is not None
+        if self._fault is not None:
+            raise unwritable(self.path, self._fault)
+        place = self._end
+        with writing(self.path):
+            try:
+                written = self._file.write(line)
+                while written < len(line):  # a full disk takes a part, then refuses
+                    written += self._file.write(line[written:])
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(place)
+                    self._file.seek(place)
+                raise
+        self._end += len(line)
+        self._dirty.set()
+        return place
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._end
+
+    def _start(self) -> None:
+        self._syncer = threading.Thread(target=self._sync_often, daemon=True, name="journal")
+        self._syncer.start()
+
+    def _sync_often(self) -> None:
+        """In a thread."""
+        while not self._closing.wait(SYNC_SECONDS):
+            if self._dirty.is_set():
+                self.sync()
+
+    def sync(self) -> None:
+        """All lines so far onto the disk."""
+        self._dirty.clear()
+        try:
+            if self._file is not None:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            self._fault = error
+
+    def close(self) -> None:
+        """Sync and let go of the file."""
+        self._closing.set()
+        if self._syncer is not None:
+            self._syncer.join()
+        if self._file is not None:
+            self.sync()
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class Lines:
+    """Reads lines of a journal by their places."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "rb", buffering=2**16)  # noqa: SIM115 - closed in `close`
+        self._here = -1
+
+    def at(self, place: int) -> dict[str, Any]:
+        """The line that begins at a place."""
+        if place != self._here:
+            self._file.seek(place)
+        line = self._file.readline()
+        self._here = place + len(line)
+        record = _parsed(line)
+        assert record is not None
+        return record
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What goes wrong within is a file that cannot be written. `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """One line on a file that cannot be written; of a full disk, that nothing is lost."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        kept = "what was done so far is kept: free some space, and the same command goes on"
+        return OutputError(f"cannot write {path}: disk full ({error.strerror}); {kept}")
+    return OutputError(f"cannot write {path}: {error.strerror or error}")
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        record, end = _decode(line.decode("ascii"))
+    except ValueError:  # cut, or damaged
+        return None
+    return record if isinstance(record, dict) and end == len(line) - 1 else None
