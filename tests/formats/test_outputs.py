@@ -51,7 +51,7 @@ def test_a_folder_and_a_device_are_no_files(tmp_path: Path) -> None:
 def test_formats_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"unknown format 'cvs' \(did you mean 'csv'\?\); known: csv, tsv, json"):
         check_output(None, ["cvs"])
-    with pytest.raises(ConfigError, match=r"unknown format 'raven'; known: csv, tsv, json, dcase2017$"):
+    with pytest.raises(ConfigError, match=r"unknown format 'raven'; known: csv, tsv, json, dcase2017, parquet$"):
         check_output(tmp_path, ["raven"], tags=True)
     with pytest.raises(ConfigError, match=r"several formats need a folder"):
         check_output(None, ["csv", "json"])
