@@ -574,7 +574,7 @@ class _Bulk:
             for message in run.messages:
                 self.reporter.say(message)
             stored = Stored(place, run.order)
-        found.notices += listing.notices
+        found.notices += [*listing.notices, *listing.problems]
         for action, number in found.account.actions.items():
             self.reporter.say(f"{action}: {counted(number, 'recording')}")
         return stored

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from earmark.audio.find import kind_of
 from earmark.audio.source import AUDIO_EXTENSIONS
@@ -62,9 +62,9 @@ def _names(folder: str, problems: list[str], passed: Counter[str]) -> list[tuple
                 if name.startswith("."):
                     continue
                 link = entry.is_symlink()
-                if entry.is_dir():
+                if _is(entry.is_dir):
                     found.append((name, "M" if link else "D"))
-                elif name.lower().endswith(AUDIO_EXTENSIONS) and entry.is_file():
+                elif name.lower().endswith(AUDIO_EXTENSIONS) and _is(entry.is_file):
                     found.append((name, "L" if link else "F"))
                 else:
                     passed[kind_of(entry.path)] += 1
@@ -72,3 +72,10 @@ def _names(folder: str, problems: list[str], passed: Counter[str]) -> list[tuple
         problems.append(f"{folder}: cannot be read ({error.strerror or error})")
     found.sort()
     return found
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a loop of links
+        return False

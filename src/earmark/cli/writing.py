@@ -35,7 +35,7 @@ def _print(text: str) -> None:
     if sys.stdout.isatty():
         text = "\n".join(printable(line.rstrip("\r"), "\t") for line in text.split("\n"))
     try:
-        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # names that are not UTF-8
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

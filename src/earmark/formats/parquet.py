@@ -56,7 +56,7 @@ def _write(
             rows.clear()
 
         for name, items in recordings:
-            text = name.encode("utf-8", "backslashreplace").decode()  # as in the other tables
+            text = name.encode("utf-8", "backslashreplace").decode()  # Parquet has only UTF-8
             rows += [(text, *(_plain(value) for value in item)) for item in items or [empty]]
             if len(rows) >= _GROUP:
                 write()

@@ -253,8 +253,6 @@ class Archive:
 
     def _finish(self) -> None:
         """Tables in the order of the listing; what an earlier run left that is no more is taken away."""
-        if self.listing.problems:
-            self.messages += self.listing.problems
         order = np.frombuffer(self.order, np.uint64) if len(self.order) else np.zeros(0, np.uint64)
         gone = self.index.rest()
         self.account.gone = len(gone)

@@ -203,4 +203,4 @@ def _write_at(file: int, place: int, data: bytes) -> None:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "surrogateescape")
