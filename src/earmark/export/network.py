@@ -29,7 +29,7 @@ _MOST_STEPS = 10**6
 _TRACED = (2, 11)  # clips and steps of the batch that is traced
 
 
-class Network(nn.Module):
+class Traced(nn.Module):
     """A tagger whose outputs are those of the twin."""
 
     def __init__(self, tagger: Tagger) -> None:
@@ -50,7 +50,7 @@ def twin_of(tagger: Tagger, card: TwinCard) -> bytes:
     grid = Grid(card, tagger.options.features.fill or 0)
     parts = _parts(tagger)
     exportable(fold(tagger))
-    proto = trace(Network(tagger).eval(), grid, parts)
+    proto = trace(Traced(tagger).eval(), grid, parts)
     _frame(proto, card, grid)
     for name, text in card.to_metadata().items():
         proto.metadata_props.add(key=name, value=text)
