@@ -25,12 +25,12 @@ from earmark.hub import box
 from earmark.models.directory import write_model
 from earmark.models.fast import fold
 from earmark.models.fusion import Fusion
-from earmark.models.opening import open_pipeline
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
+from earmark.models.opening import open_tagger
 from earmark.runtime.directory import load_point
 from earmark.runtime.onnx import TWIN, OnnxEngine, open_session
-from earmark.runtime.pipeline import Pipeline
 from earmark.runtime.scorer import Job
+from earmark.runtime.tagger import Tagger
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
@@ -52,7 +52,7 @@ def tagger(
     encoder: str = "crnn",
     pooling: str = "attention",
     changes: Mapping[str, dict[str, Any]] | None = None,
-) -> Tagger:
+) -> Network:
     changes = changes or {}
     torch.manual_seed(0)
     data = {
@@ -63,10 +63,10 @@ def tagger(
         "window_seconds": 2.0,
         "overlap_seconds": 0.5,
     }
-    return shaken(Tagger(TaggerOptions.parse(data, "the matrix")))
+    return shaken(Network(ModelOptions.parse(data, "the matrix")))
 
 
-def shaken(model: Tagger) -> Tagger:
+def shaken(model: Network) -> Network:
     """Weights that no initialisation leaves (a zero would hide what is multiplied by it), and bands scaled."""
     for name, tensor in model.state_dict().items():
         if tensor.dtype.is_floating_point:
@@ -81,7 +81,7 @@ def shaken(model: Tagger) -> Tagger:
 class EveryPooling(nn.Module):
     """One front-end and encoder, and every pooling after it: one export in place of sixteen."""
 
-    def __init__(self, models: list[Tagger]) -> None:
+    def __init__(self, models: list[Network]) -> None:
         super().__init__()
         self.first = models[0]
         self.poolings = nn.ModuleList(model.pooling for model in models)
@@ -127,7 +127,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def compared(model: Tagger, engine: OnnxEngine, waveform: Tensor, lengths: list[int]) -> None:
+def compared(model: Network, engine: OnnxEngine, waveform: Tensor, lengths: list[int]) -> None:
     with torch.inference_mode():
         wanted = model(waveform, torch.tensor(lengths))
     clip, frames = engine.listen(waveform.numpy(), np.array(lengths))
@@ -137,7 +137,7 @@ def compared(model: Tagger, engine: OnnxEngine, waveform: Tensor, lengths: list[
 
 @pytest.mark.parametrize("samples", [1, 7, 249, 250, 251, 800, 8_000, 16_001, 60 * 8_000])
 def test_any_length_alone_and_beside_a_longer_clip(samples: int, twin: Path) -> None:
-    model, engine = Tagger.from_pretrained(twin), OnnxEngine(twin)
+    model, engine = Network.from_pretrained(twin), OnnxEngine(twin)
     sound = 0.1 * torch.randn(2, samples + 900, generator=torch.Generator().manual_seed(samples))
     compared(model, engine, sound[:1, :samples].contiguous(), [samples])
     sound[0, samples:] = 0.0
@@ -180,7 +180,7 @@ def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> 
 
 
 def test_the_metadata_say_what_a_program_needs(twin: Path) -> None:
-    model, proto = Tagger.from_pretrained(twin), onnx.load(twin / TWIN)
+    model, proto = Network.from_pretrained(twin), onnx.load(twin / TWIN)
     text = {prop.key: prop.value for prop in proto.metadata_props}
     assert json.loads(text["labels"]) == json.loads(text["classes"]) == list(model.labels)
     assert json.loads(text["clock"]) == {"step": str(model.clock.step), "start": str(model.clock.start)}
@@ -210,7 +210,7 @@ def test_a_twin_that_scores_otherwise_is_never_left_behind(
     folder = Path(shutil.copytree(twin, tmp_path / "model"))
     (folder / TWIN).unlink()
 
-    def spoilt(model: Tagger, card: Any) -> bytes:
+    def spoilt(model: Network, card: Any) -> bytes:
         model.pooling.classify.bias.data += 1e-3
         return twin_of(model, card)
 
@@ -254,13 +254,13 @@ def test_the_model_in_the_package_decides_alike_on_real_recordings() -> None:
         pytest.skip(f"needs recordings in {REAL}")
     folder = box.directory()
     point = OperatingPoint.load(folder)
-    engine, module = OnnxEngine(folder), open_pipeline([folder])
+    engine, module = OnnxEngine(folder), open_tagger([folder])
     jobs = [Job(path.name, path) for path in recordings]
     quiet = []
     for path in recordings[:4]:  # the same, so faint that the floor under the logarithm counts
         sound, rate = soundfile.read(path, dtype="float32")
         quiet.append((1e-4 * sound, rate))
-    light = Pipeline(engine, point)
+    light = Tagger(engine, point)
     pairs = [*zip(light.stream(jobs), module.stream(jobs), strict=True)]
     pairs += [(light(sound, rate), module(sound, rate)) for sound, rate in quiet]
     for ours, theirs in pairs:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import ConfigError, MissingExtraError
-from earmark.opening import SHORT_JOB, choose, open_pipeline
+from earmark.opening import SHORT_JOB, choose, open_tagger
 
 
 def engine(folder: Path, device: str = "auto", precision: str = "auto", name: str = "auto", seconds: float | None = 5):
@@ -45,6 +45,6 @@ def test_without_torch_a_twin_is_needed(twin: Path, trained: Path, monkeypatch: 
 
 
 def test_several_twins_are_one_model(twin: Path) -> None:
-    pipeline = open_pipeline([twin, twin], engine="onnx")
+    pipeline = open_tagger([twin, twin], engine="onnx")
     assert pipeline.model.arithmetic == "onnxruntime, float32"
     assert len(pipeline.model.members) == 2

@@ -11,7 +11,7 @@ from torch import nn
 
 from earmark import plugins
 from earmark.errors import ConfigError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 
 POOLING = """
     import torch
@@ -142,7 +142,7 @@ def test_the_examples_of_the_guide_are_trained_and_run(
     sets = [word for change in changes for word in ("--set", change)]
     ran = earmark(*words, *sets, "--precision", "float32", "--plugin", mine)
     assert ran.code == 0, ran.err
-    tagger = Tagger.from_pretrained(tmp_path / "m").eval()
+    tagger = Network.from_pretrained(tmp_path / "m").eval()
     short, long = torch.randn(1, 16_000), torch.randn(1, 24_000)
     both = torch.cat([nn.functional.pad(short, (0, 8_000)), long])
     with torch.no_grad():

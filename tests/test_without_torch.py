@@ -46,11 +46,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_detect_finds_the_events_that_torch_finds(clip: Path) -> None:
-    from earmark.models.opening import open_pipeline
+    from earmark.models.opening import open_tagger
 
     done = earmark("detect", clip)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    wanted = open_pipeline([box.directory()])(clip).events
+    wanted = open_tagger([box.directory()])(clip).events
     assert len(wanted) > 0
     found = [(float(row["onset"]), float(row["offset"]), row["event_label"]) for row in rows]
     assert found == [(round(e.onset, 3), round(e.offset, 3), e.label) for e in wanted]
@@ -58,11 +58,11 @@ def test_detect_finds_the_events_that_torch_finds(clip: Path) -> None:
 
 
 def test_tag_says_what_it_says_with_torch(clip: Path, tmp_path: Path) -> None:
-    from earmark.models.opening import open_pipeline
+    from earmark.models.opening import open_tagger
 
     earmark("tag", clip, "-o", tmp_path, "--format", "json", "--quiet")
     said = json.loads(next(tmp_path.glob("*.json")).read_text())
-    labels = [label for label, _ in open_pipeline([box.directory()])(clip).tags]
+    labels = [label for label, _ in open_tagger([box.directory()])(clip).tags]
     assert all(label in json.dumps(said) for label in labels)
 
 

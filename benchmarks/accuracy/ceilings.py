@@ -42,7 +42,7 @@ from benchmarks.sections import machine, replace_section
 from earmark.devices import resolve_precision, tune_allocator
 from earmark.evaluation.labelled import ScoredClips
 from earmark.files import write_text
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from tools.scapes import SPLITS, Split, render
 
 PARTS = ("oracle", "strong", "soundscapes", "unlabelled", "recordings")
@@ -159,7 +159,7 @@ def oracle_rows(models: list[pathlib.Path], dev: pathlib.Path) -> list[str]:
     told: dict[int, Found] = {}
     for number, model in enumerate(models):
         scored = score_dev(model, dev)
-        facts = {"minutes": minutes(model), "parameters": Tagger.from_pretrained(model).parameter_count()}
+        facts = {"minutes": minutes(model), "parameters": Network.from_pretrained(model).parameter_count()}
         plain[number] = {**figures(scored), **facts}
         told[number] = {**figures(told_tags(scored)), **facts}
     return [row("full size, weak labels", plain, None), row("... with the true tags of each clip given", told, plain)]

@@ -122,12 +122,12 @@ def train(case: Case, folder: pathlib.Path, args: argparse.Namespace) -> None:
 
 def measure(folder: pathlib.Path, table: pathlib.Path, data: pathlib.Path) -> dict[str, float]:
     """Top-1, mean average precision, and the share of clips with a tag that is not true."""
-    pipeline = earmark.load(folder)
-    labels: Labels = pipeline.labels
+    tagger = earmark.load(folder)
+    labels: Labels = tagger.labels
     test = read_manifest(table, audio=data, labels=labels)
     scores, right, wrong = [], [], []
     for clip in test.clips:
-        result = pipeline(clip.path)
+        result = tagger(clip.path)
         scores.append(result.scores.clip)
         right.append(labels.names[int(np.argmax(result.scores.clip))] in clip.labels)
         wrong.append(any(label not in clip.labels for label, _ in result.tags))

@@ -17,7 +17,7 @@ from benchmarks.sections import machine, replace_section
 from earmark.data.manifest import read_manifest
 from earmark.devices import Precision, resolve_precision, tune_allocator
 from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clips
-from earmark.models.opening import open_pipeline
+from earmark.models.opening import open_tagger
 
 KINDS: tuple[Precision, ...] = ("float32", "bf16")
 NEAR, SAME = 0.02, 0.2  # wanted: largest difference of a frame probability; of a figure, points
@@ -34,10 +34,10 @@ def main() -> None:
     figures: dict[str, dict[str, float]] = {}
     furthest = 0.0
     for folder in args.models:
-        listening = {kind: open_pipeline([folder], precision=kind) for kind in KINDS}
+        listening = {kind: open_tagger([folder], precision=kind) for kind in KINDS}
         point = listening["float32"].operating_point
         dev = read_manifest(args.scapes / "dev", labels=listening["float32"].labels)
-        both = {kind: score_clips(pipeline.scorer, dev) for kind, pipeline in listening.items()}
+        both = {kind: score_clips(tagger.scorer, dev) for kind, tagger in listening.items()}
         furthest = max(furthest, furthest_frame(both["float32"], both["bf16"]))
         figures = {kind: numbers_of(evaluate_scored(scored, point)[0]) for kind, scored in both.items()}
         for kind, numbers in figures.items():

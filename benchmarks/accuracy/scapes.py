@@ -27,7 +27,7 @@ from earmark.evaluation.labelled import score_clips
 from earmark.events import Event
 from earmark.files import write_text
 from earmark.metrics.evaluation import Evaluation, evaluate
-from earmark.models.tagger import Tagger, fill_weights
+from earmark.models.network import Network, fill_weights
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 from earmark.training.request import STATE, is_finished
@@ -133,9 +133,9 @@ def section(runs: list[Run], scapes: pathlib.Path, args: argparse.Namespace) -> 
 
 def of_teacher(run: Run, dev: pathlib.Path) -> dict[str, float]:
     """What the teacher would be worth as the model."""
-    tagger = Tagger.from_pretrained(run.folder)
-    fill_weights(run.folder / STATE / TEACHER, tagger.state_dict())
-    return figures(score_clips(Scorer(engine_of(tagger)), read_manifest(dev, labels=tagger.labels)))
+    network = Network.from_pretrained(run.folder)
+    fill_weights(run.folder / STATE / TEACHER, network.state_dict())
+    return figures(score_clips(Scorer(engine_of(network)), read_manifest(dev, labels=network.labels)))
 
 
 def numbers_of(evaluation: Evaluation) -> dict[str, float]:

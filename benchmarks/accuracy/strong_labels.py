@@ -24,7 +24,7 @@ from earmark.decisions import OperatingPoint
 from earmark.devices import as_precision, tune_allocator
 from earmark.files import write_text
 from earmark.models.directory import write_model
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
 from earmark.training.initialisation import fit_scaling
 from earmark.training.loop import ClipSet, Machine, fit
@@ -46,26 +46,26 @@ def main() -> None:
     manifest = read_manifest(args.data)
     store = open_store(manifest.clips, recipe.network.features.rate)
     torch.manual_seed(step_seed(args.seed, 0, "weights"))
-    tagger = Tagger(TaggerOptions(labels=manifest.labels.names, **dict(recipe.network))).train()
-    fit_scaling(tagger, store, None)
+    network = Network(ModelOptions(labels=manifest.labels.names, **dict(recipe.network))).train()
+    fit_scaling(network, store, None)
     pairs = zip(store.clips, store.lengths.tolist(), strict=True)
-    found = (heard(clip, samples, tagger) for clip, samples in pairs)
-    frames = FrameTargets.of(found, len(tagger.labels), tagger.clock.step * tagger.rate)
+    found = (heard(clip, samples, network) for clip, samples in pairs)
+    frames = FrameTargets.of(found, len(network.labels), network.clock.step * network.rate)
     clips = ClipSet(store, frames.labels, frames)
     machine = Machine(precision=as_precision(args.precision))
-    fit(tagger, clips, None, recipe.training.self_trained(), args.output, seed=args.seed, machine=machine)
-    write_model(tagger.eval(), args.output, OperatingPoint.default(tagger.labels))
+    fit(network, clips, None, recipe.training.self_trained(), args.output, seed=args.seed, machine=machine)
+    write_model(network.eval(), args.output, OperatingPoint.default(network.labels))
     shutil.rmtree(args.output / STATE)
 
 
-def heard(clip: Clip, samples: int, tagger: Tagger) -> Found:
+def heard(clip: Clip, samples: int, network: Network) -> Found:
     """When each label of a clip of so many samples is heard, by its strong labels."""
-    columns = sorted({tagger.labels.index(label) for label in clip.labels})
-    frames = np.zeros((len(columns), int(tagger.steps_in(torch.tensor(samples)))), np.bool_)
+    columns = sorted({network.labels.index(label) for label in clip.labels})
+    frames = np.zeros((len(columns), int(network.steps_in(torch.tensor(samples)))), np.bool_)
     for event in clip.events or ():
-        first = max(0, tagger.clock.frame_at(event.onset))
-        row = columns.index(tagger.labels.index(event.label))
-        frames[row, first : max(first + 1, tagger.clock.frames_in(event.offset))] = True
+        first = max(0, network.clock.frame_at(event.onset))
+        row = columns.index(network.labels.index(event.label))
+        frames[row, first : max(first + 1, network.clock.frames_in(event.offset))] = True
     return columns, frames
 
 

@@ -6,9 +6,12 @@
     result = tagger("street.wav")
     for onset, offset, label, score in result.events: ...
 
-The road of a clip, a room each: `audio`, `features`, `augment`, `encoders`, `pooling` make a `Tagger`; `inference`
-runs it; `decisions` turns scores into events; `metrics`, `formats`, `report` measure, write and show; `data`,
-`training`, `recipes` make models. Importing this package loads none of them.
+`earmark.api` has the calls behind the command line: train, tune, evaluate, detect, tag, score.
+
+The way of a clip, a room each: `audio`, `features`, `augment`, `encoders` and `pooling` make a `Network` (`models`);
+`runtime` runs it as a `Tagger`; `decisions` turns scores into events; `metrics`, `formats` and `report` measure, write
+and show; `data`, `evaluation`, `training` and `recipes` make and measure models. Importing this package loads none of
+them.
 """
 
 from __future__ import annotations
@@ -24,21 +27,21 @@ if TYPE_CHECKING:
     from earmark.errors import EarmarkError
     from earmark.events import Event
     from earmark.labels import Labels
-    from earmark.models.tagger import Tagger
-    from earmark.runtime.pipeline import Pipeline, Result
+    from earmark.models.network import Network
+    from earmark.runtime.tagger import Result, Tagger
     from earmark.scores import Scores
 
 _HOMES = {
     "EarmarkError": "earmark.errors",
     "Event": "earmark.events",
     "Labels": "earmark.labels",
-    "Pipeline": "earmark.runtime.pipeline",
-    "Result": "earmark.runtime.pipeline",
+    "Tagger": "earmark.runtime.tagger",
+    "Result": "earmark.runtime.tagger",
     "Scores": "earmark.scores",
-    "Tagger": "earmark.models.tagger",
+    "Network": "earmark.models.network",
 }
 
-__all__ = ["EarmarkError", "Event", "Labels", "Pipeline", "Result", "Scores", "Tagger", "__version__", "load"]
+__all__ = ["EarmarkError", "Event", "Labels", "Network", "Result", "Scores", "Tagger", "__version__", "load"]
 
 
 def load(
@@ -47,7 +50,7 @@ def load(
     device: str = "cpu",
     precision: str = "float32",
     engine: str = "auto",
-) -> Pipeline:
+) -> Tagger:
     """A model directory, ready to listen: `earmark.load(dir)("street.wav")`; several are fused into one model.
 
     A public model goes by its name, "panns/cnn14" (`earmark.hub.names`): it is downloaded once, and kept. Without a
@@ -60,15 +63,15 @@ def load(
     import logging
 
     from earmark.hub import box, locate
-    from earmark.opening import open_pipeline
+    from earmark.opening import open_tagger
 
     if directory is None:
-        pipeline = open_pipeline([box.directory()], device=device, precision=precision, engine=engine)
-        logging.getLogger("earmark").warning(box.notice(len(pipeline.operating_point.reportable)))
-        return pipeline
+        tagger = open_tagger([box.directory()], device=device, precision=precision, engine=engine)
+        logging.getLogger("earmark").warning(box.notice(len(tagger.operating_point.reportable)))
+        return tagger
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
     where = [locate(each) for each in directories]
-    return open_pipeline(where, device=device, precision=precision, engine=engine)
+    return open_tagger(where, device=device, precision=precision, engine=engine)
 
 
 def __getattr__(name: str) -> Any:

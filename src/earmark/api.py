@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from earmark.runtime.bulk import Account, Backend, Verb
     from earmark.runtime.clips import CutClips, Order
     from earmark.runtime.passing import Sink
-    from earmark.runtime.pipeline import Pipeline
+    from earmark.runtime.tagger import Tagger
     from earmark.stopwatch import Stopwatch
     from earmark.training.card import Trained
     from earmark.training.transfer import Source
@@ -268,7 +268,7 @@ def fuse(models: Sequence[PathLike], output: PathLike, *, command: str = "") -> 
 class Found:
     """The outcome of `detect` or `tag`, except the results themselves."""
 
-    pipeline: Pipeline
+    tagger: Tagger
     account: Account
     written: list[Path] = field(default_factory=list)  # the tables
     tracks: int = 0  # files written besides, one a recording
@@ -306,19 +306,19 @@ def open_models(
     threshold: float | None = None,
     operating_point: PathLike | None = None,
     reporter: Reporter = QUIET,
-) -> Pipeline:
+) -> Tagger:
     """A model ready to run, or several as one; without any, the one in the package.
 
     `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
-    `engine` and `seconds` are those of `earmark.opening.open_pipeline`.
+    `engine` and `seconds` are those of `earmark.opening.open_tagger`.
     """
     from earmark.hub import box, locate
-    from earmark.opening import open_pipeline
+    from earmark.opening import open_tagger
 
     if threshold is not None and operating_point is not None:
         raise ConfigError("--threshold and --operating-point exclude each other; give one of them")
     directories = [locate(model) for model in models]
-    pipeline = open_pipeline(
+    tagger = open_tagger(
         directories or [box.directory()], device=device, precision=precision, engine=engine, seconds=seconds
     )
     if "torch" in sys.modules:
@@ -326,24 +326,24 @@ def open_models(
 
         tune_allocator()  # now: what loading took for a while is given back, not kept
     if not directories:
-        reporter.say(box.notice(len(pipeline.operating_point.reportable)))
+        reporter.say(box.notice(len(tagger.operating_point.reportable)))
     if len(directories) > 1 and operating_point is None:
-        reporter.say(f"{len(directories)} models fused; operating point: {pipeline.operating_point.origin}")
+        reporter.say(f"{len(directories)} models fused; operating point: {tagger.operating_point.origin}")
         reporter.say("for better results join them with 'earmark fuse', then tune the result with 'earmark tune'")
     if operating_point is not None:
-        pipeline.operating_point = _point(Path(operating_point), pipeline)
+        tagger.operating_point = _point(Path(operating_point), tagger)
     if threshold is not None:
-        pipeline.operating_point = pipeline.operating_point.with_threshold(threshold)
-    return pipeline
+        tagger.operating_point = tagger.operating_point.with_threshold(threshold)
+    return tagger
 
 
-def _point(file: Path, pipeline: Pipeline) -> OperatingPoint:
+def _point(file: Path, tagger: Tagger) -> OperatingPoint:
     """The operating point in a file, or of a name, checked to know the model's labels."""
     from earmark.decisions import OperatingPoint, named_point
 
     named = not file.exists() and not file.suffix and file.name == str(file)
-    point = named_point(str(file), pipeline.labels) if named else OperatingPoint.load(file)
-    for label in pipeline.labels:
+    point = named_point(str(file), tagger.labels) if named else OperatingPoint.load(file)
+    for label in tagger.labels:
         point.of(label)
     return point
 
@@ -371,7 +371,7 @@ def detect(
     processes: int = 1,
     ray: str | None = None,
     allow_remote: bool = False,
-    pipeline: Pipeline | Callable[[], Pipeline] | None = None,
+    tagger: Tagger | Callable[[], Tagger] | None = None,
     sink: Sink | None = None,
 ) -> Detected:
     """When each event starts and stops in files and folders, of any length and rate.
@@ -385,7 +385,7 @@ def detect(
     (`earmark.audio.listing`). `shard` ("2/4") takes a part of them, for `merge` to put together. `processes` work on
     one machine, `ray` ("auto" or an address) on a Ray cluster. URLs are read where `allow_remote`. `profile`
     measures where the time goes, since `began` (`time.perf_counter`). `engine` is auto, torch or onnx
-    (`earmark.opening`). `pipeline` is a model of your own, or a function
+    (`earmark.opening`). `tagger` is a model of your own, or a function
     that opens one.
     """
     from earmark.events import EventLog
@@ -398,7 +398,7 @@ def detect(
         *("detect", inputs, files_from, shard, output, formats, min_score, scores),
         *(overwrite, retry_failed, processes, ray, allow_remote, profile, began, reporter),
     )
-    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, pipeline, reporter)
+    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, tagger, reporter)
     found = Detected(opening(), _account())
     log = EventLog()
     stored = bulk.run(found, opening, log.add if sink is None else sink)
@@ -429,7 +429,7 @@ def tag(
     processes: int = 1,
     ray: str | None = None,
     allow_remote: bool = False,
-    pipeline: Pipeline | Callable[[], Pipeline] | None = None,
+    tagger: Tagger | Callable[[], Tagger] | None = None,
     sink: Sink | None = None,
 ) -> Tagged:
     """What is in each recording; a tag of a long recording may hold for only part of it. Arguments as of `detect`."""
@@ -440,7 +440,7 @@ def tag(
         *("tag", inputs, files_from, shard, output, formats, min_score, None),
         *(overwrite, retry_failed, processes, ray, allow_remote, profile, began, reporter),
     )
-    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, pipeline, reporter)
+    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, tagger, reporter)
     found = Tagged(opening(), _account())
     tags: dict[str, list[tuple[str, float]]] = {}
     stored = bulk.run(found, opening, tags.__setitem__ if sink is None else sink)
@@ -459,29 +459,29 @@ class _Opening:
     bulk: _Bulk  # knows how much there is to listen to
     threshold: float | None
     operating_point: PathLike | None
-    given: Pipeline | Callable[[], Pipeline] | None
+    given: Tagger | Callable[[], Tagger] | None
     reporter: Reporter
-    opened: Pipeline | None = None
+    opened: Tagger | None = None
 
-    def __call__(self) -> Pipeline:
+    def __call__(self) -> Tagger:
         if self.opened is None:
             if self.given is None:
                 self.opened = self._how(self.bulk.seconds, self.reporter)()
             else:
                 opened = self.given if hasattr(self.given, "stream") else self.given()
-                self.opened = cast("Pipeline", opened)
+                self.opened = cast("Tagger", opened)
         assert self.opened is not None
         return self.opened
 
-    def elsewhere(self) -> Callable[[], Pipeline]:
+    def elsewhere(self) -> Callable[[], Tagger]:
         """A function that another process can open them with."""
         if self.given is None:
             return self._how(_Known(self.bulk.seconds()), QUIET)
         if hasattr(self.given, "stream"):
-            raise ConfigError("several processes need a function that opens the pipeline, not the pipeline itself")
+            raise ConfigError("several processes need a function that opens the tagger, not the tagger itself")
         return self.given
 
-    def _how(self, seconds: Callable[[], float | None], reporter: Reporter) -> Callable[[], Pipeline]:
+    def _how(self, seconds: Callable[[], float | None], reporter: Reporter) -> Callable[[], Tagger]:
         return functools.partial(
             open_models,
             list(self.models),
@@ -548,7 +548,7 @@ class _Bulk:
 
         listing = self.listing
         if self.profile:
-            found.watch = _watch(found.pipeline, self.began)
+            found.watch = _watch(found.tagger, self.began)
         backend = self._backend(found, opening)
         follow = self.reporter.counts("scoring")
         stored = None
@@ -563,7 +563,7 @@ class _Bulk:
             run = Archive(
                 place,
                 listing,
-                self._options(found.pipeline),
+                self._options(found.tagger),
                 _path(self.scores),
                 overwrite=self.overwrite,
                 retry_failed=self.retry_failed,
@@ -579,12 +579,12 @@ class _Bulk:
             self.reporter.say(f"{action}: {counted(number, 'recording')}")
         return stored
 
-    def _options(self, pipeline: Pipeline) -> dict[str, Any]:
+    def _options(self, tagger: Tagger) -> dict[str, Any]:
         """Everything that results depend on."""
         options = {
-            "model": pipeline.model.fingerprint(),
-            "arithmetic": pipeline.model.arithmetic,
-            "operating point": pipeline.operating_point.model_dump(mode="json", exclude={"origin"}),
+            "model": tagger.model.fingerprint(),
+            "arithmetic": tagger.model.arithmetic,
+            "operating point": tagger.operating_point.model_dump(mode="json", exclude={"origin"}),
             "min score": float(self.min_score),
             "frame scores": self.scores is not None,
         }
@@ -602,7 +602,7 @@ class _Bulk:
             from earmark.runtime.processes import ProcessBackend
 
             return ProcessBackend(opening.elsewhere(), work, self.processes)
-        return functools.partial(decide_all, found.pipeline, work)
+        return functools.partial(decide_all, found.tagger, work)
 
 
 @dataclass(frozen=True)
@@ -667,11 +667,11 @@ def _account() -> Account:
     return Account()
 
 
-def _watch(pipeline: Pipeline, began: float | None) -> Stopwatch:
+def _watch(tagger: Tagger, began: float | None) -> Stopwatch:
     """Measures where the time goes; what passed since `began` was loading."""
     from earmark.stopwatch import Stopwatch
 
-    watch = pipeline.scorer.stopwatch = Stopwatch(time.perf_counter() if began is None else began)
+    watch = tagger.scorer.stopwatch = Stopwatch(time.perf_counter() if began is None else began)
     watch.add("load", watch.began)
     return watch
 
@@ -686,7 +686,7 @@ class TuningResult:
     path: Path  # of the operating point
     tuned: Tuned
     scored: ScoredClips
-    pipeline: Pipeline
+    tagger: Tagger
     problems: tuple[Problem, ...]  # rows and clips left out
 
 
@@ -730,24 +730,24 @@ def tune(
             f"{box.NAME} cannot be changed; write to a file with -o point.json and use it with --operating-point "
             "point.json"
         )
-    pipeline = open_models([directory], device=device, precision=precision)
+    tagger = open_models([directory], device=device, precision=precision)
     reading = Reading(separator, label_column)
-    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipeline.labels, reading=reading)
-    scored = score_clips_cached(pipeline.scorer, manifest, box.notes_of(directory) / FOLDER, reporter.stage("scoring"))
+    manifest = read_manifest(Path(data), audio=_path(audio), labels=tagger.labels, reading=reading)
+    scored = score_clips_cached(tagger.scorer, manifest, box.notes_of(directory) / FOLDER, reporter.stage("scoring"))
     name = Path(data).resolve().name
     tuned = choose(
         scored,
         objective,
         method=method,
         calibrate=calibrate,
-        base=pipeline.operating_point,
+        base=tagger.operating_point,
         data=name,
         seed=seed,
     )
     path = tuned.point.save(target or directory)
     if target is None:
         update_card(directory, tuned)
-    return TuningResult(path, tuned, scored, pipeline, (*manifest.problems, *scored.problems))
+    return TuningResult(path, tuned, scored, tagger, (*manifest.problems, *scored.problems))
 
 
 @dataclass(frozen=True)
@@ -811,17 +811,17 @@ def evaluate(
     resampling = Resampling(resamples) if resamples else None
     collars = collars_of(segment_length, onset_collar, offset_share)
     measuring = Measuring(segment_length, collars, resampling, thorough=True)
-    pipelines = [
+    taggers = [
         open_models([model], device=device, precision=precision, threshold=threshold, operating_point=operating_point)
         for model in directories
     ]
-    if any(pipeline.labels != pipelines[0].labels for pipeline in pipelines):
+    if any(tagger.labels != taggers[0].labels for tagger in taggers):
         raise ConfigError(f"{models[0]} and {models[1]} have different labels and cannot be compared")
     reading = Reading(separator, label_column)
-    manifest = read_manifest(Path(data), audio=_path(audio), labels=pipelines[0].labels, reading=reading)
+    manifest = read_manifest(Path(data), audio=_path(audio), labels=taggers[0].labels, reading=reading)
     found = [
-        _measure(model, pipeline, manifest, measuring, reporter)
-        for model, pipeline in zip(directories, pipelines, strict=True)
+        _measure(model, tagger, manifest, measuring, reporter)
+        for model, tagger in zip(directories, taggers, strict=True)
     ]
     measured = tuple(each for each, _ in found)
     evaluations = tuple(each for _, each in found)
@@ -845,7 +845,7 @@ def evaluate(
 
 
 def _measure(
-    model: Path, pipeline: Pipeline, manifest: Manifest, measuring: Any, reporter: Reporter
+    model: Path, tagger: Tagger, manifest: Manifest, measuring: Any, reporter: Reporter
 ) -> tuple[Measured, Evaluation]:
     """One model on the recordings; scores come from its cache where they are known."""
     from earmark.evaluation.labelled import evaluate_scored
@@ -856,13 +856,13 @@ def _measure(
     from earmark.report.tables import counted
 
     folder = box.notes_of(model) / FOLDER
-    scored = score_clips_cached(pipeline.scorer, manifest, folder, reporter.stage(f"scoring ({model.name})"))
-    computed = pipeline.scorer.arithmetic
+    scored = score_clips_cached(tagger.scorer, manifest, folder, reporter.stage(f"scoring ({model.name})"))
+    computed = tagger.scorer.arithmetic
     reporter.say(f"{model.name}: {counted(len(scored.clips), 'recording')} ({computed})")
-    for line in advice(pipeline.operating_point):
+    for line in advice(tagger.operating_point):
         reporter.say(f"{model.name}: {line}")
-    evaluation, detected = evaluate_scored(scored, pipeline.operating_point, measuring)
-    return Measured(model, pipeline, scored, evaluation.to_json(), detected), evaluation
+    evaluation, detected = evaluate_scored(scored, tagger.operating_point, measuring)
+    return Measured(model, tagger, scored, evaluation.to_json(), detected), evaluation
 
 
 def _compare(measured: Sequence[Measured], evaluations: Sequence[Evaluation], resampling: Any) -> Comparison:
@@ -873,7 +873,7 @@ def _compare(measured: Sequence[Measured], evaluations: Sequence[Evaluation], re
     names = first.name.name, second.name.name
     if names[0] == names[1]:
         names = str(first.name), str(second.name)
-    pairs = paired(evaluations[0], evaluations[1], first.pipeline.labels, resampling) if resampling else {}
+    pairs = paired(evaluations[0], evaluations[1], first.tagger.labels, resampling) if resampling else {}
     return Comparison(names, first.metrics, second.metrics, pairs)
 
 

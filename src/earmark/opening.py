@@ -20,20 +20,20 @@ from earmark.errors import ConfigError, MissingExtraError, did_you_mean
 from earmark.runtime.directory import has_twin, load_point, open_twin
 from earmark.runtime.ensemble import Ensemble, fused_point
 from earmark.runtime.onnx import TWIN
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 EngineName = Literal["auto", "torch", "onnx"]
 SHORT_JOB = 600.0  # seconds of audio, up to which loading PyTorch takes longer than it saves
 
 
-def open_pipeline(
+def open_tagger(
     directories: Sequence[str | os.PathLike[str]],
     *,
     device: str = "cpu",
     precision: str = "float32",
     engine: str = "auto",
     seconds: Callable[[], float | None] = lambda: None,
-) -> Pipeline:
+) -> Tagger:
     """A model directory with its operating point; several are one model, their scores averaged.
 
     `device` is auto, cpu, cuda ..., `precision` auto, float32 or bf16, `engine` auto, torch or onnx; `seconds` says, if
@@ -45,13 +45,13 @@ def open_pipeline(
         from earmark.devices import as_precision
         from earmark.models import opening
 
-        return opening.open_pipeline(directories, device=device, precision=as_precision(precision))
+        return opening.open_tagger(directories, device=device, precision=as_precision(precision))
     engines = [open_twin(directory) for directory in directories]
     points = [load_point(where, each.labels) for where, each in zip(directories, engines, strict=True)]
     if len(engines) == 1:
-        return Pipeline(engines[0], points[0])
+        return Tagger(engines[0], points[0])
     ensemble = Ensemble(engines, [os.fspath(directory) for directory in directories])
-    return Pipeline(ensemble, fused_point(points, ensemble.labels))
+    return Tagger(ensemble, fused_point(points, ensemble.labels))
 
 
 def choose(
@@ -61,7 +61,7 @@ def choose(
     engine: str,
     seconds: Callable[[], float | None],
 ) -> Literal["torch", "onnx"]:
-    """The engine for a job; raises as `open_pipeline` does."""
+    """The engine for a job; raises as `open_tagger` does."""
     known = get_args(EngineName)
     if engine not in known:
         raise ConfigError(f"engine {engine!r} is unknown{did_you_mean(engine, known)}: expected {', '.join(known)}")

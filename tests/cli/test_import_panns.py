@@ -9,7 +9,7 @@ import torch
 from earmark.formats.audioset_names import read_classes
 from earmark.hub.panns import expected
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 
 AUDIOSET = Labels(read_classes(None).values())
 
@@ -53,7 +53,7 @@ def test_it_says_what_the_file_was(earmark: Callable, checkpoint: Path, tmp_path
     assert {path.name for path in (tmp_path / "m").iterdir()} == {
         *("config.json", "model.safetensors", "operating_point.json", "README.md")
     }
-    assert Tagger.from_pretrained(tmp_path / "m").labels == AUDIOSET
+    assert Network.from_pretrained(tmp_path / "m").labels == AUDIOSET
 
 
 def test_detect_gives_audioset_events_with_times(earmark: Callable, imported: Path, collection: Path) -> None:
@@ -76,7 +76,7 @@ def test_fine_tuned_it_knows_the_users_labels(
         *words, "--steps", 2, "--set", "training.batch_size=4", "--valid-fraction", 0, "--precision", "float32"
     )
     assert ran.code == 0, ran.err
-    assert Tagger.from_pretrained(tmp_path / "m").labels.names == ("beep", "horn", "hum", "whistle")
+    assert Network.from_pretrained(tmp_path / "m").labels.names == ("beep", "horn", "hum", "whistle")
     assert "fine-tuned from" in (tmp_path / "m" / "README.md").read_text()
     assert earmark("detect", collection / "dev" / "audio" / "dev00.wav", "-m", tmp_path / "m").code == 0
 

@@ -11,7 +11,7 @@ from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clip
 from earmark.evaluation.tuning import tune
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 
@@ -36,12 +36,12 @@ def weak(manifest: Manifest) -> Manifest:
     return manifest.with_clips(Clip(clip.path, clip.name, clip.labels) for clip in manifest.clips)
 
 
-def scored(loudness: Tagger, manifest: Manifest) -> ScoredClips:
+def scored(loudness: Network, manifest: Manifest) -> ScoredClips:
     return score_clips(Scorer(engine_of(loudness)), manifest)
 
 
 def test_clips_that_cannot_be_read_are_listed_and_never_scored(
-    loudness: Tagger, manifest: Manifest, tmp_path: Path
+    loudness: Network, manifest: Manifest, tmp_path: Path
 ) -> None:
     (tmp_path / "text.wav").write_text("not a sound")
     more = manifest.with_clips(
@@ -55,7 +55,7 @@ def test_clips_that_cannot_be_read_are_listed_and_never_scored(
     assert told == [(n, 11) for n in range(1, 12)]
 
 
-def test_events_outside_their_recording_are_listed(loudness: Tagger, manifest: Manifest) -> None:
+def test_events_outside_their_recording_are_listed(loudness: Network, manifest: Manifest) -> None:
     """As where milliseconds stand for seconds: they are left out, and not in silence."""
     first, *rest = manifest.clips
     late = Clip(first.path, first.name, first.labels, (Event(500, 1000, "loud"), Event(1.0, 9.0, "loud")))
@@ -67,12 +67,12 @@ def test_events_outside_their_recording_are_listed(loudness: Tagger, manifest: M
     assert found.references()[0] == [Event(1.0, 4.0, "loud")]
 
 
-def test_no_readable_clip_at_all_is_an_error(loudness: Tagger, manifest: Manifest, tmp_path: Path) -> None:
+def test_no_readable_clip_at_all_is_an_error(loudness: Network, manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"here: none of its 1 clips can be read; the first: gone\.wav"):
         scored(loudness, manifest.with_clips([Clip(tmp_path / "gone.wav", "gone.wav", ())]))
 
 
-def test_a_good_model_is_found_good(loudness: Tagger, manifest: Manifest) -> None:
+def test_a_good_model_is_found_good(loudness: Network, manifest: Manifest) -> None:
     evaluation, detected = evaluate_scored(scored(loudness, manifest), OperatingPoint.default(LABELS))
     content = evaluation.to_json()
     assert content["tagging"]["micro_f1"] == 1.0
@@ -81,14 +81,14 @@ def test_a_good_model_is_found_good(loudness: Tagger, manifest: Manifest) -> Non
     assert list(detected) == [clip.name for clip in manifest.clips]
 
 
-def test_tags_alone_give_tag_figures_alone(loudness: Tagger, manifest: Manifest) -> None:
+def test_tags_alone_give_tag_figures_alone(loudness: Network, manifest: Manifest) -> None:
     evaluation, _ = evaluate_scored(scored(loudness, weak(manifest)), OperatingPoint.default(LABELS))
     content = evaluation.to_json()
     assert content["tagging"]["micro_f1"] == 1.0
     assert content.get("segment") is None
 
 
-def test_tuning_is_by_events_where_they_are_known_and_by_tags_elsewhere(loudness: Tagger, manifest: Manifest) -> None:
+def test_tuning_is_by_events_where_they_are_known_and_by_tags_elsewhere(loudness: Network, manifest: Manifest) -> None:
     strong, tags = scored(loudness, manifest), scored(loudness, weak(manifest))
     for found, objective in ((strong, None), (strong, "tagging-f1"), (tags, None)):
         evaluation, _ = evaluate_scored(strong, tune(found, objective).point)
@@ -97,7 +97,7 @@ def test_tuning_is_by_events_where_they_are_known_and_by_tags_elsewhere(loudness
     assert tuned >= evaluate_scored(strong, OperatingPoint.default(LABELS))[0].to_json()["segment"]["f1"]
 
 
-def test_an_objective_that_needs_events_says_so(loudness: Tagger, manifest: Manifest) -> None:
+def test_an_objective_that_needs_events_says_so(loudness: Network, manifest: Manifest) -> None:
     with pytest.raises(DataError, match=r"'segment-f1' needs strong labels .* weak\.tsv has none"):
         tune(scored(loudness, weak(manifest)), "segment-f1", data="weak.tsv")
 
@@ -108,7 +108,7 @@ def test_events_end_with_their_recording() -> None:
 
 
 def test_clips_too_short_to_hold_a_sound_are_listed_and_never_scored(
-    loudness: Tagger, manifest: Manifest, noise: Callable[..., np.ndarray], write: Callable[..., Path]
+    loudness: Network, manifest: Manifest, noise: Callable[..., np.ndarray], write: Callable[..., Path]
 ) -> None:
     path = write("short.wav", noise(0.05))
     found = scored(loudness, manifest.with_clips([manifest.clips[0], Clip(path, "short.wav", ("loud",), ())]))
@@ -116,7 +116,7 @@ def test_clips_too_short_to_hold_a_sound_are_listed_and_never_scored(
     assert [str(problem) for problem in found.problems] == ["short.wav: lasts 50 ms, too short to contain a sound"]
 
 
-def test_tags_alone_leave_tuned_events_as_they_are(loudness: Tagger, manifest: Manifest) -> None:
+def test_tags_alone_leave_tuned_events_as_they_are(loudness: Network, manifest: Manifest) -> None:
     strong = scored(loudness, manifest)
     base = tune(strong, data="strong clips").point
     change = {"median_seconds": 0.2, "tag_threshold": 0.999}
@@ -136,7 +136,7 @@ def test_tags_alone_leave_tuned_events_as_they_are(loudness: Tagger, manifest: M
 
 
 def test_tags_alone_choose_events_where_these_have_no_settings_of_their_own(
-    loudness: Tagger, manifest: Manifest
+    loudness: Network, manifest: Manifest
 ) -> None:
     tags = scored(loudness, weak(manifest))
     first = tune(tags, base=OperatingPoint.default(LABELS)).point

@@ -10,12 +10,12 @@ from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clip
 from earmark.evaluation.report import Measured, choose_clips, evaluation_report, read_log, recording_views
 from earmark.events import Event
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
 from earmark.report.page import render
 from earmark.report.points import point_table
-from earmark.runtime.pipeline import Pipeline
 from earmark.runtime.scorer import Scorer
+from earmark.runtime.tagger import Tagger
 
 LABELS = Labels(["loud", "quiet"])
 POINT = OperatingPoint.default(LABELS)
@@ -40,7 +40,7 @@ def manifest(noise: Callable[..., np.ndarray], write: Callable[..., Path]) -> Ma
 
 
 @pytest.fixture
-def scored(loudness: Tagger, manifest: Manifest) -> ScoredClips:
+def scored(loudness: Network, manifest: Manifest) -> ScoredClips:
     return score_clips(Scorer(engine_of(loudness)), manifest)
 
 
@@ -55,7 +55,7 @@ def test_the_clips_shown_have_events_and_cover_the_labels(scored: ScoredClips) -
     assert chosen(scored, 9) == ["both.wav", "quiet.wav", "none.wav", "weak.wav"]  # a minute is too long to look at
 
 
-def test_a_view_shows_what_was_heard_and_what_is_true(loudness: Tagger, scored: ScoredClips) -> None:
+def test_a_view_shows_what_was_heard_and_what_is_true(loudness: Network, scored: ScoredClips) -> None:
     _, detected = evaluate_scored(scored, POINT)
     both, _, _, weak = recording_views(loudness, scored, detected, POINT, 4)
     assert both.scores.recording == "both.wav"
@@ -70,7 +70,7 @@ def test_a_view_shows_what_was_heard_and_what_is_true(loudness: Tagger, scored: 
     assert weak.note == "Tagged: loud, quiet."
 
 
-def test_the_bands_are_named_by_their_frequency(loudness: Tagger, scored: ScoredClips) -> None:
+def test_the_bands_are_named_by_their_frequency(loudness: Network, scored: ScoredClips) -> None:
     _, detected = evaluate_scored(scored, POINT)
     view = recording_views(loudness, scored, detected, POINT, 1)[0]
     assert view.band_hz is not None
@@ -91,8 +91,8 @@ def test_the_operating_point_is_a_row_a_label() -> None:
     assert table.rows == (("loud", 0.2, 0.5, 0.3, 0.1), ("quiet", 0.5, 0.5, 0.0, 0.0))
 
 
-def test_the_page_says_what_was_measured_on_what(loudness: Tagger, scored: ScoredClips, tmp_path: Path) -> None:
-    pipeline = Pipeline(engine_of(loudness), POINT)
+def test_the_page_says_what_was_measured_on_what(loudness: Network, scored: ScoredClips, tmp_path: Path) -> None:
+    pipeline = Tagger(engine_of(loudness), POINT)
     evaluation, detected = evaluate_scored(scored, POINT)
     (tmp_path / "log.csv").write_text("epoch,step,seconds,learning_rate,train_loss\n1,3,0.5,0.1,0.7\n2,6,0.9,0.1,0.5\n")
     report = evaluation_report(

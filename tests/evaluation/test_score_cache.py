@@ -11,7 +11,7 @@ from earmark.errors import DataError
 from earmark.evaluation.labelled import ScoredClips, score_clips
 from earmark.evaluation.score_cache import cache_file, score_clips_cached
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Job, Scored, Scorer
 
@@ -56,7 +56,7 @@ def same(one: ScoredClips, other: ScoredClips) -> bool:
 
 
 def test_a_second_time_nothing_is_scored_and_every_bit_is_the_same(
-    network: Callable[..., Tagger], manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
+    network: Callable[..., Network], manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
     scorer = Scorer(engine_of(network()))
     plain = score_clips(scorer, manifest)
@@ -74,7 +74,7 @@ def test_a_second_time_nothing_is_scored_and_every_bit_is_the_same(
 
 
 def test_only_what_changed_is_scored_again(
-    loudness: Tagger,
+    loudness: Network,
     manifest: Manifest,
     tmp_path: Path,
     scored_jobs: list[str],
@@ -99,7 +99,7 @@ def test_only_what_changed_is_scored_again(
 
 
 def test_another_model_or_precision_shares_nothing(
-    network: Callable[..., Tagger], manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
+    network: Callable[..., Network], manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
     tagger = network()
     score_clips_cached(Scorer(engine_of(tagger)), manifest, tmp_path)
@@ -114,7 +114,7 @@ def test_another_model_or_precision_shares_nothing(
 
 
 def test_what_failed_is_tried_again(
-    loudness: Tagger, manifest: Manifest, tmp_path: Path, write: Callable[..., Path], noise: Callable[..., np.ndarray]
+    loudness: Network, manifest: Manifest, tmp_path: Path, write: Callable[..., Path], noise: Callable[..., np.ndarray]
 ) -> None:
     scorer = Scorer(engine_of(loudness))
     broken = manifest.with_clips([*manifest.clips, Clip(tmp_path / "late.wav", "late.wav", ())])
@@ -130,7 +130,7 @@ def test_what_failed_is_tried_again(
 
 
 def test_a_damaged_file_is_made_anew_and_an_unwritable_place_is_done_without(
-    loudness: Tagger, manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
+    loudness: Network, manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
     scorer = Scorer(engine_of(loudness))
     plain = score_clips_cached(scorer, manifest, tmp_path / "scores")
@@ -145,7 +145,7 @@ def test_a_damaged_file_is_made_anew_and_an_unwritable_place_is_done_without(
 
 
 def test_an_interrupted_scoring_keeps_what_it_has(
-    loudness: Tagger, manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
+    loudness: Network, manifest: Manifest, tmp_path: Path, scored_jobs: list[str]
 ) -> None:
     def impatient(done: int, of: int) -> None:
         if done == 3:

@@ -7,7 +7,7 @@ from torch import nn
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd, build_features
 from earmark.features.embedding import Embedding, EmbeddingOptions
-from earmark.models.tagger import NetworkOptions
+from earmark.models.network import NetworkOptions
 
 
 def test_vectors_come_back_as_they_were() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from earmark.encoders import CRNNOptions
 from earmark.features import FrontEnd, LogMel, LogMelOptions, build_features
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "audioset" / "R9_ZSCveAHg_7s.wav"
 
@@ -49,9 +49,9 @@ def features_of(options: LogMelOptions, waveform: np.ndarray) -> np.ndarray:
     return LogMel(options)(torch.from_numpy(waveform)[None])[0].numpy()
 
 
-def tagger_with(options: LogMelOptions, scale: bool = True) -> Tagger:
-    made = Tagger(
-        TaggerOptions(
+def tagger_with(options: LogMelOptions, scale: bool = True) -> Network:
+    made = Network(
+        ModelOptions(
             labels=("a", "b"), features=options, encoder=CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)
         )
     ).eval()

@@ -44,11 +44,11 @@ def test_tags_are_rows(tmp_path: Path) -> None:
 
 def test_detect_writes_what_is_written_at_once(tmp_path: Path) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
-    from bulk_script import open_pipeline
+    from bulk_script import open_tagger
     from test_archive import make
 
     source = make(tmp_path / "in")
-    found = api.detect([source], output=tmp_path / "out", formats=["parquet"], pipeline=open_pipeline())
+    found = api.detect([source], output=tmp_path / "out", formats=["parquet"], pipeline=open_tagger())
     write_events(tmp_path / "whole", dict(found.events), ["parquet"])
     assert (tmp_path / "out" / "events.parquet").read_bytes() == (tmp_path / "whole" / "events.parquet").read_bytes()
     assert found.written == [tmp_path / "out" / "events.parquet"]

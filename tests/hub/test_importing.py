@@ -15,7 +15,7 @@ from earmark.hub.importing import import_panns
 from earmark.hub.panns import expected
 from earmark.hub.published import CHECKPOINTS, Checksums, Published, published_as
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 
 AUDIOSET = Labels(read_classes(None).values())
 
@@ -25,7 +25,7 @@ def test_a_checkpoint_becomes_a_model_that_explains_itself(
 ) -> None:
     made = import_panns(checkpoint, tmp_path / "m", command="earmark import-panns c.pth -o m")
     assert (made.name, made.published, made.labels, made.parameters) == ("cnn10", False, 527, 5_219_279)
-    tagger = Tagger.from_pretrained(tmp_path / "m")
+    tagger = Network.from_pretrained(tmp_path / "m")
     assert tagger.labels == AUDIOSET
     assert OperatingPoint.load(tmp_path / "m") == named_point("default", AUDIOSET)
     waveform = 0.1 * torch.randn(1, 64_000)

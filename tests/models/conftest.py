@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
 from earmark.masking import valid_steps
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.pooling import Pooled
 
 RATE = 8_000
 
 
-def options(**changes: object) -> TaggerOptions:
+def options(**changes: object) -> ModelOptions:
     """A small model at 8 kHz with 25 frames a second and windows of a second, a fifth of it overlapping."""
-    return TaggerOptions(
+    return ModelOptions(
         **{
             "labels": ("loud", "quiet"),
             "features": LogMelOptions(rate=RATE, window=512, hop=320, bands=24),
@@ -30,7 +30,7 @@ def options(**changes: object) -> TaggerOptions:
     )
 
 
-class Loudness(Tagger):
+class Loudness(Network):
     """A tagger whose scores follow the level: `loud` rises with it, `quiet` is the rest; the clip has the highest."""
 
     def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
@@ -47,12 +47,12 @@ def loudness() -> Loudness:
 
 
 @pytest.fixture
-def network() -> Callable[..., Tagger]:
+def network() -> Callable[..., Network]:
     """Make a real tagger with weights drawn from a seed and scaling fitted to noise."""
 
-    def make(**changes: object) -> Tagger:
+    def make(**changes: object) -> Network:
         torch.manual_seed(0)
-        tagger = Tagger(options(**changes))
+        tagger = Network(options(**changes))
         tagger.scaling.fit(tagger.front_end(0.1 * torch.randn(4, RATE)))
         for module in tagger.modules():
             if isinstance(module, nn.BatchNorm2d):

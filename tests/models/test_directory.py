@@ -18,9 +18,9 @@ from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips
 from earmark.features import LogMelOptions
 from earmark.labels import Labels
 from earmark.models.directory import join, load_model, write_model
-from earmark.models.fusion import Fusion, taggers_of
-from earmark.models.opening import open_pipeline
-from earmark.models.tagger import Tagger
+from earmark.models.fusion import Fusion, networks_of
+from earmark.models.network import Network
+from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import TorchEngine, engine_of
 from earmark.runtime.ensemble import DEFAULT, MEAN, mean_scores
 from earmark.runtime.scorer import Job, Scorer, Waveform
@@ -31,7 +31,7 @@ FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "w
 FAST = {"features": LogMelOptions(rate=16_000, window=1024, hop=640, bands=24)}
 
 
-def with_seed(tagger: Tagger, seed: int) -> Tagger:
+def with_seed(tagger: Network, seed: int) -> Network:
     """The same network with other weights; front-end and scaling stay."""
     torch.manual_seed(seed)
     for part in (tagger.encoder, tagger.pooling):
@@ -41,14 +41,14 @@ def with_seed(tagger: Tagger, seed: int) -> Tagger:
 
 
 @pytest.fixture
-def systems(network: Callable[..., Tagger]) -> list[Tagger]:
+def systems(network: Callable[..., Network]) -> list[Network]:
     """Two epochs of one training, a system on another clock, and one at another rate."""
     fine = {**FINE, "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)}
     made = [network(), network(), network(**fine), network(**FAST)]
     return [with_seed(tagger, seed) for seed, tagger in enumerate(made)]
 
 
-def score(model: Tagger | Fusion, *sources: object) -> list[Scores]:
+def score(model: Network | Fusion, *sources: object) -> list[Scores]:
     jobs = [Job(str(number), source) for number, source in enumerate(sources)]
     found = [scored.scores for scored in Scorer(engine_of(model)).score_all(jobs)]
     assert all(found)
@@ -61,7 +61,7 @@ def exact(scores: Scores) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("chosen", [(0,), (0, 1), (0, 2), (0, 3), (0, 1, 2, 3)])
 def test_a_fusion_is_the_mean_of_what_its_members_say_alone(
-    systems: list[Tagger], noise: Noise, chosen: tuple[int, ...]
+    systems: list[Network], noise: Noise, chosen: tuple[int, ...]
 ) -> None:
     members = [systems[number] for number in chosen]
     waves = [Waveform(noise(seconds, (0.2, 0.5), seed=7), 8_000) for seconds in (0.7, 5.3, 1.0)]  # one is cut
@@ -70,32 +70,32 @@ def test_a_fusion_is_the_mean_of_what_its_members_say_alone(
         assert exact(fused) == exact(mean_scores(each))
 
 
-def test_the_order_of_members_changes_no_bit(systems: list[Tagger], noise: Noise) -> None:
+def test_the_order_of_members_changes_no_bit(systems: list[Network], noise: Noise) -> None:
     wave = Waveform(noise(2.7, (1.0, 1.5)), 8_000)
     found = {exact(score(Fusion(order), wave)[0]) for order in permutations(systems)}
     assert len(found) == 1
 
 
-def test_systems_weigh_the_same_however_many_epochs_they_are_made_of(systems: list[Tagger], noise: Noise) -> None:
+def test_systems_weigh_the_same_however_many_epochs_they_are_made_of(systems: list[Network], noise: Noise) -> None:
     wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
     first, second, third = (score(tagger, wave)[0] for tagger in systems[:3])
     nested = Fusion([Fusion(systems[:2]), systems[2]])
-    assert taggers_of(nested) == tuple(systems[:3])
+    assert networks_of(nested) == tuple(systems[:3])
     assert exact(score(nested, wave)[0]) == exact(mean_scores([mean_scores([first, second]), third]))
 
 
 def test_epochs_of_one_training_share_decoding_and_features(
-    systems: list[Tagger], noise: Noise, monkeypatch: pytest.MonkeyPatch
+    systems: list[Network], noise: Noise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    really = Tagger.features
-    monkeypatch.setattr(Tagger, "features", lambda self, *rest: asked.append(1) or really(self, *rest))
+    really = Network.features
+    monkeypatch.setattr(Network, "features", lambda self, *rest: asked.append(1) or really(self, *rest))
     score(Fusion(systems[:2]), Waveform(noise(0.9), 8_000))
     assert len(asked) == 1
 
 
 def test_a_recording_that_cannot_be_read_is_told_once_and_costs_no_other(
-    systems: list[Tagger], noise: Noise, write: Callable[..., Path], tmp_path: Path
+    systems: list[Network], noise: Noise, write: Callable[..., Path], tmp_path: Path
 ) -> None:
     good = write("good.wav", noise(3.0, (0.2, 0.5)))
     bad = write("bad.wav", np.append(noise(3.0), np.float32("nan")))  # found when most of it has been read
@@ -110,20 +110,20 @@ def test_a_recording_that_cannot_be_read_is_told_once_and_costs_no_other(
 
 
 def test_a_file_object_is_read_again_for_the_next_rate(
-    systems: list[Tagger], noise: Noise, write: Callable[..., Path]
+    systems: list[Network], noise: Noise, write: Callable[..., Path]
 ) -> None:
     path = write("a.wav", noise(1.5, (0.2, 0.5)))
     fusion = Fusion(systems)
     assert exact(score(fusion, io.BytesIO(path.read_bytes()))[0]) == exact(score(fusion, path)[0])
 
 
-def save(tagger: Tagger, folder: Path, threshold: float = 0.5, **changes: object) -> Path:
+def save(tagger: Network, folder: Path, threshold: float = 0.5, **changes: object) -> Path:
     point = OperatingPoint.default(tagger.labels).with_threshold(threshold)
     write_model(tagger, folder, point.model_copy(update=changes))
     return folder
 
 
-def test_several_directories_open_as_one_model(systems: list[Tagger], noise: Noise, tmp_path: Path) -> None:
+def test_several_directories_open_as_one_model(systems: list[Network], noise: Noise, tmp_path: Path) -> None:
     folders = [save(tagger, tmp_path / str(n), 0.2 + 0.2 * n) for n, tagger in enumerate(systems[:3])]
     pipeline = earmark.load(folders)
     result = pipeline(noise(1.0, (0.2, 0.5)), 8_000)
@@ -136,33 +136,33 @@ def test_several_directories_open_as_one_model(systems: list[Tagger], noise: Noi
     assert earmark.load(folders[::-1]).operating_point == pipeline.operating_point
 
 
-def test_one_directory_is_that_model(systems: list[Tagger], tmp_path: Path) -> None:
+def test_one_directory_is_that_model(systems: list[Network], tmp_path: Path) -> None:
     folder = save(systems[0], tmp_path / "a", 0.3)
-    pipeline = open_pipeline([folder])
+    pipeline = open_tagger([folder])
     assert isinstance(pipeline.model, TorchEngine)
     assert pipeline.operating_point == OperatingPoint.load(folder)
 
 
-def test_models_that_decide_in_different_ways_fall_back_to_the_default(systems: list[Tagger], tmp_path: Path) -> None:
+def test_models_that_decide_in_different_ways_fall_back_to_the_default(systems: list[Network], tmp_path: Path) -> None:
     folders = [save(systems[0], tmp_path / "a", 0.3), save(systems[1], tmp_path / "b", 0.3, method="boxes")]
-    point = open_pipeline(folders).operating_point
+    point = open_tagger(folders).operating_point
     assert point == named_point("default", point.labels).model_copy(update={"origin": DEFAULT})
 
 
-def test_models_that_decide_alike_go_on_so(systems: list[Tagger], tmp_path: Path) -> None:
+def test_models_that_decide_alike_go_on_so(systems: list[Network], tmp_path: Path) -> None:
     folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
-    assert open_pipeline(folders).operating_point == OperatingPoint.load(folders[0])
+    assert open_tagger(folders).operating_point == OperatingPoint.load(folders[0])
 
 
 def test_other_labels_are_refused_by_the_names_of_the_directories(
-    network: Callable[..., Tagger], tmp_path: Path
+    network: Callable[..., Network], tmp_path: Path
 ) -> None:
     one, other = save(network(), tmp_path / "one"), save(network(labels=("loud", "cat")), tmp_path / "other")
     with pytest.raises(ConfigError, match=r"one has 'quiet', .*other does not"):
-        open_pipeline([one, other])
+        open_tagger([one, other])
 
 
-def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Tagger], noise: Noise) -> None:
+def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Network], noise: Noise) -> None:
     wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
     one, other = with_seed(network(), 1), with_seed(network(labels=("quiet", "loud")), 1)
     fused = score(Fusion([other, one]), wave)[0]
@@ -172,7 +172,7 @@ def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Tag
 
 
 def test_models_are_joined_into_a_directory_that_is_a_model(
-    systems: list[Tagger], noise: Noise, tmp_path: Path
+    systems: list[Network], noise: Noise, tmp_path: Path
 ) -> None:
     folders = [save(tagger, tmp_path / str(n) / "model") for n, tagger in enumerate(systems[:3])]
     inner = tmp_path / "inner"
@@ -189,14 +189,14 @@ def test_models_are_joined_into_a_directory_that_is_a_model(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_what_is_there_is_not_written_over(systems: list[Tagger], tmp_path: Path) -> None:
+def test_what_is_there_is_not_written_over(systems: list[Network], tmp_path: Path) -> None:
     folder = save(systems[0], tmp_path / "a")
     with pytest.raises(OutputError, match="a already exists; choose a new directory"):
         join([folder], folder, lambda *_: "card")
 
 
 @pytest.fixture
-def fused(systems: list[Tagger], tmp_path: Path) -> Path:
+def fused(systems: list[Network], tmp_path: Path) -> Path:
     folder = tmp_path / "fused"
     write_model(Fusion(systems[:2], ["a", "b"]), folder, OperatingPoint.default(systems[0].labels))
     return folder
@@ -230,7 +230,7 @@ def test_a_damaged_fusion_is_refused(fused: Path, changes: dict[str, object], me
 
 
 def test_scores_of_a_fusion_are_kept_until_a_member_changes(
-    systems: list[Tagger], noise: Noise, write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    systems: list[Network], noise: Noise, write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips = tuple(Clip(write(f"{n}.wav", noise(0.8, seed=n)), f"{n}.wav", ("loud",)) for n in range(3))
     manifest = Manifest(Path("here"), clips, Labels(["loud", "quiet"]))

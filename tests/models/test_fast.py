@@ -11,7 +11,7 @@ from earmark.encoders.blocks import Conv, GatedConv
 from earmark.masking import MaskedBatchNorm2d
 from earmark.models import fast as packing
 from earmark.models.fast import FOLLOWS, Folded, PackedConv, WideConv, can_pack, fold, is_wide, pack
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 
 LABELS = ("dog", "siren")
 LOGMEL = {"kind": "logmel", "rate": 8_000, "window": 256, "hop": 250, "bands": 64}
@@ -35,12 +35,12 @@ CASES = [pytest.param(kind, options, id=f"{kind}-{n}") for kind in SMALL for n, 
 
 
 @torch.no_grad()
-def trained(kind: str, options: dict[str, Any], pooling: str = "attention") -> Tagger:
+def trained(kind: str, options: dict[str, Any], pooling: str = "attention") -> Network:
     """A small tagger whose normalisations have learned something, one channel in four nothing but its shift."""
     torch.manual_seed(0)
     features = WAVEFORM if kind == "wavegram" else LOGMEL
     data = {"labels": LABELS, "features": features, "encoder": {"kind": kind, **options}, "pooling": {"kind": pooling}}
-    tagger = Tagger(TaggerOptions.parse(data, "the example"))
+    tagger = Network(ModelOptions.parse(data, "the example"))
     for part in tagger.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.running_mean.normal_(std=0.3)
@@ -51,7 +51,7 @@ def trained(kind: str, options: dict[str, Any], pooling: str = "attention") -> T
     return tagger.eval()
 
 
-def clips(tagger: Tagger) -> tuple[torch.Tensor, torch.Tensor]:
+def clips(tagger: Network) -> tuple[torch.Tensor, torch.Tensor]:
     lengths = torch.tensor([round(seconds * tagger.rate) for seconds in (1.0, 0.35, 0.7)])
     waveform = 0.1 * torch.randn(3, int(lengths.max()), generator=torch.Generator().manual_seed(1))
     waveform[torch.arange(waveform.shape[1]) >= lengths[:, None]] = 0
@@ -154,7 +154,7 @@ def test_it_counts_and_saves_as_a_plain_model(kind: str, options: dict[str, Any]
         n: (v.shape, v.dtype) for n, v in plain.state_dict().items()
     }
     folded.save_pretrained(tmp_path)
-    again = Tagger.from_pretrained(tmp_path)
+    again = Network.from_pretrained(tmp_path)
     assert not any(isinstance(part, Folded) for part in again.modules())
     waveform, lengths = clips(plain)
     for one, other in zip(again(waveform, lengths)[:3], plain(waveform, lengths)[:3], strict=True):
@@ -290,11 +290,11 @@ def test_where_there_are_no_such_operators_a_model_stays_as_it_is(monkeypatch: p
 
 
 def test_it_saves_a_state_that_the_plain_model_takes(tmp_path: Path) -> None:
-    folded = fold(Tagger(TaggerOptions(labels=("dog",))).eval())
+    folded = fold(Network(ModelOptions(labels=("dog",))).eval())
     expected = {name: tensor.clone() for name, tensor in folded.state_dict().items()}
     packed = pack(folded)
     packed.save_pretrained(tmp_path)
-    found = Tagger.from_pretrained(tmp_path).state_dict()
+    found = Network.from_pretrained(tmp_path).state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 

@@ -5,13 +5,13 @@ import torch
 
 from earmark.features import LogMelOptions
 from earmark.models.fusion import Fusion
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine, engine_of
 from earmark.runtime.ensemble import Ensemble
 from earmark.runtime.scorer import Scorer
 
 
-def groups(*taggers: Tagger) -> list[list[int]]:
+def groups(*taggers: Network) -> list[list[int]]:
     """Places of the networks that share their features."""
     fused = engine_of(Fusion(taggers))
     assert isinstance(fused, Ensemble)
@@ -21,17 +21,17 @@ def groups(*taggers: Tagger) -> list[list[int]]:
     return list(found.values())
 
 
-def test_epochs_of_one_training_share_one_set_of_features(network: Callable[..., Tagger]):
+def test_epochs_of_one_training_share_one_set_of_features(network: Callable[..., Network]):
     epochs = [network() for _ in range(3)]
     for epoch in epochs[1:]:
         torch.nn.init.normal_(next(iter(epoch.encoder.parameters())))
     assert groups(*epochs) == [[0, 1, 2]]
 
 
-def test_shared_features_are_computed_once_a_batch(network: Callable[..., Tagger]):
+def test_shared_features_are_computed_once_a_batch(network: Callable[..., Network]):
     engine = engine_of(Fusion([network(), network()]))
     asked = []
-    shared = engine.members[0].features.tagger
+    shared = engine.members[0].features.network
     really = shared.features
     shared.features = lambda *given: (asked.append(1), really(*given))[1]
     lengths = np.array([8_000], np.int64)
@@ -42,20 +42,20 @@ def test_shared_features_are_computed_once_a_batch(network: Callable[..., Tagger
     assert len(asked) == 2
 
 
-def test_another_scaling_or_front_end_has_features_of_its_own(network: Callable[..., Tagger]):
+def test_another_scaling_or_front_end_has_features_of_its_own(network: Callable[..., Network]):
     other = network()
     other.scaling.fit(other.front_end(torch.randn(4, 8_000)))
     bands = network(features=LogMelOptions(rate=8_000, window=512, hop=320, bands=16))
     assert groups(network(), other, bands, network()) == [[0, 3], [1], [2]]
 
 
-def test_another_rate_or_window_is_read_apart(network: Callable[..., Tagger]):
+def test_another_rate_or_window_is_read_apart(network: Callable[..., Network]):
     fast = network(features=LogMelOptions(rate=16_000, window=1024, hop=640, bands=24))
     scorer = Scorer(engine_of(Fusion([network(), fast, network(window_seconds=2.0), network()])))
     assert [sorted(panel.engines) for panel in scorer.panels] == [[0, 3], [1], [2]]
     assert [panel.rate for panel in scorer.panels] == [8_000, 16_000, 8_000]
 
 
-def test_a_batch_is_as_large_as_its_windows_are_small(network: Callable[..., Tagger]):
+def test_a_batch_is_as_large_as_its_windows_are_small(network: Callable[..., Network]):
     assert TorchEngine(network()).batch == 4  # 25 frames of 24 bands
     assert TorchEngine(network(window_seconds=1200.0)).batch == 1

@@ -12,7 +12,7 @@ import torch
 
 from earmark.encoders import EncoderOptions
 from earmark.features import FeatureOptions
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.options import Options
 from earmark.pooling import PoolingOptions
 
@@ -104,7 +104,7 @@ def test_it_scores_learns_masks_and_comes_back(features: str, encoder: str, pool
         "encoder": {"kind": encoder, **ENCODERS[encoder]},
         "pooling": {"kind": pooling, **POOLINGS[pooling]},
     }
-    model = Tagger(TaggerOptions.parse(data, "the matrix"))
+    model = Network(ModelOptions.parse(data, "the matrix"))
     lengths = torch.tensor([round(seconds * model.rate) for seconds in SECONDS])
     clips = 0.1 * torch.randn(3, int(lengths.max()))
     clips[torch.arange(clips.shape[1]) >= lengths[:, None]] = 0.0
@@ -112,12 +112,12 @@ def test_it_scores_learns_masks_and_comes_back(features: str, encoder: str, pool
     with torch.no_grad():
         _masks(model.eval(), clips, lengths)
         model.save_pretrained(folder)
-        again = Tagger.from_pretrained(folder)
+        again = Network.from_pretrained(folder)
         assert again.options == model.options
         torch.testing.assert_close(again(clips, lengths), model(clips, lengths), atol=0, rtol=0)
 
 
-def _learns(model: Tagger, clips: torch.Tensor, lengths: torch.Tensor) -> None:
+def _learns(model: Network, clips: torch.Tensor, lengths: torch.Tensor) -> None:
     pooled = model.train()(clips, lengths)
     assert pooled.clip.shape == (3, 3)
     (pooled.clip.square().sum() + pooled.frames.square().sum()).backward()
@@ -127,7 +127,7 @@ def _learns(model: Tagger, clips: torch.Tensor, lengths: torch.Tensor) -> None:
     assert any(parameter.grad.any() for parameter in model.encoder.parameters() if parameter.grad is not None)
 
 
-def _masks(model: Tagger, clips: torch.Tensor, lengths: torch.Tensor) -> None:
+def _masks(model: Network, clips: torch.Tensor, lengths: torch.Tensor) -> None:
     together = model(clips, lengths)
     steps = model.steps_in(lengths).tolist()
     assert together.frames.shape == together.weights.shape == (3, max(steps), 3)

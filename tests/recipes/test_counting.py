@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
 from earmark.recipes.counting import parameter_count
 
@@ -10,7 +10,7 @@ from earmark.recipes.counting import parameter_count
 @pytest.mark.parametrize("name", ["demo", "plain-crnn"])
 def test_it_is_what_the_network_has_when_made(name: str) -> None:
     recipe = load_recipe(name)
-    made = Tagger(TaggerOptions(labels=("a", "b", "c"), **dict(recipe.network)))
+    made = Network(ModelOptions(labels=("a", "b", "c"), **dict(recipe.network)))
     assert parameter_count(recipe, labels=3) == made.parameter_count()
     assert parameter_count(recipe) is None  # for as many labels as there are
     assert parameter_count(recipe.model_copy(update={"classes": 3})) == made.parameter_count()

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import pytest
 import torch
 
-from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network, NetworkOptions
 from earmark.recipes import load_recipe, recipe_names
 from earmark.recipes.counting import parameter_count
 
@@ -82,7 +82,7 @@ def test_the_six_poolings_differ_in_nothing_else() -> None:
 def test_ten_seconds_are_400_frames_of_64_bands_and_25_steps() -> None:
     network = load_recipe("hong2020/gmap").network
     with torch.device("meta"):
-        tagger = Tagger(TaggerOptions(labels=("a",), **dict(network)))
+        tagger = Network(ModelOptions(labels=("a",), **dict(network)))
     assert tagger.front_end.frames_in(torch.tensor(160_000)) == 400
     assert tagger.front_end.bands == 64
     assert tagger.steps_in(torch.tensor(160_000)) == 25
@@ -121,7 +121,7 @@ def shrunk(network: NetworkOptions) -> NetworkOptions:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_learns_and_scores_a_clip_alone_as_in_a_batch(name: str) -> None:
     torch.manual_seed(0)
-    tagger = Tagger(TaggerOptions(labels=("a", "b", "c"), **dict(shrunk(load_recipe(name).network))))
+    tagger = Network(ModelOptions(labels=("a", "b", "c"), **dict(shrunk(load_recipe(name).network))))
     waveform = 0.1 * torch.randn(2, 2 * tagger.rate)
     lengths = torch.tensor([2 * tagger.rate, tagger.rate + 128])
     waveform[1, lengths[1] :] = 0

@@ -5,7 +5,7 @@ import torch
 import yaml
 
 from earmark.errors import ConfigError
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import Recipe, load_recipe, recipe_names
 
 
@@ -15,7 +15,7 @@ def test_every_recipe_makes_a_tagger(name: str) -> None:
     assert recipe.name == name
     assert recipe.description.endswith(".")
     with torch.device("meta"):  # the largest have 80 million parameters
-        tagger = Tagger(TaggerOptions(labels=("a", "b"), **dict(recipe.network)))
+        tagger = Network(ModelOptions(labels=("a", "b"), **dict(recipe.network)))
     log_mel = getattr(recipe.network.features, "logmel", recipe.network.features)  # what MFCCs are made of
     hop = getattr(log_mel, "hop", tagger.front_end.bands)  # embeddings: a vector
     assert tagger.clock.step * tagger.rate == hop * tagger.encoder.reduction

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe, recipe_names
 
 PAPERS = ("xu2018/", "dcase2017/", "lee2017/", "chou2017/")
@@ -11,9 +11,9 @@ NAMES = [name for name in recipe_names() if name.startswith(PAPERS)]
 FUSED = ["xu2018/fusion", "xu2018/fusion-sed", "lee2017/cnn-ensemble"]
 
 
-def tagger(name: str, *changes: str) -> Tagger:
+def tagger(name: str, *changes: str) -> Network:
     labels = tuple(f"class {index}" for index in range(17))
-    return Tagger(TaggerOptions(labels=labels, **dict(load_recipe(name, changes).network)))
+    return Network(ModelOptions(labels=labels, **dict(load_recipe(name, changes).network)))
 
 
 @pytest.mark.parametrize(

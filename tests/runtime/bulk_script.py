@@ -16,7 +16,7 @@ from earmark.clock import Clock
 from earmark.decisions import OperatingPoint
 from earmark.engine import WindowPlan
 from earmark.labels import Labels
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 RATE = 8000
 STEP = RATE // 10
@@ -54,8 +54,8 @@ class Loudness:
         return frames.max(axis=1), frames
 
 
-def open_pipeline() -> Pipeline:
-    return Pipeline(Loudness(), OperatingPoint.default(Loudness.labels))
+def open_tagger() -> Tagger:
+    return Tagger(Loudness(), OperatingPoint.default(Loudness.labels))
 
 
 def main() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
     for word in rest:
         name, _, value = word.partition("=")
         options[name] = value.split(",") if name == "formats" else int(value) if name == "processes" else value
-    found = api.detect([folder], output=Path(output), pipeline=open_pipeline, **options)
+    found = api.detect([folder], output=Path(output), pipeline=open_tagger, **options)
     print(found.account.scored, found.account.before, len(found.account.failed))  # noqa: T201 - read by tests
 
 

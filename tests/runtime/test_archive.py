@@ -30,7 +30,7 @@ from earmark.runtime.journal import Journal
 from earmark.runtime.place import Place
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bulk_script import open_pipeline
+from bulk_script import open_tagger
 
 SCRIPT = Path(__file__).with_name("bulk_script.py")
 FORMATS = ("csv", "tsv", "json", "audacity")
@@ -56,7 +56,7 @@ def content(output: Path) -> dict[str, bytes]:
 
 
 def detect(source: Path, output: Path, **options: Any) -> api.Detected:
-    return api.detect([source], output=output, pipeline=open_pipeline(), **{"formats": FORMATS, **options})
+    return api.detect([source], output=output, pipeline=open_tagger(), **{"formats": FORMATS, **options})
 
 
 class Said(api.Reporter):
@@ -83,7 +83,7 @@ def one_event(tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
 def test_the_tables_are_those_that_are_written_at_once(tmp_path: Path) -> None:
     source = make(tmp_path / "in")
     found = detect(source, tmp_path / "out")
-    at_once = {result.recording: result for result in map(open_pipeline(), sorted(source.rglob("*.wav")))}
+    at_once = {result.recording: result for result in map(open_tagger(), sorted(source.rglob("*.wav")))}
     events = {path.relative_to(source).as_posix(): at_once[path.name].events for path in sorted(source.rglob("*.wav"))}
     write_events(tmp_path / "whole", events, FORMATS)
     assert content(tmp_path / "out") == content(tmp_path / "whole")
@@ -175,7 +175,7 @@ def test_other_options_are_refused_with_the_difference(tmp_path: Path) -> None:
     before = content(tmp_path / "out")
     with pytest.raises(ConfigError, match=r"min score: 0.0 before, 0.7 now\).*--overwrite to begin anew"):
         detect(source, tmp_path / "out", min_score=0.7)
-    changed = open_pipeline()
+    changed = open_tagger()
     changed.operating_point = OperatingPoint.default(changed.labels).with_threshold(0.3)
     with pytest.raises(ConfigError, match=r"operating point, classes, sound, tag_threshold: 0\.5 before, 0.3 now"):
         api.detect([source], output=tmp_path / "out", pipeline=changed, formats=FORMATS)
@@ -188,7 +188,7 @@ def test_other_options_are_refused_with_the_difference(tmp_path: Path) -> None:
 def test_where_the_numbers_come_from_is_no_other_option(tmp_path: Path) -> None:
     source = make(tmp_path / "in")
     detect(source, tmp_path / "out")
-    same = open_pipeline()
+    same = open_tagger()
     same.operating_point = same.operating_point.model_copy(update={"origin": "said by somebody"})
     assert api.detect([source], output=tmp_path / "out", pipeline=same, formats=FORMATS).account.before == 12
 
@@ -266,10 +266,10 @@ def test_tags_and_events_may_share_a_folder(tmp_path: Path) -> None:
     (source / "day" / "0001.wav").write_bytes(b"")
     for _ in range(2):
         detect(source, tmp_path / "out", formats=["csv"])
-        api.tag([source], output=tmp_path / "out", pipeline=open_pipeline())
+        api.tag([source], output=tmp_path / "out", pipeline=open_tagger())
     assert sorted(content(tmp_path / "out")) == ["events.csv", "failures.csv", "failures.tags.csv", "tags.csv"]
     detect(source, tmp_path / "events", formats=["csv"])
-    api.tag([source], output=tmp_path / "tags", pipeline=open_pipeline())
+    api.tag([source], output=tmp_path / "tags", pipeline=open_tagger())
     assert content(tmp_path / "out") == content(tmp_path / "events") | content(tmp_path / "tags")
 
 

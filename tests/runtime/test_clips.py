@@ -72,10 +72,10 @@ def test_recordings_are_found_where_detect_found_them(archive: Path) -> None:
     import sys
 
     sys.path.insert(0, str(Path(__file__).parent))
-    from bulk_script import open_pipeline
+    from bulk_script import open_tagger
 
     soundfile.write(archive / "sounds" / "loud.wav", np.r_[np.zeros(RATE), np.full(RATE, 0.9), np.zeros(RATE)], RATE)
-    api.detect([archive / "sounds"], output=archive / "found", pipeline=open_pipeline())
+    api.detect([archive / "sounds"], output=archive / "found", pipeline=open_tagger())
     done = api.clips(archive / "found", archive / "out")
     assert [path.relative_to(archive / "out").as_posix() for path in done.written if "loud_" in path.name] == [
         "loud sound/loud_1.000-2.000.wav",

@@ -11,10 +11,10 @@ import soundfile
 from earmark.decisions import OperatingPoint
 from earmark.engine import Engine
 from earmark.errors import AudioError, EarmarkError, FaultError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
-from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.runtime.tagger import Result, Tagger
 
 RATE = 8_000
 MARK = 0.987654  # a model of ours fails where a window holds this sample
@@ -61,7 +61,7 @@ def shape(bad: np.ndarray) -> None:
 @pytest.mark.parametrize("marked", [(0,), (2,), (5,), (1, 2), (0, 1, 2, 3, 4, 5)])
 @pytest.mark.parametrize("batch", [1, 4, 8])
 def test_where_the_model_fails_the_other_recordings_keep_their_scores(
-    network: Callable[..., Tagger], failure: Callable[[np.ndarray], object], marked: tuple[int, ...], batch: int
+    network: Callable[..., Network], failure: Callable[[np.ndarray], object], marked: tuple[int, ...], batch: int
 ) -> None:
     engine = engine_of(network())
     whole = list(Scorer(engine, batch).score_all(jobs(*marked)))
@@ -80,14 +80,14 @@ def test_where_the_model_fails_the_other_recordings_keep_their_scores(
             np.testing.assert_allclose(one.scores.clip, other.scores.clip, atol=1e-5)
 
 
-def test_scores_that_are_not_numbers_cost_their_recording_alone(network: Callable[..., Tagger]) -> None:
+def test_scores_that_are_not_numbers_cost_their_recording_alone(network: Callable[..., Network]) -> None:
     found = list(Scorer(Brittle(engine_of(network()), None)).score_all(jobs(3)))
     assert [one.error is None for one in found] == [True, True, True, False, True, True]
     assert "a fault of earmark (ValueError" in str(found[3].error)
 
 
 def test_whatever_the_reader_throws(
-    network: Callable[..., Tagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(3):
         soundfile.write(tmp_path / f"{number}.wav", 0.1 * np.ones(RATE), RATE)
@@ -110,8 +110,8 @@ def test_whatever_the_reader_throws(
     assert "open_file" in caplog.text
 
 
-def test_what_a_decision_throws(network: Callable[..., Tagger], monkeypatch: pytest.MonkeyPatch) -> None:
-    import earmark.runtime.pipeline as pipeline
+def test_what_a_decision_throws(network: Callable[..., Network], monkeypatch: pytest.MonkeyPatch) -> None:
+    import earmark.runtime.tagger as pipeline
 
     def decide(scores: object, *rest: object, **more: object) -> object:
         if scores.recording == "2.wav":
@@ -121,14 +121,14 @@ def test_what_a_decision_throws(network: Callable[..., Tagger], monkeypatch: pyt
     real = pipeline.decide
     monkeypatch.setattr(pipeline, "decide", decide)
     engine = engine_of(network())
-    outcomes = list(Pipeline(engine, OperatingPoint.default(engine.labels)).stream(jobs()))
+    outcomes = list(Tagger(engine, OperatingPoint.default(engine.labels)).stream(jobs()))
     assert [isinstance(outcome, Result) for outcome in outcomes] == [True, True, False, True, True, True]
     job, error = outcomes[2]
     assert (job.name, isinstance(error, EarmarkError)) == ("2.wav", True)
 
 
 def test_an_error_of_the_disk_in_the_middle_is_one_of_its_recording(
-    network: Callable[..., Tagger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
         soundfile.write(tmp_path / f"{number}.wav", 0.1 * np.ones(3 * RATE), RATE)

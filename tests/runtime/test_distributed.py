@@ -16,12 +16,12 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
 import ray
-from bulk_script import open_pipeline
+from bulk_script import open_tagger
 from earmark import api
 
 options = dict(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 ray.init(num_cpus=2, object_store_memory=80 * 2**20, **options)
-found = api.detect([{source!r}], output={output!r}, formats=["csv", "json"], pipeline=open_pipeline, ray="auto")
+found = api.detect([{source!r}], output={output!r}, formats=["csv", "json"], pipeline=open_tagger, ray="auto")
 print("scored", found.account.scored, "failed", len(found.account.failed))
 """
 

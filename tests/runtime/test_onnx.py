@@ -43,10 +43,10 @@ def test_it_is_an_engine(twin: Path) -> None:
 
 
 def test_it_has_the_fingerprint_of_the_module(twin: Path) -> None:
-    from earmark.models.tagger import Tagger
+    from earmark.models.network import Network
     from earmark.models.torch_engine import TorchEngine
 
-    module, light = TorchEngine(Tagger.from_pretrained(twin)), OnnxEngine(twin)
+    module, light = TorchEngine(Network.from_pretrained(twin)), OnnxEngine(twin)
     for name in ("rate", "labels", "clock", "plan", "takes", "parameters"):
         assert getattr(light, name) == getattr(module, name)
     assert light.fingerprint() == module.fingerprint()

@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from earmark.errors import AudioError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of, probabilities
 from earmark.runtime.scorer import Job, Scored, Scorer, Waveform
 from earmark.scores import Scores
@@ -23,7 +23,7 @@ def job(samples: np.ndarray, name: str = "a", rate: int = RATE) -> Job:
     return Job(name, Waveform(samples, rate))
 
 
-def score(tagger: Tagger, *jobs: Job, **options: int) -> list[Scored]:
+def score(tagger: Network, *jobs: Job, **options: int) -> list[Scored]:
     return list(Scorer(engine_of(tagger), **options).score_all(jobs))
 
 
@@ -36,7 +36,7 @@ def same(one: Scores | None, other: Scores | None) -> None:
 
 
 @torch.no_grad()
-def slowly(tagger: Tagger, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def slowly(tagger: Network, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Clip and frame scores the obvious way: every window cut, scored and weighted by hand."""
     size, overlap, hop = 25, 5, 320  # frames, frames, samples
     frames = -(-len(samples) // hop)
@@ -63,7 +63,7 @@ def slowly(tagger: Tagger, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_scores_equal_those_of_windows_cut_by_hand(network: Callable[..., Tagger], length: int) -> None:
+def test_scores_equal_those_of_windows_cut_by_hand(network: Callable[..., Network], length: int) -> None:
     tagger = network()
     samples = 0.1 * np.random.default_rng(length).standard_normal(length).astype(np.float32)
     found = score(tagger, job(samples))[0].scores
@@ -77,7 +77,7 @@ def test_scores_equal_those_of_windows_cut_by_hand(network: Callable[..., Tagger
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 100])
 @pytest.mark.parametrize("kind", ["attention", "average"])
 def test_neither_neighbours_nor_batches_change_a_score(
-    network: Callable[..., Tagger], batch_size: int, kind: str
+    network: Callable[..., Network], batch_size: int, kind: str
 ) -> None:
     tagger = network(pooling={"kind": kind})
     rng = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def test_neither_neighbours_nor_batches_change_a_score(
 
 
 def test_it_makes_no_difference_how_a_file_is_read(
-    network: Callable[..., Tagger],
+    network: Callable[..., Network],
     noise: Callable[..., np.ndarray],
     write: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -108,7 +108,7 @@ def test_it_makes_no_difference_how_a_file_is_read(
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 2), (44_100, 1)])
-def test_a_loud_section_is_found_where_it_is(loudness: Tagger, rate: int, channels: int) -> None:
+def test_a_loud_section_is_found_where_it_is(loudness: Network, rate: int, channels: int) -> None:
     time_axis = np.arange(7 * rate) / rate
     samples = np.random.default_rng(0).standard_normal((7 * rate, channels)).astype(np.float32)
     samples *= np.where((time_axis >= 3.2) & (time_axis < 4.4), 0.1, 1e-5)[:, None]
@@ -126,7 +126,7 @@ def test_a_loud_section_is_found_where_it_is(loudness: Tagger, rate: int, channe
 
 
 def test_a_broken_file_fails_in_its_place_and_costs_nobody_else(
-    loudness: Tagger, noise: Callable[..., np.ndarray], write: Callable[..., Path], tmp_path: Path
+    loudness: Network, noise: Callable[..., np.ndarray], write: Callable[..., Path], tmp_path: Path
 ) -> None:
     good = [write(f"{k}.wav", noise(0.5 + 1.3 * k, seed=k)) for k in range(3)]
     nan = noise(3.0)
@@ -143,7 +143,7 @@ def test_a_broken_file_fails_in_its_place_and_costs_nobody_else(
         same(scored.scores, score(loudness, scored.job)[0].scores)
 
 
-def test_a_file_cut_short_says_so(loudness: Tagger, noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
+def test_a_file_cut_short_says_so(loudness: Network, noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", noise(6.0, (0, 6)), RATE)
     content = (tmp_path / "a.flac").read_bytes()
     (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
@@ -152,7 +152,7 @@ def test_a_file_cut_short_says_so(loudness: Tagger, noise: Callable[..., np.ndar
     assert 1 < found.scores.duration < 5
 
 
-def test_half_an_hour_takes_little_memory(loudness: Tagger, noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
+def test_half_an_hour_takes_little_memory(loudness: Network, noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     minute = noise(60.0, (10, 20))
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
@@ -171,7 +171,7 @@ def test_half_an_hour_takes_little_memory(loudness: Tagger, noise: Callable[...,
     assert peak < 8e6  # decoded, the recording has 57.6 MB
 
 
-def test_recordings_are_read_only_as_they_are_needed(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
+def test_recordings_are_read_only_as_they_are_needed(loudness: Network, noise: Callable[..., np.ndarray]) -> None:
     asked = []
 
     def jobs() -> Iterator[Job]:
@@ -186,7 +186,7 @@ def test_recordings_are_read_only_as_they_are_needed(loudness: Tagger, noise: Ca
     results.close()
 
 
-def test_a_listener_who_leaves_stops_the_reader(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
+def test_a_listener_who_leaves_stops_the_reader(loudness: Network, noise: Callable[..., np.ndarray]) -> None:
     before = threading.active_count()
     for taken in (1, 5):
         results = Scorer(engine_of(loudness), batch_size=2).score_all(job(noise(5.0), str(n)) for n in range(1_000_000))
@@ -198,7 +198,7 @@ def test_a_listener_who_leaves_stops_the_reader(loudness: Tagger, noise: Callabl
         assert threading.active_count() == before
 
 
-def test_a_fault_of_the_callers_own_reaches_the_caller(loudness: Tagger, noise: Callable[..., np.ndarray]) -> None:
+def test_a_fault_of_the_callers_own_reaches_the_caller(loudness: Network, noise: Callable[..., np.ndarray]) -> None:
     def jobs() -> Iterator[Job]:
         yield job(noise(0.5))
         raise ZeroDivisionError("in the caller's generator")
@@ -207,11 +207,11 @@ def test_a_fault_of_the_callers_own_reaches_the_caller(loudness: Tagger, noise: 
         list(Scorer(engine_of(loudness)).score_all(jobs()))
 
 
-def test_no_recordings_give_no_scores(loudness: Tagger) -> None:
+def test_no_recordings_give_no_scores(loudness: Network) -> None:
     assert score(loudness) == []
 
 
-def test_bfloat16_stays_near(network: Callable[..., Tagger]) -> None:
+def test_bfloat16_stays_near(network: Callable[..., Network]) -> None:
     tagger = network()
     samples = 0.1 * np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
     exact = score(tagger, job(samples))[0].scores

@@ -8,10 +8,10 @@ import pytest
 from earmark import stopwatch
 from earmark.decisions import OperatingPoint
 from earmark.models.fusion import Fusion
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
-from earmark.runtime.pipeline import Pipeline
 from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.runtime.tagger import Tagger
 from earmark.stopwatch import Stopwatch, each, stage
 
 NAP = 0.02  # seconds
@@ -51,7 +51,7 @@ def test_a_stage_that_fails_is_measured_too() -> None:
 
 
 def test_time_is_found_where_it_is_spent(
-    loudness: Tagger, noise: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+    loudness: Network, noise: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A slow network, or a slow disk, is seen as such."""
     jobs = [Job(str(number), Waveform(noise(1.0), 8_000)) for number in range(6)]
@@ -80,10 +80,10 @@ def test_time_is_found_where_it_is_spent(
 
 
 def test_the_stages_of_the_callers_thread_fit_into_the_time_there_was(
-    network: Callable[..., Tagger], noise: Callable[..., np.ndarray]
+    network: Callable[..., Network], noise: Callable[..., np.ndarray]
 ) -> None:
     tagger = network()
-    pipeline = Pipeline(engine_of(Fusion([tagger, network()])), OperatingPoint.default(tagger.labels))
+    pipeline = Tagger(engine_of(Fusion([tagger, network()])), OperatingPoint.default(tagger.labels))
     watch = pipeline.scorer.stopwatch = Stopwatch()
     jobs = [Job(str(number), Waveform(noise(3.0), 8_000)) for number in range(5)]
     assert len(list(pipeline.stream(jobs))) == 5
@@ -94,7 +94,7 @@ def test_the_stages_of_the_callers_thread_fit_into_the_time_there_was(
 
 
 def test_without_a_stopwatch_nobody_looks_at_a_clock(
-    loudness: Tagger, noise: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+    loudness: Network, noise: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object) -> None:
         raise AssertionError("measured")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.engine import WindowPlan
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine
 from earmark.runtime.windows import Assembly, Window, cross_fade
 from earmark.runtime.windows import cut as cut_blocks
@@ -86,7 +86,7 @@ def test_a_short_end_takes_what_there_is_of_a_fade() -> None:
     assert not after.any()  # the caller's array is left alone
 
 
-def test_the_plan_lies_on_the_grid_of_the_frames(network: Callable[..., Tagger]) -> None:
+def test_the_plan_lies_on_the_grid_of_the_frames(network: Callable[..., Network]) -> None:
     plan = TorchEngine(network(window_seconds=1.01, overlap_seconds=0.19)).plan
     assert plan == WindowPlan(size=25 * 320, stride=20 * 320, stride_steps=20, overlap_steps=5, longest=8080)
     assert TorchEngine(network(window_seconds=0.001, overlap_seconds=0)).plan.size == 320  # at least one frame
@@ -108,7 +108,7 @@ def test_frames_are_as_many_as_in_one_piece_whatever_the_length(samples: int) ->
         assert len(assembly.frames()) == count(samples)
 
 
-def test_a_front_end_that_does_not_pad_has_longer_windows(network: Callable[..., Tagger]) -> None:
+def test_a_front_end_that_does_not_pad_has_longer_windows(network: Callable[..., Network]) -> None:
     tagger = network(features={"rate": 8_000, "window": 512, "hop": 320, "bands": 24, "centre": False})
     plan = TorchEngine(tagger).plan
     assert plan.size == 8_000 + 192
@@ -116,7 +116,7 @@ def test_a_front_end_that_does_not_pad_has_longer_windows(network: Callable[...,
     assert tagger.clock.start == Fraction(96, 8_000)
 
 
-def test_a_recording_of_the_windows_length_is_scored_in_one_piece(network: Callable[..., Tagger]) -> None:
+def test_a_recording_of_the_windows_length_is_scored_in_one_piece(network: Callable[..., Network]) -> None:
     """Though a whole number of steps is shorter; a longer one is cut on the grid."""
     plan = TorchEngine(network(window_seconds=1.01, overlap_seconds=0.19)).plan
     spans = [
@@ -136,7 +136,7 @@ CENTRED_ON_START = {"rate": 8_000, "window": 512, "hop": 320, "bands": 24, "cent
 @pytest.mark.parametrize("drop_last", [False, True])
 @pytest.mark.parametrize("samples", [24_000, 23_999, 24_001, 20_007])
 def test_frames_centred_on_their_start_keep_their_place_in_a_long_recording(
-    network: Callable[..., Tagger], noise: Callable[..., np.ndarray], drop_last: bool, samples: int
+    network: Callable[..., Network], noise: Callable[..., np.ndarray], drop_last: bool, samples: int
 ) -> None:
     """Windows give the features of one whole transform, but for those that see a window's edge."""
     tagger = network(features={**CENTRED_ON_START, "drop_last": drop_last})
@@ -156,7 +156,7 @@ def test_frames_centred_on_their_start_keep_their_place_in_a_long_recording(
 
 
 def test_events_in_a_long_recording_lie_where_they_sound(
-    network: Callable[..., Tagger], noise: Callable[..., np.ndarray]
+    network: Callable[..., Network], noise: Callable[..., np.ndarray]
 ) -> None:
     tagger = network(features=CENTRED_ON_START)
     sound = noise(5.0, loud=(2.0, 3.0))

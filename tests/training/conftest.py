@@ -7,7 +7,7 @@ import torch
 
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 
 RATE = 8_000
 
@@ -47,14 +47,14 @@ def sounds() -> Callable[..., Sounds]:
 
 
 @pytest.fixture
-def untrained() -> Callable[..., Tagger]:
+def untrained() -> Callable[..., Network]:
     """Make a small tagger, the same each time."""
 
-    def make(**changes: object) -> Tagger:
+    def make(**changes: object) -> Network:
         torch.manual_seed(0)
         encoder = {"channels": (4, 8), "pools": (2, 4), "convs": 1, "last": 16, "units": 8, **changes}
         features = LogMelOptions(rate=RATE, window=512, hop=320, bands=24)
-        tagger = Tagger(TaggerOptions(labels=("tone", "burst"), features=features, encoder=CRNNOptions(**encoder)))
+        tagger = Network(ModelOptions(labels=("tone", "burst"), features=features, encoder=CRNNOptions(**encoder)))
         noise = Sounds(20, seed=9)
         tagger.scaling.fit(tagger.front_end(torch.from_numpy(clip)[None])[0] for clip in noise.clips)
         return tagger.train()

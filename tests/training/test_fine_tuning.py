@@ -8,7 +8,7 @@ import torch
 from earmark.data.manifest import read_manifest
 from earmark.data.store import ClipStore, open_store
 from earmark.errors import ModelError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.training.fine_tuning import HEAD, better, ranking, take_head, train_head
 from earmark.training.options import HeadOptions
 from earmark.training.transfer import Source, take_over
@@ -22,18 +22,18 @@ def store(collection: Path) -> ClipStore:
 
 
 @pytest.fixture
-def begun(trained: Path) -> Tagger:
+def begun(trained: Path) -> Network:
     """The trained model under new names of its labels: its encoder knows the tones, its head knows nothing."""
-    old = Tagger.from_pretrained(trained)
+    old = Network.from_pretrained(trained)
     torch.manual_seed(0)
-    tagger = Tagger(old.options.model_copy(update={"labels": ("hum", "beep")}))
+    tagger = Network(old.options.model_copy(update={"labels": ("hum", "beep")}))
     take_over(tagger, Source("old", trained))
     for parameter in tagger.pooling.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return tagger.train()
 
 
-def test_the_head_learns_and_the_encoder_stays(begun: Tagger, store: ClipStore, tmp_path: Path) -> None:
+def test_the_head_learns_and_the_encoder_stays(begun: Network, store: ClipStore, tmp_path: Path) -> None:
     before = {name: tensor.clone() for name, tensor in begun.state_dict().items()}
     poor = ranking(begun, store)
     train_head(begun, store, tmp_path, QUICK, seed=0)
@@ -44,7 +44,7 @@ def test_the_head_learns_and_the_encoder_stays(begun: Tagger, store: ClipStore, 
     assert begun.training
 
 
-def test_a_head_that_was_kept_is_taken_again_to_the_last_bit(begun: Tagger, store: ClipStore, tmp_path: Path) -> None:
+def test_a_head_that_was_kept_is_taken_again_to_the_last_bit(begun: Network, store: ClipStore, tmp_path: Path) -> None:
     train_head(begun, store, tmp_path, QUICK, seed=0)
     learned = {name: tensor.clone() for name, tensor in begun.pooling.state_dict().items()}
     for parameter in begun.pooling.parameters():
@@ -56,8 +56,8 @@ def test_a_head_that_was_kept_is_taken_again_to_the_last_bit(begun: Tagger, stor
         take_head(begun, tmp_path)
 
 
-def test_what_ranks_better_is_taken_and_of_equals_the_whole(begun: Tagger, store: ClipStore, tmp_path: Path) -> None:
-    poor = Tagger(begun.options)
+def test_what_ranks_better_is_taken_and_of_equals_the_whole(begun: Network, store: ClipStore, tmp_path: Path) -> None:
+    poor = Network(begun.options)
     poor.load_state_dict(begun.state_dict())
     train_head(begun, store, tmp_path, QUICK, seed=0)
     for whole, alone, wanted in ((poor, begun, begun), (begun, poor, begun), (poor, poor, poor)):

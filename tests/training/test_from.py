@@ -16,7 +16,7 @@ from earmark.encoders import EmbeddingNetOptions
 from earmark.errors import ConfigError, ModelError
 from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.pooling import AttentionOptions
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
@@ -84,11 +84,11 @@ def test_with_frozen_blocks_only_what_lies_above_them_learns(tune: Tune, trained
 
 
 def test_an_encoder_without_blocks_cannot_freeze_them(trained: Path, model: Path) -> None:
-    old = Tagger.from_pretrained(model)
-    plain = Tagger(old.options.model_copy(update={"encoder": EmbeddingNetOptions()}))
+    old = Network.from_pretrained(model)
+    plain = Network(old.options.model_copy(update={"encoder": EmbeddingNetOptions()}))
     plain.save_pretrained(model)
     with pytest.raises(ConfigError, match=r"--freeze blocks: the encoder of old has no blocks"):
-        take_over(Tagger(plain.options), Source("old", model, "blocks"))
+        take_over(Network(plain.options), Source("old", model, "blocks"))
 
 
 def test_not_frozen_it_learns_but_the_scaling_stays(tune: Tune, trained: Path) -> None:
@@ -101,9 +101,9 @@ def test_not_frozen_it_learns_but_the_scaling_stays(tune: Tune, trained: Path) -
 def test_labels_are_the_users_and_the_card_says_what_it_was_made_from(tune: Tune, trained: Path) -> None:
     request = tune(freeze="encoder")
     finish(request)
-    tagger = Tagger.from_pretrained(request.output)
+    tagger = Network.from_pretrained(request.output)
     assert tagger.labels.names == ("alarm", "car", "fridge")
-    assert tagger.options.window_seconds == Tagger.from_pretrained(trained).options.window_seconds
+    assert tagger.options.window_seconds == Network.from_pretrained(trained).options.window_seconds
     card = (request.output / "README.md").read_text()
     assert re.search(r"\*\*fine-tuned from\*\*: old \(4 labels; weights sha256 [0-9a-f]{16}...; encoder frozen\)", card)
     assert f"**parameters**: {tagger.parameter_count():,}" in card  # all of them, frozen or not
@@ -157,10 +157,10 @@ def test_another_source_or_another_freeze_is_another_request(tune: Tune, model: 
 
 
 def test_only_what_depends_on_unknown_labels_is_new(trained: Path) -> None:
-    old = Tagger.from_pretrained(trained)
+    old = Network.from_pretrained(trained)
     for labels, new in ((("a", "b"), True), (("a", "b", "c", "d"), True), (old.labels.names, False)):
         torch.manual_seed(1)
-        tagger = Tagger(old.options.model_copy(update={"labels": labels}))
+        tagger = Network(old.options.model_copy(update={"labels": labels}))
         fresh = take_over(tagger, Source("old", trained))
         heads = {f"pooling.{head}.{kind}" for head in ("classify", "localise") for kind in ("weight", "bias")}
         assert set(fresh) == (heads if new else set())  # as many labels are still other labels
@@ -170,11 +170,11 @@ def test_only_what_depends_on_unknown_labels_is_new(trained: Path) -> None:
 
 @pytest.mark.parametrize("more", [(), ("new",), ("new", "newer", "newest")])
 def test_labels_that_the_source_knows_keep_their_rows_in_any_order(trained: Path, more: tuple[str, ...]) -> None:
-    old = Tagger.from_pretrained(trained)
+    old = Network.from_pretrained(trained)
     known = tuple(reversed(old.labels.names))[:3]
     labels = (*more[:1], *known, *more[1:])
     torch.manual_seed(1)
-    tagger = Tagger(old.options.model_copy(update={"labels": labels}))
+    tagger = Network(old.options.model_copy(update={"labels": labels}))
     drawn = {name: tensor.clone() for name, tensor in tagger.state_dict().items()}
     fresh = take_over(tagger, Source("old", trained))
     for head in ("classify", "localise"):
@@ -189,18 +189,18 @@ def test_labels_that_the_source_knows_keep_their_rows_in_any_order(trained: Path
 
 
 def test_rows_and_columns_of_known_labels_are_kept_where_a_layer_sees_the_scores(model: Path) -> None:
-    old = Tagger.from_pretrained(model)
+    old = Network.from_pretrained(model)
     pooling = AttentionOptions(localise_from="scores")
-    source = Tagger(old.options.model_copy(update={"labels": ("a", "b", "c"), "pooling": pooling}))
+    source = Network(old.options.model_copy(update={"labels": ("a", "b", "c"), "pooling": pooling}))
     source.save_pretrained(model)
-    tagger = Tagger(source.options.model_copy(update={"labels": ("c", "z", "a")}))
+    tagger = Network(source.options.model_copy(update={"labels": ("c", "z", "a")}))
     take_over(tagger, Source("old", model))
     ours, theirs = tagger.pooling.localise.weight, source.pooling.localise.weight  # (classes, classes)
     assert torch.equal(ours[[0, 0, 2, 2], [0, 2, 0, 2]], theirs[[2, 2, 0, 0], [2, 0, 2, 0]])
 
 
 def test_a_frozen_encoder_stays_in_evaluation_mode(trained: Path) -> None:
-    tagger = Tagger.from_pretrained(trained).train()
+    tagger = Network.from_pretrained(trained).train()
     settle(tagger)
     assert tagger.encoder.training
     take_over(tagger, Source("old", trained, "encoder"))
@@ -217,7 +217,7 @@ def test_another_network_does_not_fit(tune: Tune, trained: Path) -> None:
 
 
 def test_a_source_that_is_no_model_of_one_network_is_refused(tmp_path: Path, model: Path) -> None:
-    fused = Fusion([Tagger.from_pretrained(model)] * 2, ["a", "b"])
+    fused = Fusion([Network.from_pretrained(model)] * 2, ["a", "b"])
     write_model(fused, tmp_path / "fused", OperatingPoint.load(model))
     with pytest.raises(ConfigError, match=r"start from one of its members: members/a, members/b"):
         _ = Source("fused", tmp_path / "fused").network

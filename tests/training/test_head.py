@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.pooling import AttentionOptions, build_pooling
 from earmark.training.head import (
     Embeddings,
@@ -39,11 +39,11 @@ class Memory:
         return self.clips[index][start : None if length is None else start + length]
 
 
-def tiny() -> Tagger:
+def tiny() -> Network:
     torch.manual_seed(0)
     features = LogMelOptions(rate=8000, window=256, hop=160, bands=16)
-    return Tagger(
-        TaggerOptions(
+    return Network(
+        ModelOptions(
             labels=("a", "b"), features=features, encoder=CRNNOptions(channels=(4,), pools=(4,), last=8, units=4)
         )
     )

@@ -10,14 +10,14 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from earmark.data.records import Clip
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.training.callbacks import Row
 from earmark.training.loop import ClipSet, Machine, fit
 from earmark.training.options import TrainingOptions
 from earmark.training.validation import Validation
 from earmark.training.weights import average_weights
 
-Make = Callable[..., Tagger]
+Make = Callable[..., Network]
 EVERYTHING = TrainingOptions(
     **{"epochs": 4, "steps_per_epoch": 3, "batch_size": 8, "average_last": 2, "warmup_steps": 2, "clip_seconds": 0.9},
     augment={"mixup": 0.5, "overlay": 0.5, "gain_db": 6, "time_shift": True, "spec_augment": {"time_width": 4}},
@@ -44,7 +44,7 @@ class Cut(lightning.Callback):
 
 
 def run(
-    tagger: Tagger,
+    tagger: Network,
     sounds: Callable,
     folder: Path,
     cut: str = "",
@@ -75,7 +75,7 @@ def without_seconds(rows: list[Row]) -> list[Row]:
 
 
 @pytest.fixture
-def undisturbed(untrained: Make, sounds: Callable, tmp_path: Path) -> tuple[Tagger, list[Row], Path]:
+def undisturbed(untrained: Make, sounds: Callable, tmp_path: Path) -> tuple[Network, list[Row], Path]:
     tagger = untrained(dropout=0.3)
     return tagger, run(tagger, sounds, tmp_path / "undisturbed"), tmp_path / "undisturbed"
 
@@ -85,7 +85,7 @@ def undisturbed(untrained: Make, sounds: Callable, tmp_path: Path) -> tuple[Tagg
     ["before the first checkpoint", "right after epoch 2", "in the middle of epoch 3", "while epoch 3 is validated"],
 )
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(
-    undisturbed: tuple[Tagger, list[Row], Path], untrained: Make, sounds: Callable, folder: Path, cut: str
+    undisturbed: tuple[Network, list[Row], Path], untrained: Make, sounds: Callable, folder: Path, cut: str
 ) -> None:
     expected, rows, other = undisturbed
     with pytest.raises(PowerCutError):
@@ -100,7 +100,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
 
 
 def test_a_finished_run_is_not_run_again(
-    undisturbed: tuple[Tagger, list[Row], Path], untrained: Make, sounds: Callable
+    undisturbed: tuple[Network, list[Row], Path], untrained: Make, sounds: Callable
 ) -> None:
     expected, rows, folder = undisturbed
     tagger = untrained(dropout=0.3)
@@ -108,7 +108,7 @@ def test_a_finished_run_is_not_run_again(
     torch.testing.assert_close(tagger.state_dict(), expected.state_dict(), atol=0, rtol=0)
 
 
-def test_the_weights_are_the_average_of_the_last_epochs(undisturbed: tuple[Tagger, list[Row], Path]) -> None:
+def test_the_weights_are_the_average_of_the_last_epochs(undisturbed: tuple[Network, list[Row], Path]) -> None:
     tagger, rows, folder = undisturbed
     kept = sorted((folder / "training").glob("epoch-*.safetensors"))
     assert [path.name for path in kept] == ["epoch-0003.safetensors", "epoch-0004.safetensors"]
@@ -119,7 +119,7 @@ def test_the_weights_are_the_average_of_the_last_epochs(undisturbed: tuple[Tagge
 
 
 def test_loading_processes_make_no_difference(
-    undisturbed: tuple[Tagger, list[Row], Path], untrained: Make, sounds: Callable, folder: Path
+    undisturbed: tuple[Network, list[Row], Path], untrained: Make, sounds: Callable, folder: Path
 ) -> None:
     tagger = untrained(dropout=0.3)
     run(tagger, sounds, folder, workers=1)

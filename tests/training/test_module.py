@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from earmark.errors import ConfigError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.training.module import TrainingModule, learning_rate, parameters
 from earmark.training.options import TrainingOptions
 
@@ -54,7 +54,7 @@ def test_impossible_options_are_refused(wrong: dict[str, object], message: str) 
         TrainingOptions.parse(wrong, "training")
 
 
-def test_the_encoder_learns_at_its_share_of_the_rate(untrained: Callable[..., Tagger]) -> None:
+def test_the_encoder_learns_at_its_share_of_the_rate(untrained: Callable[..., Network]) -> None:
     tagger = untrained()
     whole, shared = parameters(tagger, 1.0), parameters(tagger, 0.2)
     assert [len(group["params"]) for group in whole] == [len(list(tagger.parameters()))]

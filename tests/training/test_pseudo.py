@@ -10,7 +10,7 @@ from earmark.data.store import open_store
 from earmark.data.targets import Targets
 from earmark.decisions import OperatingPoint
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 from earmark.scores import Scores
@@ -40,7 +40,7 @@ def test_clips_without_labels_are_tagged_by_the_operating_point() -> None:
 
 
 def test_planted_sounds_are_labelled_where_they_are(trained: Path, collection: Path) -> None:
-    tagger = Tagger.from_pretrained(trained)
+    tagger = Network.from_pretrained(trained)
     dev = read_manifest(collection / "dev", labels=tagger.labels)
     store = open_store(dev.clips, tagger.rate)
     weak, scorer = Targets.of_clips(store.clips, tagger.labels), Scorer(engine_of(tagger))

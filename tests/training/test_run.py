@@ -11,7 +11,7 @@ from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint, named_point
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.errors import ConfigError, DataError, OutputError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
 from earmark.training.card import retuned, write_card
@@ -68,7 +68,7 @@ def test_the_model_is_complete_only_when_everything_is_there(ask: Ask) -> None:
     assert is_finished(request.output)
     assert not (request.output / "cache").exists()
     assert [path.name for path in (request.output / "training").glob("*.*")] == ["run.json"]
-    assert Tagger.from_pretrained(request.output).labels == request.train.labels
+    assert Network.from_pretrained(request.output).labels == request.train.labels
     assert OperatingPoint.load(request.output) == trained.point
     assert trained.clips == (32, 16)
     assert trained.evaluation is not None

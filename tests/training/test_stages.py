@@ -13,7 +13,7 @@ from earmark.data.manifest import read_manifest
 from earmark.data.unlabelled import read_unlabelled
 from earmark.errors import ConfigError
 from earmark.evaluation.report import read_log
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
 from earmark.training.card import Trained, write_card
@@ -91,7 +91,7 @@ def test_a_teacher_is_what_plain_training_makes_and_a_student_is_another(
     request, trained = undisturbed
     plain = ask("plain", *TAUGHT[1:])
     alone = Run(plain, MACHINE).train()
-    assert isinstance(alone.model, Tagger)
+    assert isinstance(alone.model, Network)
     teacher = safetensors.torch.load_file(request.output / "training" / "teacher.safetensors")
     torch.testing.assert_close(teacher, dict(alone.model.state_dict()), atol=0, rtol=0)
     student = trained.model.state_dict()

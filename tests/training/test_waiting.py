@@ -14,7 +14,7 @@ from earmark.data.batches import Batch
 from earmark.encoders import recurrence
 from earmark.encoders.recurrence import recur, run_apart
 from earmark.masking import MaskedBatchNorm2d
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import Recipe, load_recipe, recipe_names
 from earmark.training.module import TrainingModule
 
@@ -60,7 +60,7 @@ def test_what_is_forbidden_is_seen(wrong: Any) -> None:
 def test_no_step_of_any_recipe_waits(recipe: Recipe, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrence, "PACKING", ())  # as on a GPU
     torch.manual_seed(0)
-    tagger = Tagger(TaggerOptions(labels=("dog", "siren"), **dict(recipe.network)))
+    tagger = Network(ModelOptions(labels=("dog", "siren"), **dict(recipe.network)))
     module = TrainingModule(tagger, recipe.training, total_steps=10, seed=0)
     samples = round(0.6 * tagger.rate)
     lengths = torch.tensor([samples, samples if whole else samples // 2])

@@ -24,7 +24,7 @@ from earmark.devices import tune_allocator
 from earmark.evaluation.tuning import tune
 from earmark.files import write_text
 from earmark.formats.tables import read_table as read_rows
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from tools.bundled.beginning import begin
 from tools.bundled.card import Making, results, write_card
 from tools.bundled.conditions import add_groups, make_pieces, make_takes
@@ -159,7 +159,7 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     """Choose the operating point, measure, and put together what ships."""
     tune_allocator()
     model, output = args.output / "model", args.output
-    tagger = Tagger.from_pretrained(model)
+    network = Network.from_pretrained(model)
     plain, made = read_pool(model, args.data, output, recordings)
     point, trials = choose(plain, made, tune_events(model, output / HELD / "soundscapes", args.seed))
     for trial in trials:
@@ -177,7 +177,7 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     models = [measure("now", heard, point, classes), measure("0.1", before, OperatingPoint.load(args.begin), classes)]
     lines = commands(args)
     making = Making(recordings, (args.takes, args.soundscapes), pathlib.Path(args.recipe).stem, args.seed, lines, BEGUN)
-    card = write_card(tagger, point, models, making)
+    card = write_card(network, point, models, making)
     verified = assemble(output / BOX.name, model, point, models[0], recordings, card)
     text = results(models, lines[0])
     print(f"{output / BOX.name}: {verified}\n{text}")

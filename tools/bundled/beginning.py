@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from tools.bundled.table import MERGED
 
 
 def begin(model: Path, labels: Sequence[str], folder: Path) -> None:
     """Write a model directory of `model`'s network for `labels`."""
-    old = Tagger.from_pretrained(model)
-    new = Tagger(old.options.model_copy(update={"labels": tuple(labels)}))
+    old = Network.from_pretrained(model)
+    new = Network(old.options.model_copy(update={"labels": tuple(labels)}))
     rows = [_rows(label, old.labels.names) for label in labels]
     state = {name: tensor.clone() for name, tensor in new.state_dict().items()}
     for name, tensor in old.state_dict().items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from earmark import __version__
 from earmark.decisions import OperatingPoint
 from earmark.hub.box import NAME
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.report.tables import Table, markdown_table
@@ -46,7 +46,7 @@ class Making:
     begun: str  # what it began with
 
 
-def write_card(tagger: Tagger, point: OperatingPoint, models: Sequence[Figures], making: Making) -> str:
+def write_card(network: Network, point: OperatingPoint, models: Sequence[Figures], making: Making) -> str:
     """The card as text; the first of `models` is the one that ships."""
     said = spoken(point)
     parts = Counter(row.fold for row in making.recordings if row.label != BACKGROUND)
@@ -58,8 +58,8 @@ def write_card(tagger: Tagger, point: OperatingPoint, models: Sequence[Figures],
             summary="Everyday sounds: tags recordings and says when each event starts and stops. The model that comes "
             "with earmark, and listens where no other is named.",
             recipe=making.recipe,
-            rate=tagger.rate,
-            parameters=tagger.parameter_count(),
+            rate=network.rate,
+            parameters=network.parameter_count(),
             data={
                 "trained on": f"{parts[TRAIN]:,} recordings by their tags alone: as they are, {takes:,} takes of them "
                 f"(cut, loud and faint, in rooms, through codecs) and {soundscapes:,} mixtures",
@@ -70,7 +70,7 @@ def write_card(tagger: Tagger, point: OperatingPoint, models: Sequence[Figures],
             operating_point=point_table(point),
             tuning=f"{method_text(point)} {point.origin}.",
             calibration=calibration_text(point),
-            limits=limits(models[0], tagger, said),
+            limits=limits(models[0], network, said),
             licence="cc-by-4.0",
             command="\n".join(making.commands),
             in_package=True,
@@ -161,9 +161,9 @@ def _collection(row: Recording) -> str:
     return second if first in ("events", "field") else first
 
 
-def limits(figures: Figures, tagger: Tagger, said: Sequence[str]) -> list[str]:
+def limits(figures: Figures, network: Network, said: Sequence[str]) -> list[str]:
     """Where not to trust it, by the figures."""
-    never = [label for label in tagger.labels if label not in said and label not in GROUPS]
+    never = [label for label in network.labels if label not in said and label not in GROUPS]
     esc50, music, speech = figures.esc50, figures.kinds["music"], figures.kinds["speech"]
     told = [
         f"Of clips that hold one sound it knows, {1 - esc50.right:.0%} got no right tag, and {esc50.silent:.0%} none.",

@@ -29,7 +29,7 @@ from earmark.decisions import OperatingPoint, decide
 from earmark.files import write_aside
 from earmark.labels import Labels
 from earmark.metrics import tagging_metrics
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
@@ -77,19 +77,19 @@ def score_recordings(model: Path, data: Path, recordings: Sequence[Recording], c
 
 
 def _write(model: Path, data: Path, recordings: Sequence[Recording], cache: Path) -> None:
-    tagger = Tagger.from_pretrained(model)
+    network = Network.from_pretrained(model)
     jobs = (
-        Job(row.filename, Waveform(read_audio(data / row.filename, tagger.rate).samples, tagger.rate))
+        Job(row.filename, Waveform(read_audio(data / row.filename, network.rate).samples, network.rate))
         for row in recordings
     )
-    scores = [scored.scores for scored in Scorer(engine_of(tagger)).score_all(jobs) if scored.scores is not None]
+    scores = [scored.scores for scored in Scorer(engine_of(network)).score_all(jobs) if scored.scores is not None]
     if len(scores) != len(recordings):
         raise ValueError(f"{len(recordings) - len(scores)} recordings could not be scored")
     with write_aside(cache) as temporary, open(temporary, "wb") as file:
         np.savez(
             file,
-            labels=json.dumps(list(tagger.labels)),
-            clock=json.dumps([str(tagger.clock.step), str(tagger.clock.start)]),
+            labels=json.dumps(list(network.labels)),
+            clock=json.dumps([str(network.clock.step), str(network.clock.start)]),
             clip=np.stack([each.clip for each in scores]),
             seconds=np.array([each.duration for each in scores]),
             **{f"frames-{number}": each.frames.astype(np.float16) for number, each in enumerate(scores)},  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Folders and long recordings through our pipeline, as `earmark detect` sends them."""
+"""Folders and long recordings through our tagger, as `earmark detect` sends them."""
 
 from __future__ import annotations
 
@@ -75,26 +75,26 @@ def start(folder: str, kind: str, precision: str) -> Jobs:
     from earmark.runtime.scorer import Job
     from earmark.stopwatch import Stopwatch
 
-    pipeline = opened(pathlib.Path(folder) / kind, as_precision(precision))
+    tagger = opened(pathlib.Path(folder) / kind, as_precision(precision))
     tune_allocator()  # what loading took for a moment is given back before
 
     def files(paths: list[str]) -> float:
         """Seconds in the model."""
-        pipeline.scorer.stopwatch = watch = Stopwatch()
-        for outcome in pipeline.stream(Job(path, path) for path in paths):
+        tagger.scorer.stopwatch = watch = Stopwatch()
+        for outcome in tagger.stream(Job(path, path) for path in paths):
             if isinstance(outcome, tuple):
                 raise outcome[1]
         return watch.seconds["model"]
 
     def apart(name: str, paths: list[str]) -> float:
         """Largest difference from the tags the rival saved."""
-        heard = {tag.recording: tag.scores.clip for tag in pipeline(list(paths))}
+        heard = {tag.recording: tag.scores.clip for tag in tagger(list(paths))}
         ours = np.stack([heard[pathlib.Path(path).name] for path in paths])
         return float(np.abs(ours - np.load(pathlib.Path(folder) / f"{name}.npy")).max())
 
     return {
         "files": files,
-        "hour": lambda path: len(pipeline(path).events),
+        "hour": lambda path: len(tagger(path).events),
         "apart": apart,
-        "bf16": lambda: pipeline.scorer.arithmetic.endswith("bf16"),
+        "bf16": lambda: tagger.scorer.arithmetic.endswith("bf16"),
     }

@@ -17,7 +17,7 @@ from benchmarks.speed.worker import Jobs
 from earmark.data.batches import Batch
 from earmark.devices import tune_allocator
 from earmark.hub.importing import import_panns
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 
 WIDTHS = (1, 64, 128, 256, 512, 1024, 2048)
 STEPS, BANDS = 1001, 64  # before the first block; halved after each but the last
@@ -41,7 +41,7 @@ def start(folder: str, name: str, batch: int, samples: int) -> Jobs:
 
     def train(precision: str) -> float:
         if precision not in training:
-            training[precision] = in_training(Tagger.from_pretrained(directory).train())
+            training[precision] = in_training(Network.from_pretrained(directory).train())
         lengths = torch.full((batch,), samples)
         module, optimiser = training[precision]
         heard = Batch(waveform, lengths, targets, list(range(batch)), whole=True)
@@ -49,9 +49,9 @@ def start(folder: str, name: str, batch: int, samples: int) -> Jobs:
 
     def work() -> float:
         """Billion operations of the convolutions in a clip."""
-        tagger = Tagger.from_pretrained(directory)
+        network = Network.from_pretrained(directory)
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            tagger(waveform[:1])
+            network(waveform[:1])
         counts = counter.get_flop_counts()["Global"]
         return sum(count for kind, count in counts.items() if "convolution" in str(kind)) / 1e9
 

@@ -13,7 +13,7 @@ from benchmarks.speed.worker import Jobs
 from earmark.devices import tune_allocator
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.training.objective import clip_loss
 
 FEATURES = LogMelOptions(
@@ -21,17 +21,17 @@ FEATURES = LogMelOptions(
 )
 
 
-def made(weights: pathlib.Path, overlap: float = 2.0) -> Tagger:
-    """A tagger with the weights of the textbook form, which lists its tensors in the same order."""
+def made(weights: pathlib.Path, overlap: float = 2.0) -> Network:
+    """A network with the weights of the textbook form, which lists its tensors in the same order."""
     theirs = torch.load(weights)
     labels = tuple(f"sound {number}" for number in range(len(theirs["classify.bias"])))
-    options = TaggerOptions(
+    options = ModelOptions(
         labels=labels, features=FEATURES, encoder=CRNNOptions(), scale_bands=False, overlap_seconds=overlap
     )
-    tagger = Tagger(options)
-    names = [name for name in tagger.state_dict() if not name.startswith("scaling.")]
-    tagger.load_state_dict(dict(zip(names, theirs.values(), strict=True)), strict=False)
-    return tagger.eval()
+    network = Network(options)
+    names = [name for name in network.state_dict() if not name.startswith("scaling.")]
+    network.load_state_dict(dict(zip(names, theirs.values(), strict=True)), strict=False)
+    return network.eval()
 
 
 def start(folder: str, batch: int, frames: int, classes: int) -> Jobs:

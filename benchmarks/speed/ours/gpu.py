@@ -18,7 +18,7 @@ from benchmarks.speed.worker import Jobs
 from earmark.data.batches import Batch
 from earmark.data.synthetic import VOICES
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
 
 SECONDS = 10.0
@@ -69,9 +69,9 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
 
     def work(network: str) -> float:
         """Billion operations of the matrix products and convolutions of one clip heard."""
-        tagger = _tagger(network).eval()
+        network = _tagger(network).eval()
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            tagger(_waveform(1, tagger.rate))
+            network(_waveform(1, network.rate))
         return counter.get_total_flops() / 1e9
 
     def held() -> float:
@@ -81,9 +81,9 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
     return {"peak": peak, "run": run, "work": work, "held": held}
 
 
-def _tagger(network: str) -> Tagger:
+def _tagger(network: str) -> Network:
     torch.manual_seed(0)
-    return Tagger(TaggerOptions(labels=LABELS, **{**dict(load_recipe().network), **NETWORKS[network]}))
+    return Network(ModelOptions(labels=LABELS, **{**dict(load_recipe().network), **NETWORKS[network]}))
 
 
 def _waveform(batch: int, rate: int) -> Tensor:
@@ -92,9 +92,9 @@ def _waveform(batch: int, rate: int) -> Tensor:
 
 
 def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
-    tagger = _tagger(network).eval().to(device)
-    heard = _waveform(batch, tagger.rate).to(device)
-    call = torch.compile(tagger) if compiled else tagger
+    network = _tagger(network).eval().to(device)
+    heard = _waveform(batch, network.rate).to(device)
+    call = torch.compile(network) if compiled else network
 
     @torch.inference_mode()
     def listen() -> int:

@@ -10,9 +10,9 @@ import numpy as np
 def start(engine: str, precision: str = "float32") -> dict[str, Any]:
     """Jobs of an engine: `scores` takes a batch as large as the engine wants it, and returns the clips in it."""
     from earmark.hub import box
-    from earmark.opening import open_pipeline
+    from earmark.opening import open_tagger
 
-    model: Any = open_pipeline([box.directory()], device="cpu", precision=precision, engine=engine).model
+    model: Any = open_tagger([box.directory()], device="cpu", precision=precision, engine=engine).model
     if engine == "torch":
         from earmark.devices import tune_allocator
 

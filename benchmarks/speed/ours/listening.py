@@ -1,4 +1,4 @@
-"""What our sides share: a tagger as a model directory, and that directory as `earmark detect` opens it."""
+"""What our sides share: a network as a model directory, and that directory as `earmark detect` opens it."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from torch import Tensor
 from earmark.data.batches import Batch
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.devices import Precision
-from earmark.models.opening import open_pipeline
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
+from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import network_of
 from earmark.pooling import Pooled
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
 
 
-def save(tagger: Tagger, folder: pathlib.Path) -> pathlib.Path:
+def save(network: Network, folder: pathlib.Path) -> pathlib.Path:
     """A model directory, decided by the default operating point."""
-    tagger.save_pretrained(folder)
-    OperatingPoint.default(tagger.labels).save(folder / FILE_NAME)
+    network.save_pretrained(folder)
+    OperatingPoint.default(network.labels).save(folder / FILE_NAME)
     return folder
 
 
-def opened(folder: pathlib.Path, precision: Precision) -> Pipeline:
+def opened(folder: pathlib.Path, precision: Precision) -> Tagger:
     """The model with all that is done to it for speed when it is opened to listen."""
-    return open_pipeline([folder], precision=precision)
+    return open_tagger([folder], precision=precision)
 
 
 @torch.inference_mode()
-def classify(pipeline: Pipeline, features: Tensor) -> Pooled:
-    """Probabilities from features, in the pipeline's precision."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.arithmetic.endswith("bf16")):
-        return network_of(pipeline.model).classify(features)
+def classify(tagger: Tagger, features: Tensor) -> Pooled:
+    """Probabilities from features, in the tagger's precision."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=tagger.scorer.arithmetic.endswith("bf16")):
+        return network_of(tagger.model).classify(features)
 
 
 @torch.inference_mode()
-def hear(pipeline: Pipeline, waveform: Tensor) -> Pooled:
-    """Probabilities from waveforms (batch, samples), in the pipeline's precision."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=pipeline.scorer.arithmetic.endswith("bf16")):
-        return network_of(pipeline.model)(waveform)
+def hear(tagger: Tagger, waveform: Tensor) -> Pooled:
+    """Probabilities from waveforms (batch, samples), in the tagger's precision."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=tagger.scorer.arithmetic.endswith("bf16")):
+        return network_of(tagger.model)(waveform)
 
 
 def apart(one: Any, other: Any) -> float:
@@ -51,12 +51,12 @@ def apart(one: Any, other: Any) -> float:
     return max(float((a.float() - b.float()).abs().max()) for a, b in zip(one, other, strict=True))
 
 
-def in_training(tagger: Tagger, options: Any = None) -> tuple[Any, torch.optim.Optimizer]:
+def in_training(network: Network, options: Any = None) -> tuple[Any, torch.optim.Optimizer]:
     """What the engine trains, and the optimiser it does it with."""
     from earmark.training.module import TrainingModule
     from earmark.training.options import TrainingOptions
 
-    module = TrainingModule(tagger, options or TrainingOptions(), total_steps=100_000, seed=0)
+    module = TrainingModule(network, options or TrainingOptions(), total_steps=100_000, seed=0)
     module.train()
     return module, module.configure_optimizers()
 

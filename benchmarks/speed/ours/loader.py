@@ -21,7 +21,7 @@ from earmark.data.synthetic import make_clip
 from earmark.data.targets import Targets
 from earmark.devices import resolve_precision, tune_allocator
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
 from earmark.training.loop import ClipSet, Loaders
 from earmark.training.options import TrainingOptions
@@ -77,10 +77,10 @@ def step(batch: int, seconds: float, classes: int) -> Jobs:
     recipe = load_recipe()
     names = tuple(f"sound {number}" for number in range(classes))
     torch.manual_seed(0)
-    tagger = Tagger(TaggerOptions(labels=names, **dict(recipe.network)))
-    module, optimiser = in_training(tagger, recipe.training)
+    network = Network(ModelOptions(labels=names, **dict(recipe.network)))
+    module, optimiser = in_training(network, recipe.training)
     bf16 = resolve_precision("auto") == "bf16"
-    samples = round(seconds * tagger.rate)
+    samples = round(seconds * network.rate)
     random = np.random.default_rng(0)
     waveform = torch.from_numpy(0.1 * random.standard_normal((batch, samples), np.float32))
     targets = torch.from_numpy((random.random((batch, classes)) < 0.2).astype(np.float32))

@@ -19,11 +19,11 @@ def start(folder: str, classes: int) -> Jobs:
 
     def model() -> str:
         from benchmarks.speed.ours.listening import save
-        from earmark.models.tagger import Tagger, TaggerOptions
+        from earmark.models.network import ModelOptions, Network
         from earmark.recipes import load_recipe
 
         labels = tuple(f"sound {number}" for number in range(classes))
-        return str(save(Tagger(TaggerOptions(labels=labels, **dict(load_recipe().network))), place / "model"))
+        return str(save(Network(ModelOptions(labels=labels, **dict(load_recipe().network))), place / "model"))
 
     def files(count: int, seconds: float) -> str:
         """Files of a few different sounds under many names (hard links: the disk holds each once)."""

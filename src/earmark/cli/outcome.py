@@ -24,7 +24,7 @@ def say_written(terminal: Terminal, found: Found | Merged, folder: Path | None) 
 
 def finish(terminal: Terminal, found: Found, what: str) -> int:
     """Say how much was found, where the time went if that was asked for, and list what failed; the exit code."""
-    account, scorer = found.account, found.pipeline.scorer
+    account, scorer = found.account, found.tagger.scorer
     if account.scored:
         recordings = counted(account.scored, "recording")
         terminal.say(f"{counted(account.items, what)} in {recordings} ({scorer.arithmetic})")

@@ -70,7 +70,7 @@ def command(
             precision=precision,
             reporter=reporter,
         )
-    recordings, computed = counted(len(made.scored.clips), "recording"), made.pipeline.scorer.arithmetic
+    recordings, computed = counted(len(made.scored.clips), "recording"), made.tagger.scorer.arithmetic
     terminal.say(f"{model.name}: {recordings} ({computed})")
     terminal.say(made.tuned.report.summary())
     terminal.say(f"stored in {made.path}")

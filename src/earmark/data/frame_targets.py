@@ -3,7 +3,7 @@
 Bits are kept for the labels a clip has and no others, `np.packbits` of (labels of the clip, steps): ten seconds with
 two labels at 25 steps a second take 64 bytes, AudioSet's two million clips some 130 MB.
 
-Step i of a clip lies where the tagger's frame score i does. A cut that begins at sample s has as its first step that
+Step i of a clip lies where the network's frame score i does. A cut that begins at sample s has as its first step that
 numbered s / (samples a step), rounded; training cuts clips at whole steps, so that nothing is lost to the rounding.
 """
 

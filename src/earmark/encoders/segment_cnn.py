@@ -4,7 +4,7 @@
     segment: n      n frames at a time, each as if it were a clip: nothing crosses the ends of a segment
                     (batch, segments, channels); frames after the last whole segment are left out
 
-The idea: a network that sees the whole clip is the better tagger, networks that see short segments, each trained with
+The idea: a network that sees the whole clip is the better network, networks that see short segments, each trained with
 the clip's label, are the better locators, and several lengths of analysis window fused beat one (hence several recipes
 and one that fuses them).
 

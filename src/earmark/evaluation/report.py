@@ -21,13 +21,13 @@ from earmark.evaluation.labelled import ScoredClips, within
 from earmark.events import Event
 from earmark.features import LogMelOptions, log_mel_in
 from earmark.features.mel import hz_to_mel, mel_to_hz
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import network_of
 from earmark.report.charts import charts
 from earmark.report.comparison import Comparison
 from earmark.report.page import RecordingView, Report
 from earmark.report.points import calibration_text, method_text, point_table
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 LONGEST = 60.0  # seconds; longer recordings are not shown
 
@@ -47,40 +47,40 @@ def choose_clips(scored: ScoredClips, count: int) -> list[int]:
 
 
 def recording_views(
-    tagger: Tagger, scored: ScoredClips, detected: Mapping[str, Sequence[Event]], point: OperatingPoint, count: int
+    network: Network, scored: ScoredClips, detected: Mapping[str, Sequence[Event]], point: OperatingPoint, count: int
 ) -> list[RecordingView]:
     """Log-mel, scores, reference and detected events, and the sound of a few recordings."""
-    return [_view(tagger, scored, index, detected, point) for index in choose_clips(scored, count)]
+    return [_view(network, scored, index, detected, point) for index in choose_clips(scored, count)]
 
 
 @torch.no_grad()
-def logmel_of(tagger: Tagger, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The log-mel (frames, bands) that a tagger computes from samples (samples,), on its front-end's clock.
+def logmel_of(network: Network, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The log-mel (frames, bands) that a network computes from samples (samples,), on its front-end's clock.
 
     Of a front-end without a log-mel, its features.
     """
-    front = log_mel_in(tagger.front_end) or tagger.front_end
-    device = next(tagger.parameters()).device
+    front = log_mel_in(network.front_end) or network.front_end
+    device = next(network.parameters()).device
     logmel: npt.NDArray[np.float32] = front(torch.from_numpy(samples)[None].to(device))[0].cpu().numpy()
     return logmel
 
 
 def _view(
-    tagger: Tagger, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
+    network: Network, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
 ) -> RecordingView:
     clip, scores = scored.clips[index], scored.scores[index]
-    audio = read_audio(clip.path, tagger.rate)
-    front = log_mel_in(tagger.front_end)
+    audio = read_audio(clip.path, network.rate)
+    front = log_mel_in(network.front_end)
     return RecordingView(
         scores=score_curve(scores, point),  # what the thresholds meet
-        logmel=logmel_of(tagger, audio.samples),
-        logmel_clock=tagger.front_end.clock,
+        logmel=logmel_of(network, audio.samples),
+        logmel_clock=network.front_end.clock,
         detected=detected[clip.name],
         reference=None if clip.events is None else within(clip.events, scores.duration),
         thresholds={label: part.onset for label, part in point.classes.items()},
         band_hz=_band_centres(front.options) if front else None,
         waveform=audio.samples,
-        rate=tagger.rate,
+        rate=network.rate,
         note="" if clip.events is not None else f"Tagged: {', '.join(clip.labels) or 'nothing'}.",
     )
 
@@ -96,7 +96,7 @@ class Measured:
     """A model on labelled recordings: the content of the page of `earmark evaluate`."""
 
     name: Path
-    pipeline: Pipeline
+    tagger: Tagger
     scored: ScoredClips
     metrics: Mapping[str, Mapping[str, Any]]
     detected: Mapping[str, Sequence[Event]]
@@ -112,12 +112,12 @@ def evaluation_report(
     problems: Sequence[str] = (),
 ) -> Report:
     """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
-    tagger = network_of(measured.pipeline.model)
-    point, scored = measured.pipeline.operating_point, measured.scored
+    network = network_of(measured.tagger.model)
+    point, scored = measured.tagger.operating_point, measured.scored
     if any(clip.record is not None for clip in scored.clips):
         shown = 0  # embeddings alone: nothing to show or play
     hard = hardest(scored, measured.detected, shown, LONGEST)
-    views = [replace(_view(tagger, scored, one.index, measured.detected, point), note=one.note) for one in hard]
+    views = [replace(_view(network, scored, one.index, measured.detected, point), note=one.note) for one in hard]
     usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]
     names = comparison.names if comparison else (measured.name.name,)
     return Report(
@@ -127,16 +127,16 @@ def evaluation_report(
         facts={
             "model": str(measured.name),
             "data": str(data),
-            "parameters": f"{measured.pipeline.model.parameters:,}",
+            "parameters": f"{measured.tagger.model.parameters:,}",
             "operating point": point.origin,
-            "computed in": measured.pipeline.scorer.arithmetic,
+            "computed in": measured.tagger.scorer.arithmetic,
         },
         metrics=measured.metrics,
         comparison=comparison,
         history=read_log(measured.name / "log.csv"),
         operating_point=point_table(point),
         decisions=[method_text(point), calibration_text(point)],
-        recordings=[_view(tagger, scored, index, measured.detected, point) for index in usual],
+        recordings=[_view(network, scored, index, measured.detected, point) for index in usual],
         hardest=views,
         sounds=sounds,
         charts=charts(curves(scored, point)),

@@ -30,7 +30,7 @@ from earmark.export.network import twin_of
 from earmark.export.parity import check
 from earmark.features.contract import FrontEnd
 from earmark.files import write_aside
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine
 from earmark.runtime.directory import fusion_options, load_point
 from earmark.runtime.onnx import TWIN, WEIGHTS, TwinCard, weights_hash
@@ -49,27 +49,27 @@ def export(directory: str | os.PathLike[str]) -> Path:
         for member in fusion.members:
             export(folder / member)
         return folder
-    tagger = Tagger.from_pretrained(folder)
-    card = make_card(tagger, load_point(folder, tagger.labels), weights_hash(folder / WEIGHTS))
-    plain = Tagger.from_pretrained(folder)
+    network = Network.from_pretrained(folder)
+    card = make_card(network, load_point(folder, network.labels), weights_hash(folder / WEIGHTS))
+    plain = Network.from_pretrained(folder)
     with write_aside(folder / TWIN) as temporary:
-        temporary.write_bytes(twin_of(tagger, card))
+        temporary.write_bytes(twin_of(network, card))
         check(temporary, plain, str(folder))
     return folder / TWIN
 
 
-def make_card(tagger: Tagger, point: OperatingPoint, weights: str) -> TwinCard:
-    """What the twin of a tagger says of itself."""
-    engine = TorchEngine(tagger)
-    first, hop = framing(tagger.front_end, tagger.rate)
+def make_card(network: Network, point: OperatingPoint, weights: str) -> TwinCard:
+    """What the twin of a network says of itself."""
+    engine = TorchEngine(network)
+    first, hop = framing(network.front_end, network.rate)
     return TwinCard(
-        rate=tagger.rate,
-        labels=tagger.labels,
-        clock=tagger.clock,
+        rate=network.rate,
+        labels=network.labels,
+        clock=network.clock,
         plan=engine.plan,
         first=first,
         hop=hop,
-        reduction=tagger.encoder.reduction,
+        reduction=network.encoder.reduction,
         point=point.model_dump_json(exclude_none=True),
         parameters=engine.parameters,
         weights=weights,

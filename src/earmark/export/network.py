@@ -1,4 +1,4 @@
-"""A tagger's network as an ONNX file that takes any batch and any length.
+"""A network's network as an ONNX file that takes any batch and any length.
 
 It is traced at lengths of whole steps (`Grid`): there every shape is a multiple of the number of steps, and nothing has
 to be decided by a length that is not known yet. What fills a waveform up to such a length, and cuts the frame scores
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from earmark.errors import MissingExtraError, ModelError
 from earmark.export.recurrence import exportable, translations
 from earmark.models.fast import fold
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.runtime.onnx import TwinCard
 
 OPSET = 20
@@ -30,27 +30,27 @@ _TRACED = (2, 11)  # clips and steps of the batch that is traced
 
 
 class Traced(nn.Module):
-    """A tagger whose outputs are those of the twin."""
+    """A network whose outputs are those of the twin."""
 
-    def __init__(self, tagger: Tagger) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        self.tagger = tagger
+        self.network = network
 
     def forward(self, padded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Clip scores (batch, classes) and frame scores (batch, steps, classes)."""
-        pooled = self.tagger(padded, lengths)
+        pooled = self.network(padded, lengths)
         return pooled.clip, pooled.frames
 
 
-def twin_of(tagger: Tagger, card: TwinCard) -> bytes:
-    """The content of the twin's file. The tagger is used up: it is folded, and can no longer run.
+def twin_of(network: Network, card: TwinCard) -> bytes:
+    """The content of the twin's file. The network is used up: it is folded, and can no longer run.
 
     `ModelError` where the network cannot be traced, `MissingExtraError` where the exporter is not installed.
     """
-    grid = Grid(card, tagger.options.features.fill or 0)
-    parts = _parts(tagger)
-    exportable(fold(tagger))
-    proto = trace(Traced(tagger).eval(), grid, parts)
+    grid = Grid(card, network.options.features.fill or 0)
+    parts = _parts(network)
+    exportable(fold(network))
+    proto = trace(Traced(network).eval(), grid, parts)
     _frame(proto, card, grid)
     for name, text in card.to_metadata().items():
         proto.metadata_props.add(key=name, value=text)
@@ -163,8 +163,8 @@ def _frame(proto: Any, card: TwinCard, grid: Grid) -> None:
         place[at].CopyFrom(helper.make_tensor_value_info(kind, TensorProto.FLOAT, shape))
 
 
-def _parts(tagger: Tagger) -> str:
-    options = tagger.options
+def _parts(network: Network) -> str:
+    options = network.options
     return f"front-end {options.features.kind!r}, encoder {options.encoder.kind!r}, pooling {options.pooling.kind!r}"
 
 

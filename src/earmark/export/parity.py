@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 
 from earmark.errors import ModelError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.runtime.onnx import TwinCard, open_session, runtime_errors
 
 TOLERANCE = 1e-5  # by which a score may differ
 
 
-def check(path: Path, tagger: Tagger, name: str) -> None:
-    """`ModelError` unless the twin's scores are the tagger's, within `TOLERANCE`."""
+def check(path: Path, network: Network, name: str) -> None:
+    """`ModelError` unless the twin's scores are the network's, within `TOLERANCE`."""
     session = open_session(path)
     card = TwinCard.from_metadata(session.get_modelmeta().custom_metadata_map, path)
-    for said, waveform, lengths in probes(tagger.rate, card.plan.size):
+    for said, waveform, lengths in probes(network.rate, card.plan.size):
         with torch.inference_mode():
-            wanted = tagger(waveform, lengths)
+            wanted = network(waveform, lengths)
         given = {"waveform": waveform.numpy(), "lengths": lengths.numpy()}
         try:
             scores = session.run(["clip", "frames"], given)
@@ -38,7 +38,7 @@ def check(path: Path, tagger: Tagger, name: str) -> None:
                     f"more than {TOLERANCE:g}; nothing was written"
                 )
     for samples in (1, card.first - 1, card.first, card.plan.size, 3 * card.plan.size + 1):
-        if card.steps_in(samples) != tagger.steps_in(samples):
+        if card.steps_in(samples) != network.steps_in(samples):
             raise ModelError(f"{name}: the ONNX model counts other frames than the model at {samples} samples")
 
 

@@ -104,14 +104,14 @@ def hear_check(folder: str | os.PathLike[str]) -> Heard:
     import torch  # the name of the box, its notice and its card need none
 
     from earmark.models.fast import fold
-    from earmark.models.tagger import Tagger
+    from earmark.models.network import Network
 
-    tagger = fold(Tagger.from_pretrained(folder))
+    network = fold(Network.from_pretrained(folder))
     with torch.inference_mode():
-        pooled = tagger(torch.from_numpy(check_clip(tagger.rate))[None])
+        pooled = network(torch.from_numpy(check_clip(network.rate))[None])
     clip, frames = pooled.clip[0].tolist(), pooled.frames[0, ::_EVERY].T.tolist()  # (classes,), (classes, some frames)
     return {
-        label: {"clip": [score], "frames": row} for label, score, row in zip(tagger.labels, clip, frames, strict=True)
+        label: {"clip": [score], "frames": row} for label, score, row in zip(network.labels, clip, frames, strict=True)
     }
 
 

@@ -20,7 +20,7 @@ from earmark.files import write_text
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.panns import converted, differences, fitting, some
 from earmark.hub.published import CHECKPOINTS, DOI, Architecture, Checksums, checksums, published_as
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
 
@@ -53,14 +53,14 @@ def import_panns(
     known = published_as(sums)
     name = _recognise(path, state, known, architecture)
     try:
-        tagger = converted(state, name)
+        network = converted(state, name)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    point = named_point("default", tagger.labels)
+    point = named_point("default", network.labels)
     point.save(folder / FILE_NAME)
-    write_text(folder / "README.md", _card(tagger, point, name, sums, known is not None, command))
-    tagger.save_pretrained(folder)  # config.json last: only then it is a model
-    return Imported(name, known is not None, len(tagger.labels), tagger.parameter_count())
+    write_text(folder / "README.md", _card(network, point, name, sums, known is not None, command))
+    network.save_pretrained(folder)  # config.json last: only then it is a model
+    return Imported(name, known is not None, len(network.labels), network.parameter_count())
 
 
 def _recognise(
@@ -84,7 +84,7 @@ def _recognise(
 
 
 def _card(
-    tagger: Tagger, point: OperatingPoint, name: Architecture, sums: Checksums, published: bool, command: str
+    network: Network, point: OperatingPoint, name: Architecture, sums: Checksums, published: bool, command: str
 ) -> str:
     source = CHECKPOINTS[name]
     origin = f"{source.title}, {source.file}" if published else f"{source.title}, a file of unknown origin"
@@ -100,10 +100,10 @@ def _card(
     return model_card(
         ModelCard(
             name=f"panns/{name}",
-            labels=tagger.labels.names,
+            labels=network.labels.names,
             summary=f"{source.title} of PANNs (Kong et al. 2020), trained on AudioSet, as a model of earmark.",
-            rate=tagger.rate,
-            parameters=tagger.parameter_count(),
+            rate=network.rate,
+            parameters=network.parameter_count(),
             facts=facts,
             operating_point=point_table(point),
             tuning=f"{method_text(point)}\n{point.origin}",

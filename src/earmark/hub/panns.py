@@ -28,7 +28,7 @@ from earmark.errors import ModelError
 from earmark.features import LogMel, LogMelOptions, LogMelWaveformOptions, log_mel_in
 from earmark.formats.audioset_names import read_classes
 from earmark.hub.published import Architecture
-from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network, NetworkOptions
 from earmark.pooling import DecisionAttentionOptions, EmbeddingPoolingOptions, FunctionOptions
 
 _LOGMEL = LogMelOptions(
@@ -81,10 +81,10 @@ def panns_network(name: Architecture) -> NetworkOptions:
 def expected(name: Architecture) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a checkpoint's tensors, front-end and all."""
     with torch.device("meta"):
-        tagger = Tagger(_options(name))
-    theirs = {_their_name(ours, _first(name)): tuple(tensor.shape) for ours, tensor in tagger.state_dict().items()}
+        network = Network(_options(name))
+    theirs = {_their_name(ours, _first(name)): tuple(tensor.shape) for ours, tensor in network.state_dict().items()}
     shapes = {key: (*shape, 1) if _is_conv1d(key) else shape for key, shape in theirs.items() if key is not None}
-    logmel = _log_mel(tagger)
+    logmel = _log_mel(network)
     bins = logmel.n_fft // 2 + 1
     shapes |= dict.fromkeys((f"{_STFT}.conv_real.weight", f"{_STFT}.conv_imag.weight"), (bins, 1, logmel.n_fft))
     return shapes | {_MEL: (bins, logmel.bands)}
@@ -113,25 +113,25 @@ def some(wrong: list[str], most: int = 4) -> str:
     return ", ".join(wrong[:most]) + (f" and {len(wrong) - most} more" if len(wrong) > most else "")
 
 
-def converted(state: Mapping[str, Tensor], name: Architecture) -> Tagger:
-    """A tagger with these weights, in evaluation mode. `ModelError` when its front-end is not as we compute it.
+def converted(state: Mapping[str, Tensor], name: Architecture) -> Network:
+    """A network with these weights, in evaluation mode. `ModelError` when its front-end is not as we compute it.
 
     The tensors must be as `differences` wants them.
     """
-    tagger = Tagger(_options(name))
-    _check_front_end(state, _log_mel(tagger))
-    ours = {key: _their_name(key, _first(name)) for key in tagger.state_dict()}
+    network = Network(_options(name))
+    _check_front_end(state, _log_mel(network))
+    ours = {key: _their_name(key, _first(name)) for key in network.state_dict()}
     weights = {key: state[theirs] for key, theirs in ours.items() if theirs is not None}
     broken = [theirs for key, theirs in ours.items() if theirs and not bool(torch.isfinite(weights[key]).all())]
     if broken:
         raise ModelError(f"the checkpoint is damaged: {some(broken)} with values that are not finite")
     weights = {key: tensor[..., 0] if _is_conv1d(str(ours[key])) else tensor for key, tensor in weights.items()}
-    tagger.load_state_dict(weights, strict=False)  # except the scaling, which does not change the features
-    return tagger.eval()
+    network.load_state_dict(weights, strict=False)  # except the scaling, which does not change the features
+    return network.eval()
 
 
-def _options(name: Architecture) -> TaggerOptions:
-    return TaggerOptions(labels=tuple(read_classes(None).values()), **dict(panns_network(name)))
+def _options(name: Architecture) -> ModelOptions:
+    return ModelOptions(labels=tuple(read_classes(None).values()), **dict(panns_network(name)))
 
 
 def _their_name(ours: str, first: int) -> str | None:
@@ -156,8 +156,8 @@ def _is_conv1d(theirs: str) -> bool:
     return theirs in ("att_block.att.weight", "att_block.cla.weight")
 
 
-def _log_mel(tagger: Tagger) -> LogMel:
-    found = log_mel_in(tagger.front_end)
+def _log_mel(network: Network) -> LogMel:
+    found = log_mel_in(network.front_end)
     assert found is not None, "all of them take log-mel"
     return found
 

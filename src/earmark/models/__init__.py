@@ -1,6 +1,6 @@
 """Models in torch: one network, several fused, and the directories that hold them.
 
-`tagger`        front-end, encoder and pooling in one module
+`network`        front-end, encoder and pooling in one module
 `fusion`        several of them, whose scores are averaged
 `directory`     model directories: read, written, joined
 `fast`          the same networks with batch normalisation folded and convolutions packed

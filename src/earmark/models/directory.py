@@ -1,10 +1,10 @@
-"""Models on disk: the directory of a tagger, or of a fusion, which holds its members' directories.
+"""Models on disk: the directory of a network, or of a fusion, which holds its members' directories.
 
     FUSED/
       config.json            kind "fusion", labels, and where the members lie
       operating_point.json   how the fused scores are decided
       README.md              the model card
-      members/NAME/          a model directory each: of a tagger, or of a fusion again
+      members/NAME/          a model directory each: of a network, or of a fusion again
 
 A member is a complete model and can be opened as one; its operating point is not used within a fusion.
 """
@@ -22,7 +22,7 @@ from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.files import write_text
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.runtime.directory import CONFIG, FusionOptions, check_members, fusion_options, load_point
 from earmark.runtime.ensemble import fused_point
 from earmark.runtime.onnx import TWIN, WEIGHTS
@@ -36,7 +36,7 @@ def load_model(directory: str | os.PathLike[str]) -> Model:
     folder = Path(directory)
     options = fusion_options(folder)
     if options is None:
-        return Tagger.from_pretrained(folder)
+        return Network.from_pretrained(folder)
     check_members(folder, options)
     try:
         names = [PurePosixPath(member).name for member in options.members]

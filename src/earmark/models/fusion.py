@@ -12,7 +12,7 @@ from torch import nn
 
 from earmark.clock import Clock
 from earmark.labels import Labels
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.runtime.ensemble import common_clock, common_labels
 
 
@@ -20,19 +20,19 @@ class Fusion(nn.Module):
     """Several models used as one: taggers, or fusions of them. `ConfigError` if their labels differ.
 
     It scores recordings, not batches: members may cut time differently, so there is no `forward`; `earmark.runtime`
-    runs each tagger (`taggers_of`) and averages their scores.
+    runs each network (`networks_of`) and averages their scores.
     """
 
-    def __init__(self, members: Sequence[Tagger | Fusion], names: Sequence[str] = ()) -> None:
+    def __init__(self, members: Sequence[Network | Fusion], names: Sequence[str] = ()) -> None:
         super().__init__()
         self.names = tuple(names) or tuple(f"model {number}" for number in range(1, len(members) + 1))
         self.labels: Labels = common_labels([member.labels for member in members], self.names)
         self._members = nn.ModuleList(members)
 
     @property
-    def members(self) -> tuple[Tagger | Fusion, ...]:
+    def members(self) -> tuple[Network | Fusion, ...]:
         """What is fused, as many as `names`."""
-        return tuple(cast("Tagger | Fusion", member) for member in self._members)
+        return tuple(cast("Network | Fusion", member) for member in self._members)
 
     @property
     def clock(self) -> Clock:
@@ -42,18 +42,18 @@ class Fusion(nn.Module):
     @property
     def rate(self) -> int:
         """The highest sample rate of any member."""
-        return max(tagger.rate for tagger in taggers_of(self))
+        return max(network.rate for network in networks_of(self))
 
     def parameter_count(self) -> int:
         """Trainable parameters of all members."""
         return sum(member.parameter_count() for member in self.members)
 
 
-Model = Tagger | Fusion
+Model = Network | Fusion
 
 
-def taggers_of(model: Model) -> tuple[Tagger, ...]:
+def networks_of(model: Model) -> tuple[Network, ...]:
     """The taggers that a model asks, in the order in which `fuse` takes their scores."""
     if isinstance(model, Fusion):
-        return tuple(tagger for member in model.members for tagger in taggers_of(member))
+        return tuple(network for member in model.members for network in networks_of(member))
     return (model,)

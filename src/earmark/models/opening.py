@@ -15,12 +15,12 @@ from earmark.models.fusion import Fusion, Model
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.directory import load_point
 from earmark.runtime.ensemble import fused_point
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 
-def open_pipeline(
+def open_tagger(
     directories: Sequence[str | os.PathLike[str]], *, device: str = "cpu", precision: Precision = "float32"
-) -> Pipeline:
+) -> Tagger:
     """A model directory with its operating point; several are one model, their scores averaged.
 
     Batch normalisation is folded, and on a CPU convolutions are packed: nobody else holds these weights. `ModelError`
@@ -33,14 +33,12 @@ def open_pipeline(
     if len(models) > 1:
         model = Fusion(models, [os.fspath(directory) for directory in directories])
         point = fused_point(points, model.labels)
-    return Pipeline(engine_of(model, device, precision), point)
+    return Tagger(engine_of(model, device, precision), point)
 
 
-def pipeline_of(
-    model: Model, point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32"
-) -> Pipeline:
+def tagger_of(model: Model, point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32") -> Tagger:
     """A model in memory, as it is, with an operating point."""
-    return Pipeline(engine_of(model, resolve_device(device), precision), point)
+    return Tagger(engine_of(model, resolve_device(device), precision), point)
 
 
 def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:

@@ -20,7 +20,7 @@ from earmark.engine import WindowPlan
 from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.runtime.ensemble import Ensemble
 from earmark.stopwatch import Stopwatch, stage
 
@@ -30,43 +30,43 @@ _WINDOWS_GPU = 8
 
 
 class TorchEngine:
-    """Runs a tagger, which is moved to `device` and put into evaluation mode."""
+    """Runs a network, which is moved to `device` and put into evaluation mode."""
 
     def __init__(
-        self, tagger: Tagger, device: str = "cpu", precision: Precision = "float32", features: Features | None = None
+        self, network: Network, device: str = "cpu", precision: Precision = "float32", features: Features | None = None
     ) -> None:
-        self.tagger = tagger.to(device).eval()
+        self.network = network.to(device).eval()
         self.device, self.precision = device, resolve_precision(precision, device)
-        self.features = features or Features(tagger)
-        options = tagger.options
-        self.plan = WindowPlan.of(options.window_seconds, options.overlap_seconds, tagger.rate, tagger.clock)
+        self.features = features or Features(network)
+        options = network.options
+        self.plan = WindowPlan.of(options.window_seconds, options.overlap_seconds, network.rate, network.clock)
 
     @property
     def labels(self) -> Labels:
         """Labels, in the order of the scores."""
-        return self.tagger.labels
+        return self.network.labels
 
     @property
     def rate(self) -> int:
         """Samples a second of the waveforms it takes."""
-        return self.tagger.rate
+        return self.network.rate
 
     @property
     def clock(self) -> Clock:
         """The clock of its frame scores."""
-        return self.tagger.clock
+        return self.network.clock
 
     @property
     def takes(self) -> Literal["sound", "embeddings"]:
         """What its waveforms hold."""
-        return "embeddings" if isinstance(self.tagger.options.features, EmbeddingOptions) else "sound"
+        return "embeddings" if isinstance(self.network.options.features, EmbeddingOptions) else "sound"
 
     @property
     def batch(self) -> int:
         """Windows that keep the device busy at once."""
         if self.device != "cpu":
             return _WINDOWS_GPU
-        front = self.tagger.front_end
+        front = self.network.front_end
         values = front.frames_in(self.plan.size) * front.bands
         return max(1, min(_WINDOWS, _VALUES // values))
 
@@ -78,19 +78,19 @@ class TorchEngine:
     @property
     def parameters(self) -> int:
         """Number of trainable parameters."""
-        return self.tagger.parameter_count()
+        return self.network.parameter_count()
 
     def fingerprint(self) -> str:
         """Digest of the network's options and weights."""
-        digest = hashlib.sha256(self.tagger.options.model_dump_json().encode())
-        for name, tensor in sorted(self.tagger.state_dict().items()):
+        digest = hashlib.sha256(self.network.options.model_dump_json().encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
     def steps_in(self, samples: int) -> int:
         """Frames of the scores of a waveform of this many samples."""
-        return self.tagger.steps_in(samples)
+        return self.network.steps_in(samples)
 
     @torch.inference_mode()
     def listen(
@@ -103,7 +103,7 @@ class TorchEngine:
                 features, frames = self.features.of(waveform, lengths, self.device)
                 self._wait(watch)
             with stage(watch, "model"):
-                pooled = self.tagger.classify(features, frames)
+                pooled = self.network.classify(features, frames)
                 self._wait(watch)
         return probabilities(pooled.clip), probabilities(pooled.frames)
 
@@ -116,8 +116,8 @@ class TorchEngine:
 class Features:
     """Features of the batch at hand, computed once for all networks that share them."""
 
-    def __init__(self, tagger: Tagger) -> None:
-        self.tagger = tagger
+    def __init__(self, network: Network) -> None:
+        self.network = network
         self._waveform: FloatArray | None = None
         self._made: tuple[Tensor, Tensor | None] | None = None
 
@@ -127,7 +127,7 @@ class Features:
             self._made = None  # the features of the last batch need not stay while these are computed
             whole = bool((lengths == waveform.shape[1]).all())
             valid = None if whole else torch.from_numpy(lengths).to(device)
-            self._made = self.tagger.features(torch.from_numpy(waveform).to(device), valid)
+            self._made = self.network.features(torch.from_numpy(waveform).to(device), valid)
             self._waveform = waveform
         return self._made
 
@@ -140,30 +140,30 @@ def engine_of(model: Model, device: str = "cpu", precision: Precision = "float32
 def _engine(model: Model, device: str, precision: Precision, known: list[Features]) -> TorchEngine | Ensemble:
     if isinstance(model, Fusion):
         return Ensemble([_engine(member, device, precision, known) for member in model.members], model.names)
-    features = next((each for each in known if share_features(each.tagger, model)), None)
+    features = next((each for each in known if share_features(each.network, model)), None)
     if features is None:
         features = Features(model)
         known.append(features)
     return TorchEngine(model, device, precision, features)
 
 
-def share_features(one: Tagger, other: Tagger) -> bool:
+def share_features(one: Network, other: Network) -> bool:
     """Whether front-ends and per-band scaling are equal, anything learned in them included."""
     if one.options.features != other.options.features:
         return False
     for part in ("front_end", "scaling"):
-        first, second = (tagger.get_submodule(part).state_dict() for tagger in (one, other))
+        first, second = (network.get_submodule(part).state_dict() for network in (one, other))
         if first.keys() != second.keys() or not all(torch.equal(first[name], second[name]) for name in first):
             return False
     return True
 
 
-def network_of(model: TorchEngine | Ensemble | object) -> Tagger:
+def network_of(model: TorchEngine | Ensemble | object) -> Network:
     """The network behind an engine; of an ensemble its first. `TypeError` where it is not in PyTorch."""
     if isinstance(model, Ensemble):
         return network_of(model.members[0])
     if isinstance(model, TorchEngine):
-        return model.tagger
+        return model.network
     raise TypeError(f"{type(model).__name__} has no network in PyTorch")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 from earmark.recipes.recipe import Recipe, load_recipe
 
 
@@ -24,5 +24,5 @@ def parameter_count(recipe: Recipe, labels: int | None = None) -> int | None:
     if count is None:
         return None
     with torch.device("meta"):
-        tagger = Tagger(TaggerOptions(labels=tuple(map(str, range(count))), **dict(recipe.network)))
-    return tagger.parameter_count()
+        network = Network(ModelOptions(labels=tuple(map(str, range(count))), **dict(recipe.network)))
+    return network.parameter_count()

@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from earmark.errors import ConfigError, did_you_mean
-from earmark.models.tagger import NetworkOptions
+from earmark.models.network import NetworkOptions
 from earmark.options import Options
 from earmark.training.options import TrainingOptions
 

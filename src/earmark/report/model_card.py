@@ -94,8 +94,8 @@ earmark tag street.wav{named}  # what is in it
 ```python
 import earmark
 
-tagger = earmark.{loaded}
-for onset, offset, label, score in tagger("street.wav").events:
+network = earmark.{loaded}
+for onset, offset, label, score in network("street.wav").events:
     print(f"{{onset:.2f}} {{offset:.2f}} {{label}} {{score:.2f}}")
 ```"""
 

@@ -3,7 +3,7 @@
 `windows`     recordings of any length in overlapping windows, cross-faded
 `scorer`      many recordings through a model, decoding ahead, in bounded memory
 `ensemble`    several models whose scores are averaged
-`pipeline`    model and operating point: tags and events
+`tagger`    model and operating point: tags and events
 `bulk`        a recording as a task, what was decided of it, and the account of all
 `archive`     a run that writes results as they come, and goes on where it was stopped
 `place`       where it writes, and how its options differ from those before

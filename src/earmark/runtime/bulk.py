@@ -20,8 +20,8 @@ from earmark.decisions import score_curve
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.formats import write_scores
-from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job
+from earmark.runtime.tagger import Result, Tagger
 from earmark.stopwatch import stage
 
 _FEW = 100  # recordings whose headers are read to learn how long they are
@@ -127,7 +127,7 @@ class Suspects:
 Backend = Callable[[Iterable[Task]], Iterator[tuple[Task, Decided]]]  # tasks come back in any order
 
 
-def decide_all(pipeline: Pipeline, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
+def decide_all(tagger: Tagger, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
     """Every task with what was decided, in their order; a table of frame scores is written on the way."""
     waiting: deque[tuple[Task, Source]] = deque()
 
@@ -137,21 +137,21 @@ def decide_all(pipeline: Pipeline, work: Work, tasks: Iterable[Task]) -> Iterato
             waiting.append((task, source))
             yield Job(task.name, source)
 
-    for outcome in pipeline.stream(jobs(), min_score=work.min_score):
+    for outcome in tagger.stream(jobs(), min_score=work.min_score):
         task, source = waiting.popleft()
         close_source(source)
-        yield task, _decided(pipeline, work, task, outcome)
+        yield task, _decided(tagger, work, task, outcome)
 
 
-def _decided(pipeline: Pipeline, work: Work, task: Task, outcome: Result | tuple[Job, EarmarkError]) -> Decided:
+def _decided(tagger: Tagger, work: Work, task: Task, outcome: Result | tuple[Job, EarmarkError]) -> Decided:
     if not isinstance(outcome, Result):
         return Decided(failed=str(outcome[1]))
     seconds = outcome.scores.duration
     if seconds < SHORT:
         return Decided(failed=f"{task.path}: {too_short(seconds)}")
     if task.scores is not None:
-        with stage(pipeline.scorer.stopwatch, "write"):
-            write_scores(Path(task.scores), score_curve(outcome.scores, pipeline.operating_point))
+        with stage(tagger.scorer.stopwatch, "write"):
+            write_scores(Path(task.scores), score_curve(outcome.scores, tagger.operating_point))
     items: Items = [*outcome.events] if work.verb == "detect" else list(outcome.tags)
     rate = probe(open_source(task.path)).rate if work.rates else None
     return Decided(items, seconds, outcome.actions, outcome.problem, None, rate)

@@ -51,7 +51,7 @@ def fusion_options(folder: Path) -> FusionOptions | None:
     try:
         data: Any = read_json(path)
     except (OSError, ValueError):
-        return None  # a tagger's reader says what is wrong with it
+        return None  # a network's reader says what is wrong with it
     if not isinstance(data, dict) or data.get("kind") != "fusion" or data.get("format_version") != FORMAT_VERSION:
         return None
     try:

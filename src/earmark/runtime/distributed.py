@@ -14,7 +14,7 @@ from typing import Any
 
 from earmark.errors import ConfigError, EarmarkError, MissingExtraError, ModelError
 from earmark.runtime.bulk import Decided, Suspects, Task, Work, decide_all
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 PIECE = 16  # recordings that are sent at once
 AHEAD = 2  # pieces with an actor
@@ -25,11 +25,11 @@ AUTO = "auto"
 class _Engine:
     """The actor: a model, opened once, that decides pieces of the work."""
 
-    def __init__(self, open_pipeline: Callable[[], Pipeline], work: Work) -> None:
-        self.pipeline, self.work = open_pipeline(), work
+    def __init__(self, open_tagger: Callable[[], Tagger], work: Work) -> None:
+        self.tagger, self.work = open_tagger(), work
 
     def decide(self, tasks: list[Task]) -> list[tuple[Task, Decided]]:
-        return list(decide_all(self.pipeline, self.work, tasks))
+        return list(decide_all(self.tagger, self.work, tasks))
 
 
 class RayBackend:
@@ -39,14 +39,14 @@ class RayBackend:
     """
 
     def __init__(
-        self, open_pipeline: Callable[[], Pipeline], work: Work, address: str = AUTO, actors: int | None = None
+        self, open_tagger: Callable[[], Tagger], work: Work, address: str = AUTO, actors: int | None = None
     ) -> None:
         try:
             import ray
         except ImportError:
             raise MissingExtraError("ray", "ray", "working on a cluster (--ray)") from None
         self.ray: Any = ray
-        self.open_pipeline, self.work, self.actors = open_pipeline, work, actors
+        self.open_tagger, self.work, self.actors = open_tagger, work, actors
         if not ray.is_initialized():
             _connect(ray, address)
 
@@ -58,7 +58,7 @@ class RayBackend:
         remote = self.ray.remote(_Engine).options(num_cpus=1, num_gpus=1 if gpus else 0, max_restarts=0)
 
         def actor() -> Any:
-            return remote.remote(self.open_pipeline, self.work)
+            return remote.remote(self.open_tagger, self.work)
 
         actors = [actor() for _ in range(count)]
         try:

@@ -18,7 +18,7 @@ from typing import Any
 
 from earmark.errors import EarmarkError, ModelError
 from earmark.runtime.bulk import Decided, Suspects, Task, Work, decide_all
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 
 AHEAD = 40  # tasks with a worker: more than its queue and its batch hold
 TRIES = 2  # workers that may end before they have their models
@@ -26,10 +26,10 @@ _READY, _DONE, _FAULT = "ready", "done", "fault"
 
 
 class ProcessBackend:
-    """Calls `open_pipeline` in each of so many processes; it must be something that can be pickled."""
+    """Calls `open_tagger` in each of so many processes; it must be something that can be pickled."""
 
-    def __init__(self, open_pipeline: Callable[[], Pipeline], work: Work, processes: int) -> None:
-        self.open_pipeline, self.work, self.processes = open_pipeline, work, processes
+    def __init__(self, open_tagger: Callable[[], Tagger], work: Work, processes: int) -> None:
+        self.open_tagger, self.work, self.processes = open_tagger, work, processes
         self._context = multiprocessing.get_context("spawn")
 
     def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
@@ -42,7 +42,7 @@ class ProcessBackend:
                 worker.stop()
 
     def _worker(self) -> _Worker:
-        return _Worker(self._context, self.open_pipeline, self.work)
+        return _Worker(self._context, self.open_tagger, self.work)
 
     def _deal(self, workers: list[_Worker], tasks: Iterator[Task]) -> Iterator[tuple[Task, Decided]]:
         suspects = Suspects("processes ended while they worked on it")
@@ -80,9 +80,9 @@ class ProcessBackend:
 class _Worker:
     """A process, as seen from this one."""
 
-    def __init__(self, context: Any, open_pipeline: Callable[[], Pipeline], work: Work) -> None:
+    def __init__(self, context: Any, open_tagger: Callable[[], Tagger], work: Work) -> None:
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, open_pipeline, work), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, open_tagger, work), daemon=True)
         self.process.start()
         theirs.close()
         self.holds: dict[int, Task] = {}
@@ -141,7 +141,7 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(pipe: Connection, open_pipeline: Callable[[], Pipeline], work: Work) -> None:
+def _serve(pipe: Connection, open_tagger: Callable[[], Tagger], work: Work) -> None:
     """In a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process says when it is over
 
@@ -150,9 +150,9 @@ def _serve(pipe: Connection, open_pipeline: Callable[[], Pipeline], work: Work) 
             yield task
 
     try:
-        pipeline = open_pipeline()
+        tagger = open_tagger()
         pipe.send((_READY,))
-        for task, decided in decide_all(pipeline, work, tasks()):
+        for task, decided in decide_all(tagger, work, tasks()):
             pipe.send((_DONE, task.position, decided))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the first process is gone

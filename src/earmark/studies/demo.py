@@ -20,13 +20,13 @@ from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clip
 from earmark.evaluation.report import read_log, recording_views
 from earmark.events import Event
 from earmark.files import json_text, write_text
-from earmark.models.opening import open_pipeline
+from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import network_of
 from earmark.recipes.recipe import load_recipe
 from earmark.report.page import Report, write_report
 from earmark.report.points import point_table
 from earmark.reporter import Reporter
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 from earmark.training.loop import Machine
 from earmark.training.request import Request, clear
 from earmark.training.run import Run
@@ -68,12 +68,12 @@ def run_demo(folder: Path, demo: Demo, machine: Machine, reporter: Reporter) -> 
     if request.difference():
         clear(model)
     Run(request, machine, reporter, recipe="demo", command=demo.command(folder), name="earmark demo").execute()
-    pipeline = open_pipeline([model], device=machine.device)
-    test = read_manifest(folder / "data" / "test", labels=pipeline.labels)
-    scored = score_clips(pipeline.scorer, test, reporter.stage("scoring test recordings"))
-    evaluation, detected = evaluate_scored(scored, pipeline.operating_point)
+    tagger = open_tagger([model], device=machine.device)
+    test = read_manifest(folder / "data" / "test", labels=tagger.labels)
+    scored = score_clips(tagger.scorer, test, reporter.stage("scoring test recordings"))
+    evaluation, detected = evaluate_scored(scored, tagger.operating_point)
     metrics = evaluation.to_json()
-    write_report(folder / "report.html", _page(folder, demo, pipeline, scored, metrics, detected))
+    write_report(folder / "report.html", _page(folder, demo, tagger, scored, metrics, detected))
     write_text(folder / "metrics.json", json_text(metrics, indent=2) + "\n")
     return metrics
 
@@ -90,17 +90,17 @@ def _request(folder: Path, demo: Demo) -> Request:
 def _page(
     folder: Path,
     demo: Demo,
-    pipeline: Pipeline,
+    tagger: Tagger,
     scored: ScoredClips,
     metrics: Mapping[str, Any],
     detected: Mapping[str, list[Event]],
 ) -> Report:
-    tagger, point = network_of(pipeline.model), pipeline.operating_point
+    network, point = network_of(tagger.model), tagger.operating_point
     history = read_log(folder / "model" / "log.csv")
     return Report(
         title="earmark demo",
         summary=(
-            f"A gated CRNN learned {len(tagger.labels)} sounds from {demo.clips} ten-second clips with tags only. It "
+            f"A gated CRNN learned {len(network.labels)} sounds from {demo.clips} ten-second clips with tags only. It "
             "was never given a time; below are the times that it found."
         ),
         facts={
@@ -108,13 +108,13 @@ def _page(
             "trained on": f"{demo.clips} synthesised clips with tags only",
             "tuned on": f"{demo.valid} clips with events",
             "measured on": f"{len(scored.clips)} other clips with events",
-            "parameters": f"{tagger.parameter_count():,}",
+            "parameters": f"{network.parameter_count():,}",
             "seed": str(demo.seed),
             "training took": f"{history[-1]['seconds']:.0f} s",
         },
         metrics=metrics,
         history=history,
         operating_point=point_table(point),
-        recordings=recording_views(tagger, scored, detected, point, 4),
+        recordings=recording_views(network, scored, detected, point, 4),
         command=demo.command(folder),
     )

@@ -17,7 +17,7 @@ from earmark.errors import ConfigError, did_you_mean
 from earmark.evaluation.labelled import evaluate_scored, score_clips
 from earmark.evaluation.report import logmel_of, recording_views
 from earmark.files import write_aside
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.models.torch_engine import network_of
 from earmark.report.canvas import png
 from earmark.report.page import view_figure
@@ -58,20 +58,20 @@ def write_figures(reproduction: Reproduction, seed: int, clips: Sequence[Clip]) 
 
 
 def _localisation(reproduction: Reproduction, recipe: str, seed: int, clips: Sequence[Clip]) -> Iterator[Path]:
-    pipeline = reproduction.pipeline(recipe, seed)
-    manifest = next(iter(reproduction.material.tests.values())).with_clips(clips).with_labels(pipeline.labels)
-    scored = score_clips(pipeline.scorer, manifest)
-    _, detected = evaluate_scored(scored, pipeline.operating_point)
-    for view in recording_views(network_of(pipeline.model), scored, detected, pipeline.operating_point, len(clips)):
+    tagger = reproduction.tagger(recipe, seed)
+    manifest = next(iter(reproduction.material.tests.values())).with_clips(clips).with_labels(tagger.labels)
+    scored = score_clips(tagger.scorer, manifest)
+    _, detected = evaluate_scored(scored, tagger.operating_point)
+    for view in recording_views(network_of(tagger.model), scored, detected, tagger.operating_point, len(clips)):
         yield _write(reproduction.folder / f"figure-2-{Path(view.scores.recording).stem}.png", png(view_figure(view)))
 
 
 def _weights(reproduction: Reproduction, recipes: Sequence[str], seed: int, clips: Sequence[Clip]) -> Iterator[Path]:
-    taggers = {name: network_of(reproduction.pipeline(name, seed).model) for name in recipes}
+    taggers = {name: network_of(reproduction.tagger(name, seed).model) for name in recipes}
     shown = taggers[recipes[0]]
     for clip in clips:
         title = f"{clip.name}: {', '.join(dict.fromkeys(clip.labels)) or 'nothing'}"
-        weights = {name: (tagger.clock, _heads(tagger, clip)) for name, tagger in taggers.items()}
+        weights = {name: (network.clock, _heads(network, clip)) for name, network in taggers.items()}
         samples = read_audio(clip.path, shown.rate).samples
         duration = len(samples) / shown.rate
         figure = trajectories_figure(title, logmel_of(shown, samples), shown.front_end.clock, weights, duration)
@@ -79,10 +79,10 @@ def _weights(reproduction: Reproduction, recipes: Sequence[str], seed: int, clip
 
 
 @torch.no_grad()
-def _heads(tagger: Tagger, clip: Clip) -> npt.NDArray[np.float32]:
+def _heads(network: Network, clip: Clip) -> npt.NDArray[np.float32]:
     """Weights (steps, heads) of a clip's bag; poolings without heads have one."""
-    waveform = torch.from_numpy(read_audio(clip.path, tagger.rate).samples)[None]
-    pooled = tagger(waveform.to(next(tagger.parameters()).device))
+    waveform = torch.from_numpy(read_audio(clip.path, network.rate).samples)[None]
+    pooled = network(waveform.to(next(network.parameters()).device))
     weights = pooled.weights[:, :, :1] if pooled.heads is None else pooled.heads
     heads: npt.NDArray[np.float32] = weights[0].cpu().numpy()
     return heads

@@ -27,10 +27,10 @@ from earmark.evaluation.report import read_log
 from earmark.events import Event
 from earmark.files import write_text
 from earmark.metrics.segment import segment_metrics
-from earmark.models.opening import open_pipeline
+from earmark.models.opening import open_tagger
 from earmark.recipes import Recipe, load_recipe
 from earmark.reporter import Reporter
-from earmark.runtime.pipeline import Pipeline
+from earmark.runtime.tagger import Tagger
 from earmark.studies.study import Budget, Study
 from earmark.training.options import FuseOptions
 from earmark.training.request import Request, is_finished
@@ -147,22 +147,22 @@ class Reproduction:
         for member in members:
             self._train(member, seed, reporter)
         seconds = sum(read_log(self.model(member, seed) / "log.csv")[-1]["seconds"] for member in members)
-        pipeline = self.pipeline(name, seed)
+        tagger = self.tagger(name, seed)
         parts = {}
         for part, manifest in self.material.tests.items():
-            known = manifest.with_labels(pipeline.labels)
-            parts[part] = figures(score_clips(pipeline.scorer, known, reporter.stage(f"scoring {part}")), pipeline)
+            known = manifest.with_labels(tagger.labels)
+            parts[part] = figures(score_clips(tagger.scorer, known, reporter.stage(f"scoring {part}")), tagger)
         outcome = Outcome(name, seed, self.budget.name, parts, len(self.material.train), round(seconds, 1))
         write_text(self.result(name, seed), json.dumps(asdict(outcome), indent=1) + "\n")
         return True
 
-    def pipeline(self, name: str, seed: int) -> Pipeline:
+    def tagger(self, name: str, seed: int) -> Tagger:
         """The trained model of a recipe; of a fused one, its members' models fused."""
         members = self.recipe(name).members
         device = self.machine.device
         if members:
-            return open_pipeline([self.model(member, seed) for member in members], device=device)
-        return open_pipeline([self.model(name, seed)], device=device)
+            return open_tagger([self.model(member, seed) for member in members], device=device)
+        return open_tagger([self.model(name, seed)], device=device)
 
     def _train(self, name: str, seed: int, reporter: Reporter) -> None:
         folder = self.model(name, seed)
@@ -176,9 +176,9 @@ class Reproduction:
         Run(request, self.machine, reporter, recipe=name, command=command, name=name).execute()
 
 
-def figures(scored: ScoredClips, pipeline: Pipeline) -> dict[str, dict[str, float | None]]:
+def figures(scored: ScoredClips, tagger: Tagger) -> dict[str, dict[str, float | None]]:
     """The figures of an evaluation at the model's operating point, and those of detection with thresholds tuned."""
-    found: dict[str, Any] = evaluate_scored(scored, pipeline.operating_point)[0].to_json()
+    found: dict[str, Any] = evaluate_scored(scored, tagger.operating_point)[0].to_json()
     kept = {name: {key: found[name][key] for key in keys} for name, keys in _KEPT.items() if name in found}
     if len(scored.strong) > 1:
         kept["tuned"] = cross_tuned(scored)

@@ -21,7 +21,7 @@ from earmark.data.store import ClipStore
 from earmark.data.targets import Targets
 from earmark.files import write_aside
 from earmark.metrics.tagging import tagging_metrics
-from earmark.models.tagger import Tagger, fill_weights
+from earmark.models.network import Network, fill_weights
 from earmark.reporter import Progress
 from earmark.training.callbacks import Row
 from earmark.training.head import beginnings, embed, fit_head, scores
@@ -31,7 +31,7 @@ HEAD = "head.safetensors"  # in the folder of a run's state
 
 
 def train_head(
-    tagger: Tagger,
+    network: Network,
     clips: ClipStore,
     state: Path,
     options: HeadOptions,
@@ -40,37 +40,37 @@ def train_head(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> None:
-    """Train the pooling of `tagger` alone, in place, and keep its weights in the folder `state`."""
-    embeddings, _ = embed(tagger, beginnings(clips, tagger.rate, progress), device)
-    tagger.cpu()
-    fit_head(tagger.pooling, embeddings, _targets(clips, tagger), options, seed)
-    weights = {name: tensor.detach().contiguous() for name, tensor in tagger.pooling.state_dict().items()}
+    """Train the pooling of `network` alone, in place, and keep its weights in the folder `state`."""
+    embeddings, _ = embed(network, beginnings(clips, network.rate, progress), device)
+    network.cpu()
+    fit_head(network.pooling, embeddings, _targets(clips, network), options, seed)
+    weights = {name: tensor.detach().contiguous() for name, tensor in network.pooling.state_dict().items()}
     with write_aside(state / HEAD) as temporary:
         temporary.write_bytes(safetensors.torch.save(weights))
 
 
-def take_head(tagger: Tagger, state: Path) -> None:
-    """Give `tagger` the head that was trained alone. `ModelError` when its weights are missing or damaged."""
-    fill_weights(state / HEAD, tagger.pooling.state_dict())
+def take_head(network: Network, state: Path) -> None:
+    """Give `network` the head that was trained alone. `ModelError` when its weights are missing or damaged."""
+    fill_weights(state / HEAD, network.pooling.state_dict())
 
 
 def better(
-    whole: Tagger, alone: Callable[[], Tagger], valid: ClipStore, device: str = "cpu"
-) -> tuple[Tagger, dict[str, float]]:
-    """The tagger that ranks the validation clips better, and the mean average precision of each.
+    whole: Network, alone: Callable[[], Network], valid: ClipStore, device: str = "cpu"
+) -> tuple[Network, dict[str, float]]:
+    """The network that ranks the validation clips better, and the mean average precision of each.
 
     Where they rank alike, the network trained as a whole.
     """
     candidates = {"whole": whole, "head": alone()}
-    found = {name: ranking(tagger, valid, device) for name, tagger in candidates.items()}
+    found = {name: ranking(network, valid, device) for name, network in candidates.items()}
     return candidates["head" if found["head"] > found["whole"] else "whole"], found
 
 
-def ranking(tagger: Tagger, clips: ClipStore, device: str = "cpu") -> float:
-    """Mean average precision of a tagger's clip scores."""
-    embeddings, _ = embed(tagger, beginnings(clips, tagger.rate), device)
-    tagger.cpu()
-    ranked = tagging_metrics(_targets(clips, tagger), tagger.labels, scores=scores(tagger.pooling, embeddings))
+def ranking(network: Network, clips: ClipStore, device: str = "cpu") -> float:
+    """Mean average precision of a network's clip scores."""
+    embeddings, _ = embed(network, beginnings(clips, network.rate), device)
+    network.cpu()
+    ranked = tagging_metrics(_targets(clips, network), network.labels, scores=scores(network.pooling, embeddings))
     return float(ranked.map)
 
 
@@ -79,5 +79,5 @@ def row_of_head(options: HeadOptions, seconds: float, figures: dict[str, float])
     return {"epoch": 1, "step": options.updates, "seconds": round(seconds, 1), **figures}
 
 
-def _targets(clips: ClipStore, tagger: Tagger) -> npt.NDArray[np.bool_]:
-    return Targets.of_clips(clips.clips, tagger.labels)[list(range(len(clips)))]
+def _targets(clips: ClipStore, network: Network) -> npt.NDArray[np.bool_]:
+    return Targets.of_clips(clips.clips, network.labels)[list(range(len(clips)))]

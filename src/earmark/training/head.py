@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from earmark.data.batches import Waveforms
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.reporter import Progress
 from earmark.training.objective import clip_loss
 from earmark.training.options import HeadOptions
@@ -80,18 +80,18 @@ def beginnings(waveforms: Waveforms, rate: int, progress: Progress | None = None
 
 @torch.no_grad()
 def embed(
-    tagger: Tagger, clips: Iterable[npt.NDArray[np.float32]], device: str = "cpu"
+    network: Network, clips: Iterable[npt.NDArray[np.float32]], device: str = "cpu"
 ) -> tuple[Embeddings, Embeddings]:
     """What the encoder says of clips (samples,), in evaluation mode, and the scaled features that it says it of."""
-    training = tagger.training
-    tagger.to(device).eval()
+    training = network.training
+    network.to(device).eval()
     found, given = [], []
     for samples in clips:
-        features, lengths = tagger.features(torch.from_numpy(samples)[None].to(device))
-        encoded = tagger.encoder(features, lengths)
+        features, lengths = network.features(torch.from_numpy(samples)[None].to(device))
+        encoded = network.encoder(features, lengths)
         found.append(encoded.embeddings[0].float().cpu().numpy().astype(np.float16))
         given.append(features[0].cpu().numpy().astype(np.float16))
-    tagger.train(training)
+    network.train(training)
     return Embeddings.joined(found), Embeddings.joined(given)
 
 

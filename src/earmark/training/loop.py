@@ -1,4 +1,4 @@
-"""The training loop: a tagger, batches and callbacks handed to the engine, resumed where it stopped.
+"""The training loop: a network, batches and callbacks handed to the engine, resumed where it stopped.
 
 Epoch e is the updates e * n to (e + 1) * n of the endless stream of batches. After each comes a checkpoint; a run that
 is stopped, however, goes on from there and ends with the very weights it would have had (on a processor, with the same
@@ -26,7 +26,7 @@ from earmark.data.frame_targets import FrameTargets
 from earmark.data.queue import QueueStream
 from earmark.data.targets import TargetRows
 from earmark.devices import Precision, resolve_precision
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
@@ -115,7 +115,7 @@ def _stream(targets: TargetRows, balance: BalanceOptions, seed: int) -> Stream:
 
 
 def fit(
-    tagger: Tagger,
+    network: Network,
     train: ClipSet,
     valid: ClipSet | None,
     options: TrainingOptions,
@@ -127,24 +127,24 @@ def fit(
     progress: Sequence[lightning.Callback] = (),
     stage: Stage = Stage(),  # noqa: B008 - frozen
 ) -> list[Row]:
-    """Train `tagger` in place, keeping state in `folder/training` (or the stage's); returns the rows of the log.
+    """Train `network` in place, keeping state in `folder/training` (or the stage's); returns the rows of the log.
 
-    Goes on from `last.ckpt` there, if there is one. At the end the tagger holds the average of the last epochs'
+    Goes on from `last.ckpt` there, if there is one. At the end the network holds the average of the last epochs'
     weights; where epochs are to be fused, those of the last, and the weights of each lie there too.
     """
     state = folder / stage.state
     history = History(folder / "log.csv", validate, stage)
     checkpoints = Checkpoints(state, options.model_epochs)
-    loaders = Loaders(train, valid, tagger.rate, options, seed, machine.workers)
+    loaders = Loaders(train, valid, network.rate, options, seed, machine.workers)
     total = loaders.steps_per_epoch * options.epochs
-    module = TrainingModule(tagger, options, total, seed)
+    module = TrainingModule(network, options, total, seed)
     last = state / "last.ckpt"
     with _QuietEngine():
         trainer = _engine(options, machine, state, [history, checkpoints, *progress])
         trainer.fit(module, loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
     trainer.strategy.barrier()
     if options.fuse is None:
-        tagger.load_state_dict(average_weights(epoch_file(state, epoch) for epoch in options.model_epochs))
+        network.load_state_dict(average_weights(epoch_file(state, epoch) for epoch in options.model_epochs))
     if options.settle:
         _settle(module, loaders, machine, state)
     return history.rows
@@ -152,7 +152,7 @@ def fit(
 
 def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: Path) -> None:
     """Give the model, or each epoch it is fused of, batch statistics of its own (`weights.py`)."""
-    tagger, options = module.tagger.to(machine.device), module.options
+    network, options = module.tagger.to(machine.device), module.options
     steps = range(module.total_steps, module.total_steps + options.settle)  # as if training went on
 
     def batches() -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -165,12 +165,12 @@ def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: P
 
     bf16 = resolve_precision(machine.precision, machine.device) == "bf16"
     if options.fuse is None:
-        settle_norms(tagger, batches(), bf16=bf16)
+        settle_norms(network, batches(), bf16=bf16)
         return
     for epoch in options.model_epochs:
-        tagger.load_state_dict(safetensors.torch.load_file(epoch_file(state, epoch)))
-        settle_norms(tagger, batches(), bf16=bf16)
-        save_epoch(state, epoch, tagger.state_dict())
+        network.load_state_dict(safetensors.torch.load_file(epoch_file(state, epoch)))
+        settle_norms(network, batches(), bf16=bf16)
+        save_epoch(state, epoch, network.state_dict())
 
 
 def _engine(

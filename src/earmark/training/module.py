@@ -1,4 +1,4 @@
-"""The tagger as the training engine sees it (Lightning).
+"""The network as the training engine sees it (Lightning).
 
 The engine brings devices, precision and processes; everything random is set from (seed, step) before each step, so the
 engine has no randomness of its own to remember.
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
 from earmark.data.batches import Batch
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.pooling import Pooled
 from earmark.training.objective import clip_loss, frame_loss
 from earmark.training.options import TrainingOptions
@@ -24,11 +24,11 @@ from earmark.training.transfer import settle
 
 
 class TrainingModule(lightning.LightningModule):
-    """One training of one tagger; `scored` holds what the last validation said, for the log to be made of."""
+    """One training of one network; `scored` holds what the last validation said, for the log to be made of."""
 
-    def __init__(self, tagger: Tagger, options: TrainingOptions, total_steps: int, seed: int) -> None:
+    def __init__(self, network: Network, options: TrainingOptions, total_steps: int, seed: int) -> None:
         super().__init__()
-        self.tagger, self.options, self.total_steps, self.seed = tagger, options, total_steps, seed
+        self.tagger, self.options, self.total_steps, self.seed = network, options, total_steps, seed
         self.losses: list[Tensor] = []  # of this epoch's steps
         self.scored: list[tuple[list[int], Tensor, Tensor]] = []  # clips, clip scores, frame scores of a validation
         self.valid_losses: list[Tensor] = []
@@ -100,16 +100,16 @@ class TrainingModule(lightning.LightningModule):
         )
 
 
-def parameters(tagger: Tagger, share: float) -> list[dict[str, Any]]:
+def parameters(network: Network, share: float) -> list[dict[str, Any]]:
     """Groups of parameters for an optimiser: those of the encoder apart, with their share of the learning rate, if any.
 
     The rate that the log tells is the first group's.
     """
     if share == 1:
-        return [{"params": list(tagger.parameters())}]
-    encoder = list(tagger.encoder.parameters())  # type: ignore[attr-defined]
+        return [{"params": list(network.parameters())}]
+    encoder = list(network.encoder.parameters())  # type: ignore[attr-defined]
     own = {id(parameter) for parameter in encoder}
-    others = [parameter for parameter in tagger.parameters() if id(parameter) not in own]
+    others = [parameter for parameter in network.parameters() if id(parameter) not in own]
     return [{"params": others}, {"params": encoder, "share": share}]
 
 

@@ -23,7 +23,7 @@ from earmark.data.records import Manifest
 from earmark.data.store import open_store
 from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError, EarmarkError
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.reporter import Progress
 from earmark.training.head import MOST_SECONDS, embed, separable
 from earmark.training.request import RUN
@@ -108,23 +108,23 @@ def _separability(
     clips: Manifest, directory: Path, device: str, progress: Progress | None
 ) -> tuple[float, float, bool]:
     """How well a model's embeddings tell the labels apart, how well its features do, and whether it has blocks."""
-    tagger = Tagger.from_pretrained(directory)
-    store = open_store(clips.clips, tagger.rate, None)
+    network = Network.from_pretrained(directory)
+    store = open_store(clips.clips, network.rate, None)
     usable: list[int] = []
 
     def readable() -> Iterator[npt.NDArray[np.float32]]:
         for number in range(len(store)):
             with contextlib.suppress(AudioError):  # the training says which, and why
-                samples = store.read(number, 0, round(MOST_SECONDS * tagger.rate))
-                if len(samples) >= SHORT * tagger.rate:
+                samples = store.read(number, 0, round(MOST_SECONDS * network.rate))
+                if len(samples) >= SHORT * network.rate:
                     usable.append(number)
                     yield samples
             if progress is not None:
                 progress(number + 1, len(store))
 
-    heard = embed(tagger, readable(), device)
+    heard = embed(network, readable(), device)
     if not usable:
         raise DataError(f"{clips.source}: none of its clips can be read")
     embeddings, features = heard
     targets = Targets.of_clips(store.clips, clips.labels)[usable]
-    return separable(embeddings, targets), separable(features, targets), hasattr(tagger.encoder, "blocks")
+    return separable(embeddings, targets), separable(features, targets), hasattr(network.encoder, "blocks")

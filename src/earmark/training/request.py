@@ -31,7 +31,7 @@ from earmark.devices import Precision, resolve_precision
 from earmark.errors import ConfigError, OutputError
 from earmark.files import json_text, write_text
 from earmark.models.directory import MEMBERS
-from earmark.models.tagger import NetworkOptions
+from earmark.models.network import NetworkOptions
 from earmark.options import Options
 from earmark.runtime.directory import CONFIG
 from earmark.runtime.onnx import WEIGHTS

@@ -23,7 +23,7 @@ from earmark.errors import DataError, MissingExtraError
 from earmark.files import check_folder, write_text
 from earmark.models.directory import load_model, write_fusion, write_model
 from earmark.models.fusion import Fusion
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 from earmark.report.tables import counted
 from earmark.reporter import QUIET, Reporter
 from earmark.training.card import Trained, write_card
@@ -118,10 +118,10 @@ class Run:
         with _claimed(request, machine):
             clips = prepare(request, stage)
         with _interruptible():
-            tagger, history = Stages(request, clips, machine, self.reporter).train()
+            network, history = Stages(request, clips, machine, self.reporter).train()
         if request.source is not None:
-            release(tagger)
-        model = _fused_epochs(request, tagger) if request.training.fuse else tagger
+            release(network)
+        model = _fused_epochs(request, network) if request.training.fuse else network
         named = request.training.operating_point
         chosen = choose_point(model, request.valid, named, seed=request.seed, device=machine.device, stage=stage)
         return Trained(
@@ -177,11 +177,11 @@ def _claimed(request: Request | FusedRequest, machine: Machine | None = None) ->
         raise
 
 
-def _fused_epochs(request: Request, tagger: Tagger) -> Fusion:
-    """The models that `tagger` was after the epochs that are to be fused."""
+def _fused_epochs(request: Request, network: Network) -> Fusion:
+    """The models that `network` was after the epochs that are to be fused."""
     members = []
     for epoch in request.training.model_epochs:
-        member = Tagger(tagger.options)
+        member = Network(network.options)
         member.load_state_dict(safetensors.torch.load_file(epoch_file(request.output / STATE, epoch)))
         members.append(member)
     return Fusion(members, [epoch_file(request.output, epoch).stem for epoch in request.training.model_epochs])

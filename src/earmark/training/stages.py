@@ -36,7 +36,7 @@ from earmark.augment import step_seed
 from earmark.data.frame_targets import FrameTargets
 from earmark.errors import ConfigError
 from earmark.files import write_aside, write_text
-from earmark.models.tagger import Tagger, fill_weights
+from earmark.models.network import Network, fill_weights
 from earmark.models.torch_engine import engine_of
 from earmark.reporter import Reporter
 from earmark.runtime.scorer import Scorer
@@ -69,15 +69,15 @@ class Stages:
         """Folder of the run's state."""
         return self.request.output / STATE
 
-    def train(self) -> tuple[Tagger, list[Row]]:
-        """All stages that are not done: the trained tagger, and the rows of the log."""
+    def train(self) -> tuple[Network, list[Row]]:
+        """All stages that are not done: the trained network, and the rows of the log."""
         training = self.request.training
         if training.self_training is None:
-            tagger = self._begun(Stage())
+            network = self._begun(Stage())
             if self._head_alone():
-                return tagger, self._rows_of_head(tagger)
-            rows = self._fit(tagger, self._labelled(), training, self.request.seed, Stage())
-            return self._better(tagger), rows
+                return network, self._rows_of_head(network)
+            rows = self._fit(network, self._labelled(), training, self.request.seed, Stage())
+            return self._better(network), rows
         rows, teacher = self._taught()
         frames = self._frames(teacher)
         student = new_tagger(self.request, self.clips.labels, "student")
@@ -91,41 +91,43 @@ class Stages:
         stage = Stage("student", 2, before=tuple(rows))
         return student, self._fit(student, ClipSet(store, frames.labels, frames), training.of_student, seed, stage)
 
-    def _begun(self, stage: Stage) -> Tagger:
-        """A tagger as it is before its first update; of a training that goes on the checkpoint has the scaling."""
-        tagger = new_tagger(self.request, self.clips.labels)
+    def _begun(self, stage: Stage) -> Network:
+        """A network as it is before its first update; of a training that goes on the checkpoint has the scaling."""
+        network = new_tagger(self.request, self.clips.labels)
         goes_on = (self.request.output / stage.state / "last.ckpt").is_file()
         if self.request.network.scale_bands and self.request.source is None and not goes_on:
-            fit_scaling(tagger, self.clips.train, self.reporter.stage("per-band scaling"))
+            fit_scaling(network, self.clips.train, self.reporter.stage("per-band scaling"))
         head = self.request.training.head
         if head is not None and self.request.source is not None and not goes_on:
             told, seed = self.reporter.stage("training the head"), self.request.seed
-            train_head(tagger, self.clips.train, self.state, head, seed=seed, device=self.machine.device, progress=told)
-        return tagger
+            train_head(
+                network, self.clips.train, self.state, head, seed=seed, device=self.machine.device, progress=told
+            )
+        return network
 
     def _head_alone(self) -> bool:
         """Whether the head is all that is trained."""
         source = self.request.source
         return self.request.training.head is not None and source is not None and source.freeze == "encoder"
 
-    def _rows_of_head(self, tagger: Tagger) -> list[Row]:
+    def _rows_of_head(self, network: Network) -> list[Row]:
         """The log of a training that was that of the head alone."""
         assert self.request.training.head is not None
         valid = self.clips.valid
-        figures = {"valid_map": ranking(tagger, valid, self.machine.device)} if valid else {}
+        figures = {"valid_map": ranking(network, valid, self.machine.device)} if valid else {}
         rows = [row_of_head(self.request.training.head, time.monotonic() - self.begun, figures)]
         write_text(self.request.output / "log.csv", rows_to_csv(rows))
         return rows
 
-    def _better(self, whole: Tagger) -> Tagger:
+    def _better(self, whole: Network) -> Network:
         """The network trained as a whole, or its source's with the head that was trained alone (`fine_tuning.py`)."""
         if self.request.training.head is None or self.request.source is None or self.clips.valid is None:
             return whole
 
-        def alone() -> Tagger:
-            tagger = new_tagger(self.request, self.clips.labels)
-            take_head(tagger, self.state)
-            return tagger
+        def alone() -> Network:
+            network = new_tagger(self.request, self.clips.labels)
+            take_head(network, self.state)
+            return network
 
         chosen, found = better(whole, alone, self.clips.valid, self.machine.device)
         kept = "the network trained as a whole" if chosen is whole else "the new head on the encoder as it was"
@@ -137,11 +139,11 @@ class Stages:
     def _labelled(self) -> ClipSet:
         return ClipSet(self.clips.train, targets(self.clips.train, self.clips.labels))
 
-    def _fit(self, tagger: Tagger, train: ClipSet, training: TrainingOptions, seed: int, stage: Stage) -> list[Row]:
+    def _fit(self, network: Network, train: ClipSet, training: TrainingOptions, seed: int, stage: Stage) -> list[Row]:
         labels, valid = self.clips.labels, self.clips.valid
-        check = Validation([clip.only(labels) for clip in valid.clips], labels, tagger.clock) if valid else None
+        check = Validation([clip.only(labels) for clip in valid.clips], labels, network.clock) if valid else None
         return fit(
-            tagger,
+            network,
             train,
             ClipSet(valid, targets(valid, labels)) if valid else None,
             training,
@@ -153,15 +155,15 @@ class Stages:
             stage=stage,
         )
 
-    def _taught(self) -> tuple[list[Row], Tagger]:
+    def _taught(self) -> tuple[list[Row], Network]:
         """The teacher and its rows of the log: from disk, after its training where they are not there yet."""
         path, log = self.state / f"{TEACHER}.safetensors", self.state / f"{TEACHER}.json"
         stage = Stage(TEACHER, 1, Path(STATE) / TEACHER)
         if not path.is_file():
-            tagger = self._begun(stage)
-            rows = self._fit(tagger, self._labelled(), self.request.training, self.request.seed, stage)
+            network = self._begun(stage)
+            rows = self._fit(network, self._labelled(), self.request.training, self.request.seed, stage)
             write_text(log, json.dumps(rows) + "\n")
-            state = {name: tensor.detach().cpu().contiguous() for name, tensor in tagger.state_dict().items()}
+            state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
             with write_aside(path) as temporary:
                 temporary.write_bytes(safetensors.torch.save(state))
         discard(self.state / TEACHER)
@@ -173,7 +175,7 @@ class Stages:
         fill_weights(path, teacher.state_dict())
         return rows, teacher.eval()
 
-    def _frames(self, teacher: Tagger) -> FrameTargets:
+    def _frames(self, teacher: Network) -> FrameTargets:
         """The pseudo labels: from disk, after the teacher has listened where they are not there yet."""
         path, request, options = self.state / PSEUDO, self.request, self.request.training.self_training
         assert options is not None

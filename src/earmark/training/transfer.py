@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from earmark.errors import ConfigError, ModelError
 from earmark.labels import Labels
-from earmark.models.tagger import NetworkOptions, Tagger, TaggerOptions, read_options, read_weights
+from earmark.models.network import ModelOptions, Network, NetworkOptions, read_options, read_weights
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.onnx import WEIGHTS
 
@@ -38,7 +38,7 @@ class Source:
     freeze: Freeze | None = None  # what stays as it is
 
     @cached_property
-    def options(self) -> TaggerOptions:
+    def options(self) -> ModelOptions:
         """What its config.json says. `ConfigError` where it is several models fused."""
         if fused := fusion_options(self.directory):
             members = ", ".join(fused.members)
@@ -75,42 +75,42 @@ class Source:
         return f"{self.name} ({len(self.options.labels)} labels; weights sha256 {self.digest}...{frozen})"
 
 
-def take_over(tagger: Tagger, source: Source) -> tuple[str, ...]:
-    """Give `tagger` the weights of `source`, and freeze what is to be frozen.
+def take_over(network: Network, source: Source) -> tuple[str, ...]:
+    """Give `network` the weights of `source`, and freeze what is to be frozen.
 
     Returns the names of the tensors that are new, as a whole or in the rows of labels that the source does not know.
     `ConfigError` when front-end or encoder are not the source's, `ModelError` when the source is damaged.
     """
     for part in ("features", "encoder"):
-        if getattr(tagger.options, part) != getattr(source.options, part):
+        if getattr(network.options, part) != getattr(source.options, part):
             raise ConfigError(f"network.{part} differs from that of {source.name}, so its weights do not fit")
     with torch.device("meta"):
-        there = Tagger(source.options).state_dict()
+        there = Network(source.options).state_dict()
     weights = read_weights(source.directory / WEIGHTS, there)
-    own = tagger.state_dict()
-    tied = {} if tagger.labels == source.labels else _tied_to_labels(tagger)
+    own = network.state_dict()
+    tied = {} if network.labels == source.labels else _tied_to_labels(network)
     fitting = {
         name: weights[name]
         for name, tensor in own.items()
         if name not in tied and name in weights and weights[name].shape == tensor.shape
     }
     rows = {
-        name: _rows_of_known_labels(own[name], weights[name], axes, tagger.labels, source.labels)
+        name: _rows_of_known_labels(own[name], weights[name], axes, network.labels, source.labels)
         for name, axes in tied.items()
         if name in weights and _alike(own[name], weights[name], axes)
     }
-    tagger.load_state_dict({**fitting, **rows}, strict=False)
+    network.load_state_dict({**fitting, **rows}, strict=False)
     if source.freeze:
-        _frozen(tagger, source).requires_grad_(False)
-    whole = set(fitting) | (set(rows) if set(tagger.labels) <= set(source.labels) else set())
+        _frozen(network, source).requires_grad_(False)
+    whole = set(fitting) | (set(rows) if set(network.labels) <= set(source.labels) else set())
     return tuple(name for name in own if name not in whole)
 
 
-def _frozen(tagger: Tagger, source: Source) -> nn.Module:
+def _frozen(network: Network, source: Source) -> nn.Module:
     """What of the encoder stays as it is."""
     if source.freeze == "encoder":
-        return _encoder(tagger)
-    blocks = getattr(tagger.encoder, "blocks", None)
+        return _encoder(network)
+    blocks = getattr(network.encoder, "blocks", None)
     if not isinstance(blocks, nn.Module):
         raise ConfigError(f"--freeze blocks: the encoder of {source.name} has no blocks; freeze the encoder or nothing")
     return blocks
@@ -135,32 +135,32 @@ def _rows_of_known_labels(own: Tensor, other: Tensor, axes: tuple[int, ...], lab
     return merged
 
 
-def settle(tagger: Tagger) -> None:
+def settle(network: Network) -> None:
     """Keep what is frozen in evaluation mode; to be called after whatever sets modes."""
-    learned = [parameter.requires_grad for parameter in _encoder(tagger).parameters()]
+    learned = [parameter.requires_grad for parameter in _encoder(network).parameters()]
     if all(learned):
         return
-    for module in _encoder(tagger).modules():
+    for module in _encoder(network).modules():
         own = [parameter.requires_grad for parameter in module.parameters()]
         if isinstance(module, nn.modules.batchnorm._BatchNorm) or (own and not any(own)):
             module.eval()
 
 
-def release(tagger: Tagger) -> None:
+def release(network: Network) -> None:
     """Let a frozen encoder be learned again."""
-    _encoder(tagger).requires_grad_(True)
+    _encoder(network).requires_grad_(True)
 
 
-def _encoder(tagger: Tagger) -> nn.Module:
-    return cast(nn.Module, tagger.encoder)
+def _encoder(network: Network) -> nn.Module:
+    return cast(nn.Module, network.encoder)
 
 
-def _tied_to_labels(tagger: Tagger) -> dict[str, tuple[int, ...]]:
+def _tied_to_labels(network: Network) -> dict[str, tuple[int, ...]]:
     """Names of the tensors whose shape depends on the number of labels, and their axes that count labels."""
-    one_more = tagger.options.model_copy(update={"labels": (*tagger.labels, "\0")})
+    one_more = network.options.model_copy(update={"labels": (*network.labels, "\0")})
     with torch.device("meta"):
-        other = Tagger(one_more).state_dict()
-    shapes = {name: (tensor.shape, other[name].shape) for name, tensor in tagger.state_dict().items()}
+        other = Network(one_more).state_dict()
+    shapes = {name: (tensor.shape, other[name].shape) for name, tensor in network.state_dict().items()}
     return {
         name: tuple(axis for axis, (size, more) in enumerate(zip(own, wider, strict=True)) if more == size + 1)
         for name, (own, wider) in shapes.items()

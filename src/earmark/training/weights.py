@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.files import write_aside
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
 
 Norm = nn.modules.batchnorm._BatchNorm
 
@@ -61,14 +61,14 @@ def average_weights(paths: Iterable[Path]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def settle_norms(tagger: Tagger, batches: Iterable[tuple[Tensor, Tensor | None]], *, bf16: bool = False) -> None:
+def settle_norms(network: Network, batches: Iterable[tuple[Tensor, Tensor | None]], *, bf16: bool = False) -> None:
     """Take the statistics of all batch normalisations that are not frozen over `batches`; nothing else changes.
 
     A batch is scaled features (batch, frames, bands) and the valid frames of each clip (None: all), as
-    `Tagger.classify` takes them. The tagger is left in evaluation mode.
+    `Network.classify` takes them. The network is left in evaluation mode.
     """
-    tagger.eval()
-    norms = [module for module in tagger.modules() if isinstance(module, Norm) and _learns(module)]
+    network.eval()
+    norms = [module for module in network.modules() if isinstance(module, Norm) and _learns(module)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -77,7 +77,7 @@ def settle_norms(tagger: Tagger, batches: Iterable[tuple[Tensor, Tensor | None]]
     try:
         for features, lengths in batches:
             with torch.autocast(features.device.type, dtype=torch.bfloat16, enabled=bf16):
-                tagger.classify(features, lengths)
+                network.classify(features, lengths)
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

@@ -12,19 +12,19 @@ from earmark.errors import AudioError, EarmarkError, ModelError
 from earmark.evaluation.score_cache import CachedScorer
 from earmark.masking import MaskedBatchNorm2d
 from earmark.models.fast import Folded
-from earmark.models.opening import open_pipeline
-from earmark.models.tagger import Tagger
+from earmark.models.network import Network
+from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import engine_of, network_of
-from earmark.runtime.pipeline import Pipeline, Result
 from earmark.runtime.scorer import Job, Waveform
+from earmark.runtime.tagger import Result, Tagger
 
 Noise = Callable[..., np.ndarray]
 Write = Callable[..., Path]
 
 
 @pytest.fixture
-def pipeline(loudness: Tagger) -> Pipeline:
-    return Pipeline(engine_of(loudness), OperatingPoint.default(loudness.labels))
+def pipeline(loudness: Network) -> Tagger:
+    return Tagger(engine_of(loudness), OperatingPoint.default(loudness.labels))
 
 
 def check(result: Result) -> None:
@@ -38,7 +38,7 @@ def check(result: Result) -> None:
     assert result.problem is None
 
 
-def test_a_path_a_file_and_an_array_are_heard_alike(pipeline: Pipeline, noise: Noise, write: Write) -> None:
+def test_a_path_a_file_and_an_array_are_heard_alike(pipeline: Tagger, noise: Noise, write: Write) -> None:
     samples = noise(5.0, (2.0, 3.2))
     path = write("street.wav", samples)
     with open(path, "rb") as file, tempfile.NamedTemporaryFile(suffix=".wav") as temporary:
@@ -51,14 +51,14 @@ def test_a_path_a_file_and_an_array_are_heard_alike(pipeline: Pipeline, noise: N
     assert [result.recording for result in results[:2]] == ["street.wav", "street.wav"]
 
 
-def test_a_file_object_stays_open_and_may_be_heard_again(pipeline: Pipeline, noise: Noise, write: Write) -> None:
+def test_a_file_object_stays_open_and_may_be_heard_again(pipeline: Tagger, noise: Noise, write: Write) -> None:
     with open(write("street.wav", noise(5.0, (2.0, 3.2))), "rb") as file:
         file.seek(1_000)
         check(pipeline(file))
         check(pipeline(file))
 
 
-def test_several_paths_give_results_in_their_order(pipeline: Pipeline, noise: Noise, write: Write) -> None:
+def test_several_paths_give_results_in_their_order(pipeline: Tagger, noise: Noise, write: Write) -> None:
     paths = [write(f"{k}.wav", noise(0.3 + 0.9 * k, seed=k)) for k in range(5)]
     for many in (paths, [str(path) for path in paths], iter(paths)):
         results = list(pipeline(many))
@@ -67,21 +67,21 @@ def test_several_paths_give_results_in_their_order(pipeline: Pipeline, noise: No
         np.testing.assert_allclose(result.scores.frames, pipeline(path).scores.frames, atol=1e-5)
 
 
-def test_an_array_needs_its_rate_and_a_file_knows_its_own(pipeline: Pipeline, noise: Noise, write: Write) -> None:
+def test_an_array_needs_its_rate_and_a_file_knows_its_own(pipeline: Tagger, noise: Noise, write: Write) -> None:
     with pytest.raises(AudioError, match=r"an array needs a sample rate: tagger\(waveform, rate\)"):
         pipeline(noise(1.0))
     with pytest.raises(AudioError, match="a file has its own"):
         pipeline(write("a.wav", noise(1.0)), 8_000)
 
 
-def test_integers_and_channels_are_understood(pipeline: Pipeline, noise: Noise) -> None:
+def test_integers_and_channels_are_understood(pipeline: Tagger, noise: Noise) -> None:
     samples = noise(5.0, (2.0, 3.2))
     stereo = np.stack([samples, samples], axis=1)
     check(pipeline(stereo, 8_000))
     check(pipeline((samples * 32767).astype(np.int16), 8_000))
 
 
-def test_tensors_and_dicts_of_other_packages_are_understood(pipeline: Pipeline, noise: Noise) -> None:
+def test_tensors_and_dicts_of_other_packages_are_understood(pipeline: Tagger, noise: Noise) -> None:
     samples = noise(5.0, (2.0, 3.2))
     stereo = torch.from_numpy(np.stack([samples, samples]))  # (channels, samples)
     check(pipeline(torch.from_numpy(samples), 8_000))
@@ -98,20 +98,20 @@ def test_tensors_and_dicts_of_other_packages_are_understood(pipeline: Pipeline, 
         ({"path": "a.wav"}, 'expected {"waveform"'),
     ],
 )
-def test_what_is_no_sound_is_refused_in_one_line(pipeline: Pipeline, source: object, message: str) -> None:
+def test_what_is_no_sound_is_refused_in_one_line(pipeline: Tagger, source: object, message: str) -> None:
     with pytest.raises(AudioError, match=message) as caught:
         pipeline(source)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.5, True, 1e30, -8_000, 0, "8000", 8_000.5])
-def test_a_rate_that_no_file_could_state_is_refused(pipeline: Pipeline, noise: Noise, rate: object) -> None:
+def test_a_rate_that_no_file_could_state_is_refused(pipeline: Tagger, noise: Noise, rate: object) -> None:
     with pytest.raises(AudioError, match="the sample rate is"):
         pipeline(noise(1.0), rate)
 
 
 def test_what_cannot_be_read_raises_when_its_turn_comes(
-    pipeline: Pipeline, noise: Noise, write: Write, tmp_path: Path
+    pipeline: Tagger, noise: Noise, write: Write, tmp_path: Path
 ) -> None:
     good = write("a.wav", noise(1.0))
     with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
@@ -122,7 +122,7 @@ def test_what_cannot_be_read_raises_when_its_turn_comes(
         next(results)
 
 
-def test_a_stream_gives_the_error_in_its_place(pipeline: Pipeline, noise: Noise, tmp_path: Path) -> None:
+def test_a_stream_gives_the_error_in_its_place(pipeline: Tagger, noise: Noise, tmp_path: Path) -> None:
     jobs = [
         Job("a", Waveform(noise(1.0), 8_000)),
         Job("gone", tmp_path / "gone.wav"),
@@ -142,19 +142,19 @@ def test_a_stream_gives_the_error_in_its_place(pipeline: Pipeline, noise: Noise,
         (np.zeros((2, 800), np.float32), "transpose it"),
     ],
 )
-def test_an_array_that_is_no_sound_is_refused(pipeline: Pipeline, samples: np.ndarray, message: str) -> None:
+def test_an_array_that_is_no_sound_is_refused(pipeline: Tagger, samples: np.ndarray, message: str) -> None:
     with pytest.raises(AudioError, match=message):
         pipeline(samples, 8_000)
 
 
 def test_a_model_directory_is_read_with_its_operating_point(
-    network: Callable[..., Tagger], noise: Noise, tmp_path: Path
+    network: Callable[..., Network], noise: Noise, tmp_path: Path
 ) -> None:
     tagger = network()
     tagger.save_pretrained(tmp_path)
     OperatingPoint.default(tagger.labels).with_threshold(0.001).save(tmp_path)
-    again = open_pipeline([tmp_path])
-    result, before = again(noise(5.0), 8_000), Pipeline(engine_of(tagger), again.operating_point)(noise(5.0), 8_000)
+    again = open_tagger([tmp_path])
+    result, before = again(noise(5.0), 8_000), Tagger(engine_of(tagger), again.operating_point)(noise(5.0), 8_000)
     assert again.operating_point.of("loud").onset == 0.001
     assert {label for label, _ in result.tags} == {"loud", "quiet"}
     np.testing.assert_allclose(result.scores.frames, before.scores.frames, atol=1e-5)
@@ -162,27 +162,27 @@ def test_a_model_directory_is_read_with_its_operating_point(
 
 
 def test_what_it_reads_itself_is_folded_and_what_it_is_given_stays_as_it_is(
-    network: Callable[..., Tagger], tmp_path: Path
+    network: Callable[..., Network], tmp_path: Path
 ) -> None:
-    def norms(tagger: Tagger) -> set[bool]:
+    def norms(tagger: Network) -> set[bool]:
         return {isinstance(part, Folded) for part in tagger.modules() if isinstance(part, MaskedBatchNorm2d)}
 
     tagger = network()
     tagger.save_pretrained(tmp_path)
     OperatingPoint.default(tagger.labels).save(tmp_path)
-    given = Pipeline(engine_of(tagger), OperatingPoint.default(tagger.labels))
-    read = open_pipeline([tmp_path])
+    given = Tagger(engine_of(tagger), OperatingPoint.default(tagger.labels))
+    read = open_tagger([tmp_path])
     assert norms(network_of(given.model)) == {False}
     assert norms(network_of(read.model)) == {True}
     assert read.model.parameters == tagger.parameter_count()
-    again = open_pipeline([tmp_path, tmp_path])
+    again = open_tagger([tmp_path, tmp_path])
     assert norms(network_of(again.model)) == {True}
     makers = [CachedScorer.beside(each.scorer, tmp_path / "scores.npz").maker() for each in (read, read, given)]
     assert makers[0] == makers[1] != makers[2]  # to the last bit they do not say the same
 
 
-def test_an_operating_point_of_other_labels_is_refused(network: Callable[..., Tagger], tmp_path: Path) -> None:
+def test_an_operating_point_of_other_labels_is_refused(network: Callable[..., Network], tmp_path: Path) -> None:
     network().save_pretrained(tmp_path)
     OperatingPoint.default(["cat", "dog"]).save(tmp_path)
     with pytest.raises(ModelError, match=f"{FILE_NAME}: its labels differ from those of the model"):
-        open_pipeline([tmp_path])
+        open_tagger([tmp_path])

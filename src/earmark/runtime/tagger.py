@@ -40,7 +40,7 @@ class Result:
     problem: str | None = None  # a part of the recording could not be read
 
 
-class Pipeline:
+class Tagger:
     """Recordings to tags and events. What `earmark.load` returns."""
 
     def __init__(self, model: Engine | Ensemble, operating_point: OperatingPoint) -> None:

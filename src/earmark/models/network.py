@@ -1,8 +1,8 @@
-"""The tagger: front-end, encoder and pooling in one module, waveform in, clip and frame probabilities out.
+"""The network: front-end, encoder and pooling in one module, waveform in, clip and frame probabilities out.
 
 A model directory explains itself:
 
-    config.json           `TaggerOptions`: labels, front-end, encoder, pooling, window; with a format version
+    config.json           `ModelOptions`: labels, front-end, encoder, pooling, window; with a format version
     model.safetensors     weights, per-band scaling included
     operating_point.json  per-label thresholds and smoothing (read by the decisions, not here)
     README.md             the model card
@@ -67,23 +67,24 @@ class NetworkOptions(Options):
         return self
 
 
-class TaggerOptions(NetworkOptions):
+class ModelOptions(NetworkOptions):
     """The content of config.json."""
 
     format_version: Literal[1] = 1
     labels: tuple[str, ...] = Field(min_length=1)
 
 
-class Tagger(nn.Module):
+class Network(nn.Module):
     """Waveform (batch, samples) to clip and frame probabilities.
 
-    >>> tagger = Tagger(TaggerOptions(labels=("dog", "siren"), encoder=CRNNOptions(channels=(8,), pools=(8,), units=8)))
-    >>> pooled = tagger(torch.zeros(1, 32_000))
+    >>> options = ModelOptions(labels=("dog", "siren"), encoder=CRNNOptions(channels=(8,), pools=(8,), units=8))
+    >>> network = Network(options)
+    >>> pooled = network(torch.zeros(1, 32_000))
     >>> pooled.clip.shape, pooled.frames.shape
     (torch.Size([1, 2]), torch.Size([1, 25, 2]))
     """
 
-    def __init__(self, options: TaggerOptions) -> None:
+    def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         self.options = options
         self.labels = Labels(options.labels)
@@ -173,11 +174,11 @@ class Tagger(nn.Module):
         options = read_options(folder)
         try:
             with _Undrawn():
-                tagger = cls(options)
+                network = cls(options)
         except (RuntimeError, MemoryError) as error:  # sizes that are each allowed can ask for too much together
             raise ModelError(f"{folder / CONFIG}: no memory for so large a network") from error
-        fill_weights(folder / WEIGHTS, tagger.state_dict())
-        return tagger.to(device).eval()
+        fill_weights(folder / WEIGHTS, network.state_dict())
+        return network.to(device).eval()
 
 
 def sizes(data: Any, key: str = "") -> Iterator[tuple[str, int]]:
@@ -210,7 +211,7 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def read_options(folder: Path) -> TaggerOptions:
+def read_options(folder: Path) -> ModelOptions:
     """The checked content of config.json; `ModelError` when it is missing, damaged or of a later version."""
     path = folder / CONFIG
     if not folder.is_dir():
@@ -232,7 +233,7 @@ def read_options(folder: Path) -> TaggerOptions:
         hint = ": it was made by a newer earmark; upgrade to use it" if isinstance(version, int) and version > 1 else ""
         raise ModelError(f"{path}: format_version is {version!r}, this earmark reads {FORMAT_VERSION}{hint}")
     try:
-        return TaggerOptions.parse(data, str(path))
+        return ModelOptions.parse(data, str(path))
     except ConfigError as error:
         raise ModelError(str(error)) from error
 

@@ -10,7 +10,7 @@ from torch import nn
 from earmark.encoders import CNNOptions, CRNNOptions
 from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.features import LogMelOptions
-from earmark.models.tagger import Tagger, TaggerOptions
+from earmark.models.network import ModelOptions, Network
 
 LABELS = ("dog", "siren", "Fire engine, fire truck (siren)")
 POOLINGS = [
@@ -19,11 +19,13 @@ POOLINGS = [
 ]
 
 
-def tagger(activation: str = "glu", pooling: dict[str, str] | None = None, seed: int = 0, **features: object) -> Tagger:
+def tagger(
+    activation: str = "glu", pooling: dict[str, str] | None = None, seed: int = 0, **features: object
+) -> Network:
     """A small tagger in evaluation mode, with scaling and batch statistics as if trained."""
     torch.manual_seed(seed)
-    made = Tagger(
-        TaggerOptions(
+    made = Network(
+        ModelOptions(
             labels=LABELS,
             features=LogMelOptions(**{"rate": 8_000, "window": 512, "hop": 200, "bands": 24, **features}),
             encoder=CRNNOptions(channels=(4, 6), pools=(2, 4), last=8, units=6, activation=activation, dropout=0.2),
@@ -53,7 +55,7 @@ def clips(*lengths: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_fusion_is_told_from_a_tagger(saved: Path) -> None:
     (saved / "config.json").write_text('{"format_version": 1, "kind": "fusion", "labels": ["a"], "members": ["m"]}')
     with pytest.raises(ModelError, match="is a fusion of several models"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("activation", ["glu", "relu", "linear"])
@@ -101,7 +103,7 @@ def test_parameters_are_as_counted_by_hand() -> None:
 def test_a_saved_tagger_scores_to_the_bit_what_it_scored(tmp_path: Path) -> None:
     model = tagger()
     model.save_pretrained(tmp_path / "a" / "model")
-    again = Tagger.from_pretrained(tmp_path / "a" / "model")
+    again = Network.from_pretrained(tmp_path / "a" / "model")
     assert not again.training
     assert again.labels.names == LABELS
     assert again.options == model.options
@@ -116,10 +118,10 @@ def test_weights_that_are_read_are_not_drawn_before(tmp_path: Path) -> None:
     torch.manual_seed(0)
     encoder = CNNOptions(channels=(4, 8), pools=((2, 4), (2, 4)))
     features = LogMelOptions(rate=8_000, window=512, hop=200, bands=24)
-    model = Tagger(TaggerOptions(labels=LABELS, features=features, encoder=encoder)).eval()
+    model = Network(ModelOptions(labels=LABELS, features=features, encoder=encoder)).eval()
     model.save_pretrained(tmp_path)
     before = torch.get_rng_state()
-    again = Tagger.from_pretrained(tmp_path)
+    again = Network.from_pretrained(tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
     for name, tensor in again.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name])
@@ -141,20 +143,20 @@ def rewrite(folder: Path, **changes: object) -> None:
 
 def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model at .*nowhere: expected a directory made by 'earmark train'"):
-        Tagger.from_pretrained(tmp_path / "nowhere")
+        Network.from_pretrained(tmp_path / "nowhere")
 
 
 def test_a_directory_without_config_is_refused(saved: Path) -> None:
     (saved / "config.json").unlink()
     with pytest.raises(ModelError, match=r"config\.json is missing \(was the training finished\?\)"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("text", ["{", "", "[1, 2]", "\udcff", "[" * 100_000, '{"a":' * 100_000])
 def test_a_damaged_config_is_refused(saved: Path, text: str) -> None:
     (saved / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ModelError, match=r"config\.json is damaged: "):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 def test_a_misspelt_key_is_refused_with_a_guess(saved: Path) -> None:
@@ -162,7 +164,7 @@ def test_a_misspelt_key_is_refused_with_a_guess(saved: Path) -> None:
     with pytest.raises(
         ModelError, match=r"config\.json: unknown key 'window_second' \(did you mean 'window_seconds'\?\)"
     ):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 @pytest.mark.parametrize(
@@ -175,13 +177,13 @@ def test_a_misspelt_key_is_refused_with_a_guess(saved: Path) -> None:
 def test_another_version_is_refused(saved: Path, version: int | None, message: str) -> None:
     rewrite(saved, format_version=version, something_new=True)
     with pytest.raises(ModelError, match=message):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 def test_missing_weights_are_refused(saved: Path) -> None:
     (saved / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"model\.safetensors is missing; the model directory is incomplete"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, 0.5, 0.999])
@@ -190,7 +192,7 @@ def test_weights_cut_short_are_refused(saved: Path, kept: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(kept if kept == int(kept) else kept * len(content))])
     with pytest.raises(ModelError, match=r"model\.safetensors is damaged \(cut short while copying\?\)"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -200,7 +202,7 @@ def test_weights_that_are_no_numbers_are_refused(saved: Path, value: float) -> N
     state["pooling.classify.bias"][0] = value
     safetensors.torch.save_file(state, path)
     with pytest.raises(ModelError, match=r"'pooling\.classify\.bias' holds values that are not numbers"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 def test_weights_of_another_type_are_refused(saved: Path) -> None:
@@ -209,14 +211,14 @@ def test_weights_of_another_type_are_refused(saved: Path) -> None:
     state["pooling.classify.bias"] = state["pooling.classify.bias"].to(torch.int64)
     safetensors.torch.save_file(state, path)
     with pytest.raises(ModelError, match=r"'pooling\.classify\.bias' is of torch\.int64, expected torch\.float32"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("key", ["window", "bands"])
 def test_sizes_that_no_network_has_are_refused_before_memory_is_taken(saved: Path, key: str) -> None:
     rewrite(saved, features={"kind": "logmel", key: 10**9})
     with pytest.raises(ModelError, match=f"config\\.json: features\\.{key}: 1000000000 is more than any network has"):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 def test_weights_of_other_shapes_are_refused(saved: Path) -> None:
@@ -224,7 +226,7 @@ def test_weights_of_other_shapes_are_refused(saved: Path) -> None:
     with pytest.raises(
         ModelError, match=r"does not fit config\.json: 4 tensors differ; the first: 'pooling\.classify\.bias'"
     ):
-        Tagger.from_pretrained(saved)
+        Network.from_pretrained(saved)
 
 
 def test_a_tensor_too_many_or_too_few_is_refused(saved: Path) -> None:
@@ -236,7 +238,7 @@ def test_a_tensor_too_many_or_too_few_is_refused(saved: Path) -> None:
     ):
         safetensors.torch.save_file(changed, path)
         with pytest.raises(ModelError, match=f"1 tensors differ; the first: '{name}'"):
-            Tagger.from_pretrained(saved)
+            Network.from_pretrained(saved)
 
 
 def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
@@ -254,14 +256,14 @@ def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> No
 )
 def test_an_impossible_network_is_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Tagger(TaggerOptions.parse({"labels": ["a"], **wrong}, "x"))
+        Network(ModelOptions.parse({"labels": ["a"], **wrong}, "x"))
 
 
 def test_windows_must_not_overlap_by_more_than_half() -> None:
     with pytest.raises(ConfigError, match=r"overlap_seconds \(2\.0\) .*half of window_seconds \(3\.0\)"):
-        TaggerOptions.parse({"labels": ["a"], "window_seconds": 3}, "x")
+        ModelOptions.parse({"labels": ["a"], "window_seconds": 3}, "x")
 
 
 def test_a_tagger_needs_a_label() -> None:
     with pytest.raises(ConfigError, match=r"labels: .*at least 1 item"):
-        TaggerOptions.parse({"labels": []}, "x")
+        ModelOptions.parse({"labels": []}, "x")
