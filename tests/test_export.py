@@ -168,7 +168,10 @@ VARIANTS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+REFUSED = ("keras", "torch-pair", "fill")  # the twin is not the network to 1e-5: of the first two on digital silence
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in REFUSED])
 def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> None:
     features, encoder, changes = VARIANTS[name]
     model = tagger(features, encoder, changes=changes)
@@ -177,6 +180,16 @@ def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> 
     engine = OnnxEngine(tmp_path)
     for samples in (5, 4_000, 20_000):
         assert engine.steps_in(samples) == model.steps_in(samples)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_twin_that_differs_is_refused_and_not_left(name: str, tmp_path: Path) -> None:
+    features, encoder, changes = VARIANTS[name]
+    model = tagger(features, encoder, changes=changes)
+    write_model(model, tmp_path, OperatingPoint.default(model.labels))
+    with pytest.raises(ModelError, match=r"differ by .* more than 1e-05; nothing was written"):
+        export(tmp_path)
+    assert not (tmp_path / TWIN).exists()
 
 
 def test_the_metadata_say_what_a_program_needs(twin: Path) -> None:

@@ -73,6 +73,7 @@ FRONT_END = """
 
     from earmark import plugins
     from earmark.clock import Clock
+    from earmark.features.contract import at_least
 
 
     class LevelOptions(plugins.FrontEndOptions):
@@ -89,7 +90,7 @@ FRONT_END = """
             self.hop, self.clock = options.rate // 100, Clock(Fraction(1, 100))
 
         def frames_in(self, samples):
-            return (samples // self.hop).clamp(min=1)
+            return at_least(samples // self.hop, 1)
 
         def forward(self, waveform, lengths=None):
             waveform = nn.functional.pad(waveform, (0, max(0, self.hop - waveform.shape[1])))

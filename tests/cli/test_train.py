@@ -240,7 +240,7 @@ def test_several_processes_train_one_model_and_speak_with_one_voice(
     command = [sys.executable, "-m", "earmark.cli", *map(str, [*words, *more])]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["training", "epoch", "no", "the"]
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["training", "epoch", "no", "the", "the"]
     assert [row["step"] for row in rows(tmp_path / "m")] == ["4"]
     assert package.load(tmp_path / "m").labels.names == ("beep", "horn", "hum", "whistle")
 

@@ -214,5 +214,5 @@ def test_boxes_too():
     statistic, count = psds_of_events_statistic(found, reference, LABELS, durations)
     value = statistic(np.ones((1, count))).overall["psds"][0]
     assert value == psds_of_events(found, reference, LABELS, durations).value == 1.0
-    with pytest.raises(ValueError, match="walked twice"):
+    with pytest.raises(ValueError, match="iterated twice"):
         psds_statistic(iter(()), reference, LABELS)

@@ -41,6 +41,7 @@ JOINED = 20  # lines that one row of a tab table may take, its quoted names hold
 
 _SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
+_LONE_NAME = re.compile(r"(?!.*\.\w+[,;])[^\"]*\.(wav|flac|ogg|opus|mp3|m4a|aif|aiff)", re.IGNORECASE)  # ";a.wav" alone
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def sniff_delimiter(suffix: str, text: str) -> str:
         return "\t"
     for line in head[:3]:  # a title above the header holds neither
         for delimiter in (",", ";"):
-            if delimiter in line:
+            if delimiter in line and not _LONE_NAME.fullmatch(line):
                 return delimiter
     return "," if suffix.lower() == ".csv" else "\t"
 
