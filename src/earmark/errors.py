@@ -45,6 +45,10 @@ class DataError(EarmarkError):
     """A data set, table or label file that does not say what it should."""
 
 
+class DivergedError(EarmarkError):
+    """A training whose loss or weights are no finite numbers any more."""
+
+
 class ConfigError(EarmarkError):
     """An option or recipe key that is unknown or has an impossible value."""
 

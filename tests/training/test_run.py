@@ -298,3 +298,20 @@ def test_a_card_of_another_make_is_left_alone() -> None:
 
 def report_of(objective: str) -> TuningReport:
     return TuningReport(objective, False, 16, 5, 0, 8.0, {}, {"dog": 4})
+
+
+def test_a_training_that_diverges_stops_in_one_line_and_keeps_the_last_good_checkpoint(ask: Ask) -> None:
+    from earmark.errors import DivergedError
+
+    request = ask("training.learning_rate=1.0e+30", "training.epochs=3", "training.warmup_steps=0")
+    with pytest.raises(DivergedError, match="training diverged in epoch 1") as caught:
+        Run(request, MACHINE).train()
+    assert "\n" not in str(caught.value)
+    assert not is_finished(request.output)
+    assert not (request.output / "training" / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize("rate", [".inf", ".nan"])
+def test_a_learning_rate_that_is_not_finite_is_refused(recipe: Path, rate: str) -> None:
+    with pytest.raises(ConfigError, match="learning_rate"):
+        load_recipe(str(recipe), [f"training.learning_rate={rate}"])

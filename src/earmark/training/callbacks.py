@@ -18,7 +18,7 @@ from typing import Any
 import lightning
 import torch
 
-from earmark.errors import OutputError
+from earmark.errors import DivergedError, OutputError
 from earmark.files import write_text
 from earmark.training.module import TrainingModule
 from earmark.training.weights import save_epoch
@@ -60,6 +60,7 @@ class History(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add this epoch's row."""
         assert isinstance(pl_module, TrainingModule)
+        check_finite(pl_module, len(self.rows) + 1)
         before = self.rows[-1]["seconds"] if self.rows else 0.0
         row: Row = {
             "epoch": len(self.rows) + 1,
@@ -102,6 +103,20 @@ class Checkpoints(lightning.Callback):
         except OSError as error:
             aside.unlink(missing_ok=True)
             raise OutputError(f"cannot write {last}: {error.strerror or error}") from error
+
+
+def check_finite(module: TrainingModule, epoch: int) -> None:
+    """`DivergedError` where the loss of an epoch (from 1) or the weights after it are not finite.
+
+    It comes before the epoch's checkpoint is written, so that the last good one stays.
+    """
+    numbers = [torch.stack(module.losses), *module.tagger.state_dict().values()]
+    if not all(bool(torch.isfinite(each).all()) for each in numbers if each.is_floating_point()):
+        kept = f"the checkpoint after epoch {epoch - 1} is kept" if epoch > 1 else "nothing is kept"
+        raise DivergedError(
+            f"training diverged in epoch {epoch}: the loss or the weights are not finite numbers; {kept}; "
+            "try a lower training.learning_rate, and look for damaged clips with 'earmark doctor'"
+        )
 
 
 def rows_to_csv(rows: list[Row]) -> str:

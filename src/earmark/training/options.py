@@ -30,7 +30,7 @@ class SelfTrainingOptions(Options):
 
     begin: Literal["anew", "teacher"] = "anew"  # with weights of its own draw, or where the teacher ended
     epochs: int | None = Field(None, gt=0)  # of the student; null: as many as the teacher's
-    learning_rate: float | None = Field(None, gt=0)  # of the student; null: the teacher's
+    learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False)  # of the student; null: the teacher's
     threshold: float = Field(0.1, ge=0, lt=1)  # of the teacher's frame scores, above which a clip's label is heard
     median_seconds: float = Field(0.44, ge=0)  # of the filter over those scores
     weight: float = Field(1.0, gt=0)  # of the frames' part of the loss; the clips' part counts once
@@ -41,7 +41,7 @@ class HeadOptions(Options):
 
     updates: int = Field(150, gt=0)
     batch_size: int = Field(256, gt=0)  # clips; where there are fewer, all of them each time
-    learning_rate: float = Field(1e-3, gt=0)  # of Adam, falling to zero along a line
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)  # of Adam, falling to zero along a line
 
 
 class TrainingOptions(Options):
@@ -50,7 +50,7 @@ class TrainingOptions(Options):
     epochs: int = Field(12, gt=0)  # of `steps_per_epoch` updates each; validated and checkpointed after each
     steps_per_epoch: int | None = Field(None, gt=0)  # null: as many as one pass over the clips takes
     batch_size: int = Field(32, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)  # of Adam
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)  # of Adam
     least_updates: int = Field(0, ge=0)  # in all: few clips are passed over more often, in as many epochs
     warmup_steps: int = Field(50, ge=0)  # over which the rate rises from zero; at most a quarter of all updates
     encoder_rate: float = Field(1.0, gt=0, le=1)  # share of the rate for an encoder that came from another model
@@ -58,7 +58,7 @@ class TrainingOptions(Options):
     amsgrad: bool = False  # of Adam
     frame_supervision: float = Field(0.0, ge=0, le=1)  # share of the loss that teaches every frame its clip's labels
     label_smoothing: float = Field(0.0, ge=0, lt=1)  # a target y becomes y (1 - e) + e / 2
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
     gradient_clip: float | None = Field(None, gt=0)  # largest norm
     clip_seconds: float = Field(10.0, gt=0)  # longer clips give a random cut of this length
     average_last: int = Field(1, gt=0)  # epochs whose weights are averaged into the model
