@@ -107,3 +107,62 @@ def test_what_needs_torch_names_the_extra(
     places = {"CLIP": clip, "MODEL": trained, "OUT": tmp_path / "new"}
     done = earmark(*(places.get(each, each) for each in arguments), code=2)
     assert done.stderr.splitlines() == [f"earmark: {said.replace('MODEL', str(trained))}"]
+
+
+ROOMS_AT_WORK = """
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from earmark.clock import Clock
+from earmark.decisions import decide_all, score_curve
+from earmark.decisions.tuning import tune_detection
+from earmark.events import Event
+from earmark.formats import read_scores, write_events, write_scores
+from earmark.formats.registry import EVENT_FORMATS
+from earmark.labels import Labels
+from earmark.metrics.evaluation import evaluate
+from earmark.report.page import Report, write_report
+from earmark.report.points import point_table
+from earmark.scores import Scores
+
+folder, labels, rng = Path(sys.argv[1]), Labels(["dog", "siren"]), np.random.default_rng(0)
+truth = {}
+for number in range(24):
+    frames = 0.2 * rng.random((250, 2), dtype=np.float32)
+    truth[f"{number}.wav"] = events = []
+    for column, label in enumerate(labels):
+        first = int(rng.integers(0, 150))
+        frames[first : first + 75, column] += np.float32(0.7)
+        events.append(Event(first / 25, (first + 75) / 25, label))
+    made = Scores(f"{number}.wav", labels, frames.max(axis=0), frames, Clock(Fraction(1, 25)), 10.0)
+    write_scores(folder / f"{number}.tsv", made)
+scores = [read_scores(folder / f"{number}.tsv", f"{number}.wav") for number in range(24)]
+tuned = tune_detection(list(truth.values()), scores, "event-f1")
+found = {each.recording: each.events for each in decide_all(scores, tuned.point)}
+forms = [name for name in EVENT_FORMATS if name != "parquet"]
+for form in forms:
+    write_events(folder / form, found, [form])
+curves = [score_curve(each, tuned.point) for each in scores]
+evaluation = evaluate(labels, reference=truth, estimated=found, scores=curves)
+page = Report("made", metrics=evaluation.to_json(), operating_point=point_table(tuned.point))
+write_report(folder / "report.html", page)
+assert "torch" not in sys.modules
+print(json.dumps({"f1": evaluation.to_json()["event"]["f1"], "forms": forms}))
+"""
+
+
+def test_the_rooms_that_need_no_torch_do_real_work_without_it(tmp_path: Path) -> None:
+    """Score tables in, an operating point tuned, events in every format, metrics and a page out."""
+    pytest.importorskip("matplotlib")
+    code = PROGRAM.replace(repr(ABSENT), repr(("torch", "lightning", "tensorboard", "onnx", "onnxscript", "av")))
+    done = python(code + ROOMS_AT_WORK, tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["f1"] == 1.0
+    assert {"csv", "tsv", "json", "audacity", "raven", "dcase2017"} <= set(told["forms"])
+    for form in told["forms"]:
+        assert list((tmp_path / form).rglob("*.*")), form
+    assert "<html" in (tmp_path / "report.html").read_text()

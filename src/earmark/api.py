@@ -161,7 +161,18 @@ def train(
         training = what.training.lasting(epochs, steps)
         training = training if extra is None else training.self_trained()
         text = what.model_copy(update={"training": training}).to_yaml()
-        return Request(train_part, valid_part, what.network, training, where, seed, text, cache, source, extra)
+        return Request(
+            train=train_part,
+            valid=valid_part,
+            network=what.network,
+            training=training,
+            output=where,
+            seed=seed,
+            recipe=text,
+            cache=cache,
+            source=source,
+            unlabelled=extra,
+        )
 
     request: Request | FusedRequest
     if members:

@@ -46,7 +46,14 @@ def tune(data: Path, trained: Path, recipe: Path, tmp_path: Path) -> Tune:
         origin = Source("old", source, freeze)
         chosen = load_recipe(str(recipe), ["training.epochs=2", *changes], origin.network)
         train = read_manifest(data)
-        return Request(train, None, chosen.network, chosen.training, tmp_path / output, source=origin)
+        return Request(
+            train=train,
+            valid=None,
+            network=chosen.network,
+            training=chosen.training,
+            output=tmp_path / output,
+            source=origin,
+        )
 
     return call
 

@@ -30,7 +30,16 @@ def ask(collection: Path, recipe: Path, tmp_path: Path) -> Ask:
         chosen = load_recipe(str(recipe), ["training.epochs=2", *changes])
         train = read_manifest(collection / "train")
         valid = read_manifest(collection / "dev", labels=train.labels) if validate else None
-        return Request(train, valid, chosen.network, chosen.training, tmp_path / output, seed, chosen.to_yaml(), **more)
+        return Request(
+            train=train,
+            valid=valid,
+            network=chosen.network,
+            training=chosen.training,
+            output=tmp_path / output,
+            seed=seed,
+            recipe=chosen.to_yaml(),
+            **more,
+        )
 
     return call
 

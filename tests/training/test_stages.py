@@ -37,7 +37,14 @@ def ask(collection: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory
         chosen = load_recipe(str(recipe), [*basis, *changes])
         train = read_manifest(collection / "train")
         valid = read_manifest(collection / "dev", labels=train.labels)
-        return Request(train, valid, chosen.network, chosen.training, folder / output, **more)
+        return Request(
+            train=train,
+            valid=valid,
+            network=chosen.network,
+            training=chosen.training,
+            output=folder / output,
+            **more,
+        )
 
     return call
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from earmark.clock import Clock
+from earmark.masking import valid_steps
 
 Count = TypeVar("Count", int, Tensor)  # one number, or one for each clip of a batch
 
@@ -56,8 +57,7 @@ def fill_frames(features: Tensor, frames: Tensor | None, least: int) -> tuple[Te
     ([[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]], None)
     """
     if frames is not None:
-        own = torch.arange(features.shape[1], device=features.device) < frames[:, None]
-        features = features * own[:, :, None]
+        features = features * valid_steps(frames, features.shape[1])[:, :, None]
         frames = frames.clamp(min=least)
     if torch.compiler.is_exporting():  # a traced batch has room for `least` frames, and may have more
         return features, frames

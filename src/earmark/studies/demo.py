@@ -84,7 +84,15 @@ def _request(folder: Path, demo: Demo) -> Request:
     train = read_manifest(folder / "data" / "train")
     valid = read_manifest(folder / "data" / "valid", labels=train.labels)
     text = recipe.model_copy(update={"training": training}).to_yaml()
-    return Request(train, valid, recipe.network, training, folder / "model", demo.seed, text)
+    return Request(
+        train=train,
+        valid=valid,
+        network=recipe.network,
+        training=training,
+        output=folder / "model",
+        seed=demo.seed,
+        recipe=text,
+    )
 
 
 def _page(

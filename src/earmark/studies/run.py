@@ -170,7 +170,13 @@ class Reproduction:
             return
         recipe = self.recipe(name)
         request = Request(
-            self.material.train, None, recipe.network, recipe.training, folder, seed, recipe.to_yaml()
+            train=self.material.train,
+            valid=None,
+            network=recipe.network,
+            training=recipe.training,
+            output=folder,
+            seed=seed,
+            recipe=recipe.to_yaml(),
         )  # every clip trains: no row tunes thresholds on separate clips
         command = f"earmark reproduce {self.study.name} DATA --budget {self.budget.name} --seeds {seed}"
         Run(request, self.machine, reporter, recipe=name, command=command, name=name).execute()

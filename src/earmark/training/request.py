@@ -83,7 +83,7 @@ class _Claim:
         return True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request(_Claim):
     """What is to be trained."""
 
