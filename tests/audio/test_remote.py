@@ -36,7 +36,7 @@ def served(tmp_path: Path) -> Iterator[str]:
 
 
 def detect(source: object, output: Path, **options: object) -> api.Detected:
-    return api.detect([str(source)], output=output, pipeline=open_tagger(), **options)  # type: ignore[arg-type]
+    return api.detect([str(source)], output=output, tagger=open_tagger(), **options)  # type: ignore[arg-type]
 
 
 def test_a_folder_in_a_store_gives_what_the_same_folder_on_disk_does(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_files_of_a_web_server_are_read_and_one_that_is_missing_costs_no_other(t
     urls = [f"{served}/day/0001.wav", f"{served}/day/none.wav", f"{served}/night/0002.wav"]
     (tmp_path / "list.txt").write_text("\n".join(urls))
     found = api.detect(
-        files_from=[str(tmp_path / "list.txt")], output=tmp_path / "web", pipeline=open_tagger(), allow_remote=True
+        files_from=[str(tmp_path / "list.txt")], output=tmp_path / "web", tagger=open_tagger(), allow_remote=True
     )
     assert found.account.scored == 2
     assert [line.split(": ")[0] for line in found.account.failed] == [urls[1]]
@@ -79,9 +79,9 @@ def test_nothing_remote_is_read_unless_asked_for(
     assert ran.err.endswith("is not on this machine; add --allow-remote to read it from there\n")
     (tmp_path / "list.txt").write_text("memory://archive/a.wav\n")
     with pytest.raises(ConfigError, match="add --allow-remote"):
-        api.detect(files_from=[str(tmp_path / "list.txt")], pipeline=open_tagger())
+        api.detect(files_from=[str(tmp_path / "list.txt")], tagger=open_tagger())
     with pytest.raises(DataError, match="no recordings there"):
-        api.detect(["memory://nothing"], pipeline=open_tagger(), allow_remote=True)
+        api.detect(["memory://nothing"], tagger=open_tagger(), allow_remote=True)
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(MissingExtraError, match=r"earmark\[remote\]"):
         detect("memory://archive", tmp_path / "store", allow_remote=True)

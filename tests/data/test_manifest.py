@@ -202,8 +202,11 @@ def test_given_labels_fix_the_classes(recordings, table):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["filenmae,event_labels", "a.wav,dog"], r"t\.csv: no column 'filename'.*did you mean 'filenmae'"),
-        (["filename,evnt_labels", "a.wav,dog"], r"t\.csv: no column 'event_labels'.*did you mean 'evnt_labels'"),
+        (["filenmae,event_labels", "a.wav,dog"], r"t\.csv: no column 'filename'.*should 'filenmae' be 'filename'"),
+        (
+            ["filename,evnt_labels", "a.wav,dog"],
+            r"t\.csv: no column 'event_labels'.*should 'evnt_labels' be 'event_labels'",
+        ),
         (["filename,label"], "a header, but no rows"),
         (["filename,label", "z.wav,dog", "y.wav,dog"], r"none of its 2 files exist .*'z\.wav'.*--audio"),
         (["filename,label", "a.wav,"], r"no usable clips; the first of 1 problems: .*line 2: a\.wav has no label"),

@@ -57,7 +57,7 @@ def test_strong_labels_are_written_in_four_columns(tmp_path):
         ("a.wav\t0\t1\tdog\nb.wav\t0\tnan\tdog\n", "t.tsv, line 2: offset 'nan' is not a time"),
         ("a.wav\t0\t1\tdog\nb.wav\t0\t1\n", "t.tsv, line 2: the event has no label"),
         ("a.wav\t0\t1\tdog\n\t0\t1\tcat\n", "t.tsv, line 2: no file name"),
-        ("filename\tonset\tofset\tevent_label\n", r"no column 'offset' among .*\(did you mean 'ofset'\?\)"),
+        ("filename\tonset\tofset\tevent_label\n", r"no column 'offset' among .*should 'ofset' be 'offset'\?"),
         ("a\tb\tc\td\ne\tf\tg\th\n", "line 1: neither a header"),
     ],
 )
@@ -113,7 +113,7 @@ def test_weak_labels_round_trip(tmp_path, suffix):
 
 def test_weak_labels_without_a_label_column(tmp_path):
     with pytest.raises(
-        DataError, match=r"no column 'event_labels' or 'label' among filename, evnt_labels \(did you mean 'evnt"
+        DataError, match=r"no column 'event_labels' or 'label' among filename, evnt_labels; should 'evnt_labels' be"
     ):
         read_weak(file(tmp_path, "filename\tevnt_labels\na.wav\tdog\n"))
 

@@ -79,7 +79,7 @@ def test_a_strong_table_however_it_was_made(text):
 
 def test_a_strong_table_without_names_is_of_the_recording_it_is_called_after():
     assert read("onset,offset,event_label\n0.5,1.25,dog\n", "marsh.csv").events() == {"marsh": DOG["a.wav"]}
-    with pytest.raises(DataError, match=r"no column 'filename'.*did you mean 'filenmae'"):
+    with pytest.raises(DataError, match=r"no column 'filename'.*should 'filenmae' be 'filename'"):
         read("filenmae,onset,offset,event_label\na.wav,0.5,1.25,dog\n")
 
 

@@ -48,7 +48,7 @@ def test_detect_writes_what_is_written_at_once(tmp_path: Path) -> None:
     from test_archive import make
 
     source = make(tmp_path / "in")
-    found = api.detect([source], output=tmp_path / "out", formats=["parquet"], pipeline=open_tagger())
+    found = api.detect([source], output=tmp_path / "out", formats=["parquet"], tagger=open_tagger())
     write_events(tmp_path / "whole", dict(found.events), ["parquet"])
     assert (tmp_path / "out" / "events.parquet").read_bytes() == (tmp_path / "whole" / "events.parquet").read_bytes()
     assert found.written == [tmp_path / "out" / "events.parquet"]

@@ -66,7 +66,7 @@ def main() -> None:
     for word in rest:
         name, _, value = word.partition("=")
         options[name] = value.split(",") if name == "formats" else int(value) if name == "processes" else value
-    found = api.detect([folder], output=Path(output), pipeline=open_tagger, **options)
+    found = api.detect([folder], output=Path(output), tagger=open_tagger, **options)
     print(found.account.scored, found.account.before, len(found.account.failed))  # noqa: T201 - read by tests
 
 

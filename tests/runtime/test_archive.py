@@ -56,7 +56,7 @@ def content(output: Path) -> dict[str, bytes]:
 
 
 def detect(source: Path, output: Path, **options: Any) -> api.Detected:
-    return api.detect([source], output=output, pipeline=open_tagger(), **{"formats": FORMATS, **options})
+    return api.detect([source], output=output, tagger=open_tagger(), **{"formats": FORMATS, **options})
 
 
 class Said(api.Reporter):
@@ -178,7 +178,7 @@ def test_other_options_are_refused_with_the_difference(tmp_path: Path) -> None:
     changed = open_tagger()
     changed.operating_point = OperatingPoint.default(changed.labels).with_threshold(0.3)
     with pytest.raises(ConfigError, match=r"operating point, classes, sound, tag_threshold: 0\.5 before, 0.3 now"):
-        api.detect([source], output=tmp_path / "out", pipeline=changed, formats=FORMATS)
+        api.detect([source], output=tmp_path / "out", tagger=changed, formats=FORMATS)
     assert content(tmp_path / "out") == before
     detect(source, tmp_path / "out", min_score=0.7, overwrite=True)
     detect(source, tmp_path / "anew", min_score=0.7)
@@ -190,7 +190,7 @@ def test_where_the_numbers_come_from_is_no_other_option(tmp_path: Path) -> None:
     detect(source, tmp_path / "out")
     same = open_tagger()
     same.operating_point = same.operating_point.model_copy(update={"origin": "said by somebody"})
-    assert api.detect([source], output=tmp_path / "out", pipeline=same, formats=FORMATS).account.before == 12
+    assert api.detect([source], output=tmp_path / "out", tagger=same, formats=FORMATS).account.before == 12
 
 
 def test_a_finished_run_says_that_nothing_was_done(tmp_path: Path) -> None:
@@ -266,10 +266,10 @@ def test_tags_and_events_may_share_a_folder(tmp_path: Path) -> None:
     (source / "day" / "0001.wav").write_bytes(b"")
     for _ in range(2):
         detect(source, tmp_path / "out", formats=["csv"])
-        api.tag([source], output=tmp_path / "out", pipeline=open_tagger())
+        api.tag([source], output=tmp_path / "out", tagger=open_tagger())
     assert sorted(content(tmp_path / "out")) == ["events.csv", "failures.csv", "failures.tags.csv", "tags.csv"]
     detect(source, tmp_path / "events", formats=["csv"])
-    api.tag([source], output=tmp_path / "tags", pipeline=open_tagger())
+    api.tag([source], output=tmp_path / "tags", tagger=open_tagger())
     assert content(tmp_path / "out") == content(tmp_path / "events") | content(tmp_path / "tags")
 
 

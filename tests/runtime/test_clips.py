@@ -75,7 +75,7 @@ def test_recordings_are_found_where_detect_found_them(archive: Path) -> None:
     from bulk_script import open_tagger
 
     soundfile.write(archive / "sounds" / "loud.wav", np.r_[np.zeros(RATE), np.full(RATE, 0.9), np.zeros(RATE)], RATE)
-    api.detect([archive / "sounds"], output=archive / "found", pipeline=open_tagger())
+    api.detect([archive / "sounds"], output=archive / "found", tagger=open_tagger())
     done = api.clips(archive / "found", archive / "out")
     assert [path.relative_to(archive / "out").as_posix() for path in done.written if "loud_" in path.name] == [
         "loud sound/loud_1.000-2.000.wav",

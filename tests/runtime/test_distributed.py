@@ -21,7 +21,7 @@ from earmark import api
 
 options = dict(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 ray.init(num_cpus=2, object_store_memory=80 * 2**20, **options)
-found = api.detect([{source!r}], output={output!r}, formats=["csv", "json"], pipeline=open_tagger, ray="auto")
+found = api.detect([{source!r}], output={output!r}, formats=["csv", "json"], tagger=open_tagger, ray="auto")
 print("scored", found.account.scored, "failed", len(found.account.failed))
 """
 

@@ -29,7 +29,10 @@ def command(
     audio: choices.Audio = None,
     quiet: choices.Quiet = False,
 ) -> None:
-    """Cut a sound file around each detected event, to review them or to train with them."""
+    """Cut a sound file around each detected event.
+
+    The files and their table are for review, and to train with.
+    """
     from earmark import api
     from earmark.errors import ConfigError
     from earmark.report.tables import counted

@@ -15,7 +15,9 @@ def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model directory; of a fusion all members.")],
     quiet: choices.Quiet = False,
 ) -> None:
-    """Write model.onnx into a model directory: waveform in, clip and frame scores out, for use without torch.
+    """Write a model as ONNX, to run it without PyTorch.
+
+    The file model.onnx takes waveforms and gives clip and frame scores.
 
     Labels, sample rate, clock and operating point are in its metadata. The file is kept only if it scores as the model
     does.

@@ -19,7 +19,10 @@ def command(
     ] = [],  # noqa: B006 - the command line's default, never changed
     quiet: choices.Quiet = False,
 ) -> None:
-    """Put the results of shards together, as one run over all recordings would have written them."""
+    """Join the results of shards into one folder.
+
+    It holds what one run over all recordings would have written.
+    """
     from earmark import api
     from earmark.cli.outcome import say_written
     from earmark.report.tables import counted

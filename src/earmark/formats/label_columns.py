@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from earmark.errors import DataError, did_you_mean
 from earmark.formats.fields import DURATION, FILENAME, LABEL, OFFSET, ONSET, SCORE, is_number, split_labels
-from earmark.formats.tables import INDEX, LIST_COLUMNS, Rows, Table, normalised
+from earmark.formats.tables import INDEX, LIST_COLUMNS, Rows, Table, misspelt, normalised
 
 SPLITS = ("split", "fold", "subset", "partition", "set")
 STRONG = ("filename", "onset", "offset", "event_label")
@@ -139,9 +139,9 @@ def column_of(table: Table, *names: str) -> str:
     """The first of these columns. `DataError` that names two of them and guesses at misspelt ones."""
     found = table.find(*names)
     if found is None:
-        guess = next((g for name in names for g in [did_you_mean(name, table.columns)] if g), "")
         columns = ", ".join(table.columns)
-        raise DataError(f"{table.path}: no column {' or '.join(map(repr, names[:2]))} among {columns}{guess}")
+        wanted = " or ".join(map(repr, names[:2]))
+        raise DataError(f"{table.path}: no column {wanted} among {columns}{misspelt(names, table.columns)}")
     return found
 
 

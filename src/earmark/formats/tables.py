@@ -16,6 +16,7 @@ skipped; a row may be shorter than the header (the rest is empty), never longer.
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import itertools
 import os
@@ -24,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.errors import DataError, did_you_mean
+from earmark.errors import DataError
 from earmark.formats.fields import FILENAME
 from earmark.formats.text import Source, is_text, open_text, path_of, read_text
 
@@ -106,7 +107,7 @@ class Table:
         if found is None:
             raise DataError(
                 f"{self.path}: no column {names[0]!r} among {', '.join(self.columns)}"
-                f"{did_you_mean(names[0], self.columns)}"
+                f"{misspelt(names[:1], self.columns)}"
             )
         return found
 
@@ -164,6 +165,18 @@ def _is_comment(line: str) -> bool:
     """Whether a line says nothing: it begins with `#`, and not as a file name or a header would."""
     first = re.split(r"[\t,;]", line)[0]
     return line.startswith("#") and not re.search(r"\.\w{1,5}$", first) and len(re.split(r"[\t,;]", line)) < 3
+
+
+def misspelt(wanted: Sequence[str], columns: Sequence[str]) -> str:
+    """A guess which of the columns there are should be one that is wanted; empty where none is like it.
+
+    >>> misspelt(["event_labels"], ["filename", "event_labls"])
+    "; should 'event_labls' be 'event_labels'?"
+    """
+    for name in wanted:
+        if close := difflib.get_close_matches(name, columns, 1):
+            return f"; should {close[0]!r} be {name!r}?"
+    return ""
 
 
 def sniff_delimiter(suffix: str, text: str) -> str:
