@@ -15,6 +15,7 @@ from earmark.audio import audio_files
 from earmark.data.locate import audio_folders
 from earmark.errors import DataError
 from earmark.events import Event
+from earmark.formats import json_events
 from earmark.formats.fields import check_separator
 from earmark.formats.label_table import Entry, LabelTable, read_label_table, tags_of
 from earmark.formats.naming import match_recordings
@@ -44,7 +45,7 @@ def read_label_file(path: Path, known: Collection[str] = (), reading: Reading | 
     form = sniff(head)
     if form in (*TABLES, "dcase2017"):
         return read_label_table(head.open(), known, reading.separator)
-    if form == "json" and '"onset"' not in head.text and '"label"' in head.text:
+    if form == "json" and json_events.is_of_tags(head):
         found = {
             name: Entry(name, 0, list(dict.fromkeys(tag.label for tag in tags)))
             for name, tags in read_tags(head.open()).items()

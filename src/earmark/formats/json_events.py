@@ -27,6 +27,11 @@ def sniff(head: Head) -> bool:
     return head.path.suffix.lower() == SUFFIX or head.text.lstrip().startswith('{"recordings"')
 
 
+def is_of_tags(head: Head) -> bool:
+    """Whether a file that `sniff` takes for one holds tags: items with a label, and none with an onset."""
+    return '"onset":' not in head.text and '"label":' in head.text
+
+
 def read_json(source: Source) -> dict[str, list[Event]]:
     """Events by recording; `DataError` naming recording and event, or the line where the JSON is broken."""
     path = path_of(source)

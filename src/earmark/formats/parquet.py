@@ -7,6 +7,8 @@ alone, the rest null. What many rows share is stored once, so the file of a mill
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 from earmark.errors import DataError, MissingExtraError
 from earmark.events import Event
 from earmark.files import write_aside
+from earmark.formats.fields import join_labels
 
 SUFFIX = ".parquet"
 _GROUP = 65_536  # rows that are held at once
@@ -84,3 +87,25 @@ def read_parquet(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
             if label is not None:
                 found.append(Event(onset, offset, label, score))
     return events
+
+
+def as_csv(path: Path) -> str:
+    """Any table in Parquet as the text of a CSV file, for the reader of label tables. `DataError` for no such file."""
+    arrow = require()
+    try:
+        table = arrow.parquet.read_table(path)
+    except (OSError, arrow.ArrowException, ValueError) as error:
+        raise DataError(f"{path}: is no Parquet file ({' '.join(str(error).split())})") from error
+    rows = [row for batch in table.to_batches() for row in batch.to_pylist()]
+    columns = list(table.column_names)
+    if set(columns) == {"filename", "event_label", "score"}:  # tags, as `write_tags` writes them: a list a recording
+        labels: dict[str, list[str]] = {}
+        for row in rows:
+            labels.setdefault(row["filename"], []).extend([row["event_label"]] if row["event_label"] else [])
+        columns = ["filename", "event_labels"]
+        rows = [{"filename": name, "event_labels": join_labels(each)} for name, each in labels.items()]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(["" if row[name] is None else row[name] for name in columns] for row in rows)
+    return text.getvalue()

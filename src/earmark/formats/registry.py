@@ -220,7 +220,7 @@ def read_labels(
             return found
         head = Head.of(source)
         form = format or sniff(head)
-        if form == "json" and '"onset"' not in head.text and '"label"' in head.text:
+        if form == "json" and json_events.is_of_tags(head):
             return LabelFile({name: [tag.label for tag in found] for name, found in read_tags(head.open()).items()})
         if form in ("csv", "tsv", "dcase2017"):
             return LabelFile.of_table(read_label_table(head.open(), separator=separator))

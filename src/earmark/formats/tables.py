@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import DataError
+from earmark.formats import parquet
 from earmark.formats.fields import FILENAME
 from earmark.formats.text import Source, is_text, open_text, path_of, read_text
 
@@ -127,9 +128,13 @@ def read_table(source: Source, columns: Sequence[str] | None = None) -> Table:
 
 def read_rows(source: Source) -> Rows:
     """Read a CSV or TSV without judging whether it begins with a header; at least one row."""
-    path, text = path_of(source), read_text(source, names=True)
-    begins, said = _preamble(text)
-    delimiter = said or sniff_delimiter(path.suffix, text[begins:])
+    path = path_of(source)
+    if path.suffix.lower() == parquet.SUFFIX:
+        text, begins, delimiter = parquet.as_csv(path), 0, ","  # whatever was read of it as text is none
+    else:
+        text = read_text(source, names=True)
+        begins, said = _preamble(text)
+        delimiter = said or sniff_delimiter(path.suffix, text[begins:])
     skipped = len(re.findall(r"\r\n|\r|\n", text[:begins]))
     lines = io.StringIO(text[begins:], newline="")  # ends lines at \r and \n alone, not at rarer separators in names
     cells = _tab_rows(list(lines)) if delimiter == "\t" else _quoted_rows(path, lines, delimiter)
