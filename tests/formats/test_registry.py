@@ -35,6 +35,8 @@ def assert_same(found, written, form):
 @given(written=st.dictionaries(recordings, st.lists(events, max_size=4), min_size=1))
 @settings(max_examples=40, deadline=None)
 def test_events_round_trip(tmp_path_factory, form, written):
+    if form == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
     folder = tmp_path_factory.mktemp(form)
     files = write_events(folder, written, [form])
     found = read_events(folder if EVENT_FORMATS[form].per_recording else files[0])
@@ -43,6 +45,7 @@ def test_events_round_trip(tmp_path_factory, form, written):
 
 
 def test_all_formats_at_once(tmp_path):
+    pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
     files = write_events(tmp_path, EXAMPLE, list(EVENT_FORMATS))
     assert {path.relative_to(tmp_path).as_posix() for path in files} == {
         "events.csv",
