@@ -260,9 +260,9 @@ def publish(name: str, lines: Sequence[str], asked: argparse.Namespace, packages
 
     told = versions(packages)
     words = ["REF/bin/python" if word == getattr(asked, "python", "") else word for word in sys.argv[1:]]
-    script = f"benchmarks/{pathlib.Path(sys.argv[0]).name}"
+    program = f"benchmarks.speed.{pathlib.Path(sys.argv[0]).stem}"
     write = [] if asked.quick else ["--write"]
-    command = " ".join(["python", script, *(word for word in words if word != "--write"), *write])
+    command = " ".join(["python -m", program, *(word for word in words if word != "--write"), *write])
     text = "\n".join([*lines, "", f"{told}Command: `{command}`. {machine()}"])
     print(("A smoke run: the figures mean nothing.\n\n" if asked.quick else "") + text)
     if asked.write:
