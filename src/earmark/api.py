@@ -396,8 +396,7 @@ def detect(
     (`earmark.audio.listing`). `shard` ("2/4") takes a part of them, for `merge` to put together. `processes` work on
     one machine, `ray` ("auto" or an address) on a Ray cluster. URLs are read where `allow_remote`. `profile`
     measures where the time goes, since `began` (`time.perf_counter`). `engine` is auto, torch or onnx
-    (`earmark.opening`). `tagger` is a model of your own, or a function
-    that opens one.
+    (`earmark.opening`). `tagger` is a model of your own, or a function that opens one.
     """
     from earmark.events import EventLog
     from earmark.files import check_folder
@@ -406,10 +405,34 @@ def detect(
     check_output(_path(output), formats)
     check_folder(_path(scores))
     bulk = _Bulk(
-        *("detect", inputs, files_from, shard, output, formats, min_score, scores),
-        *(overwrite, retry_failed, processes, ray, allow_remote, profile, began, reporter),
+        verb="detect",
+        inputs=inputs,
+        files_from=files_from,
+        shard=shard,
+        output=output,
+        formats=formats,
+        min_score=min_score,
+        scores=scores,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        processes=processes,
+        ray=ray,
+        allow_remote=allow_remote,
+        profile=profile,
+        began=began,
+        reporter=reporter,
     )
-    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, tagger, reporter)
+    opening = _Opening(
+        models=models,
+        device=device,
+        precision=precision,
+        engine=engine,
+        bulk=bulk,
+        threshold=threshold,
+        operating_point=operating_point,
+        given=tagger,
+        reporter=reporter,
+    )
     found = Detected(opening(), _account())
     log = EventLog()
     stored = bulk.run(found, opening, log.add if sink is None else sink)
@@ -448,10 +471,34 @@ def tag(
 
     check_output(_path(output), formats, tags=True)
     bulk = _Bulk(
-        *("tag", inputs, files_from, shard, output, formats, min_score, None),
-        *(overwrite, retry_failed, processes, ray, allow_remote, profile, began, reporter),
+        verb="tag",
+        inputs=inputs,
+        files_from=files_from,
+        shard=shard,
+        output=output,
+        formats=formats,
+        min_score=min_score,
+        scores=None,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        processes=processes,
+        ray=ray,
+        allow_remote=allow_remote,
+        profile=profile,
+        began=began,
+        reporter=reporter,
     )
-    opening = _Opening(models, device, precision, engine, bulk, threshold, operating_point, tagger, reporter)
+    opening = _Opening(
+        models=models,
+        device=device,
+        precision=precision,
+        engine=engine,
+        bulk=bulk,
+        threshold=threshold,
+        operating_point=operating_point,
+        given=tagger,
+        reporter=reporter,
+    )
     found = Tagged(opening(), _account())
     tags: dict[str, list[tuple[str, float]]] = {}
     stored = bulk.run(found, opening, tags.__setitem__ if sink is None else sink)
@@ -459,7 +506,7 @@ def tag(
     return found
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Opening:
     """Opens the models once in this process, and knows how other processes do."""
 
@@ -516,7 +563,7 @@ class _Known:
         return self.answer
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Bulk:
     """What is asked of `detect` and `tag` besides the models."""
 

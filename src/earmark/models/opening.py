@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import torch
 
-from earmark.decisions import OperatingPoint
 from earmark.devices import Precision, resolve_device, resolve_precision
 from earmark.models.directory import load_model
 from earmark.models.fast import LARGE, fold, pack
@@ -34,11 +33,6 @@ def open_tagger(
         model = Fusion(models, [os.fspath(directory) for directory in directories])
         point = fused_point(points, model.labels)
     return Tagger(engine_of(model, device, precision), point)
-
-
-def tagger_of(model: Model, point: OperatingPoint, *, device: str = "cpu", precision: Precision = "float32") -> Tagger:
-    """A model in memory, as it is, with an operating point."""
-    return Tagger(engine_of(model, resolve_device(device), precision), point)
 
 
 def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:
