@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from earmark.data.records import Clip, Manifest
-from earmark.errors import DataError
+from earmark.errors import DataError, OutputError
 from earmark.evaluation.labelled import ScoredClips, score_clips
 from earmark.evaluation.score_cache import cache_file, score_clips_cached
 from earmark.labels import Labels
@@ -156,3 +156,52 @@ def test_an_interrupted_scoring_keeps_what_it_has(
     scored_jobs.clear()
     score_clips_cached(Scorer(engine_of(loudness)), manifest, tmp_path)
     assert scored_jobs == ["3.wav", "4.wav"]
+
+
+def test_a_scoring_that_is_killed_keeps_what_it_has(
+    loudness: Network, manifest: Manifest, tmp_path: Path, scored_jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill leaves is the journal alone, without the file that is written in the end."""
+    cache = tmp_path / "scores"
+    plain = score_clips(Scorer(engine_of(loudness)), manifest)
+
+    def impatient(done: int, of: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("earmark.evaluation.score_cache._write", refuse)
+        with pytest.raises(KeyboardInterrupt):
+            score_clips_cached(Scorer(engine_of(loudness)), manifest, cache, impatient)
+    left = cache_file(cache, manifest).with_suffix(".journal")
+    assert [file.name for file in cache.iterdir()] == [left.name]
+    with left.open("ab") as file:
+        file.write(b'{"key": "cut in the mid')
+    scored_jobs.clear()
+    after = score_clips_cached(Scorer(engine_of(loudness)), manifest, cache)
+    assert scored_jobs == ["3.wav", "4.wav"]
+    for one, other in zip(after.scores, plain.scores, strict=True):
+        np.testing.assert_allclose(one.frames, other.frames, atol=1e-6)  # batched otherwise, so rounded otherwise
+    assert [file.name for file in cache.iterdir()] == [cache_file(cache, manifest).name]
+
+
+def test_a_journal_of_another_model_is_not_used(
+    network: Callable[..., Network], manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = network()
+
+    def impatient(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("earmark.evaluation.score_cache._write", refuse)
+        with pytest.raises(KeyboardInterrupt):
+            score_clips_cached(Scorer(engine_of(tagger)), manifest, tmp_path / "scores", impatient)
+    with torch.no_grad():
+        next(tagger.parameters()).add_(0.1)
+    moved = score_clips_cached(Scorer(engine_of(tagger)), manifest, tmp_path / "scores")
+    assert same(moved, score_clips(Scorer(engine_of(tagger)), manifest))
+
+
+def refuse(*arguments: object) -> None:
+    raise OutputError("disk full")

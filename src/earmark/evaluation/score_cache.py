@@ -10,12 +10,15 @@ A collection has one file under the cache folder (a model keeps its own in `MODE
 
 A clip is scored again if its path, size or time changed, and all clips if the model changed. What failed or is
 incomplete is never kept, so that a repaired file is scored. A file that is damaged or of another form is as good as
-none, and one that cannot be written is done without: the cache saves time, and nothing depends on it. An interrupted
-scoring keeps what it has.
+none, and one that cannot be written is done without: the cache saves time, and nothing depends on it.
+
+While clips are scored, each goes into a journal beside the file as soon as it is there, so that a scoring that is
+killed keeps what it has. The file is written from the journal at the end, and the journal is taken away.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -23,6 +26,7 @@ import zipfile
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +37,8 @@ from earmark.errors import OutputError
 from earmark.evaluation.labelled import ScoredClips, score_clips
 from earmark.files import write_aside
 from earmark.reporter import Progress
+from earmark.runtime.journal import Journal
+from earmark.runtime.lock import Lock
 from earmark.runtime.scorer import Job, Scored, Scorer
 from earmark.scores import Scores
 
@@ -69,25 +75,31 @@ class CachedScorer(Scorer):
         asked = [(job, clip_key(job)) for job in jobs]
         maker = self.maker()
         found = _read(self.file, maker, len(self.labels))
-        kept = {key: found[key] for _, key in asked if key in found}
-        stale = len(kept) < len(found)
-        rest = super().score_all([job for job, key in asked if key not in found])
-        try:
-            for job, key in asked:
-                if key in found:
-                    yield Scored(job, self._restored(job, found[key]))
-                    continue
-                scored = next(rest)
-                if key and scored.scores is not None and scored.problem is None:
-                    kept[key] = _Entry(scored.scores.clip, scored.scores.frames, scored.scores.duration)
-                    stale = True
-                yield scored
-        finally:
-            if isinstance(rest, Generator):
-                rest.close()
-            if stale and kept:
-                with contextlib.suppress(OutputError):
-                    _write(self.file, maker, kept)
+        with _Newer.beside(self.file, maker, len(self.labels)) as newer:
+            stale = bool(newer.before)
+            found |= newer.before
+            kept = {key: found[key] for _, key in asked if key in found}
+            stale |= len(kept) < len(found)
+            rest = super().score_all([job for job, key in asked if key not in found])
+            try:
+                for job, key in asked:
+                    if key in found:
+                        yield Scored(job, self._restored(job, found[key]))
+                        continue
+                    scored = next(rest)
+                    if key and scored.scores is not None and scored.problem is None:
+                        entry = _Entry(scored.scores.clip, scored.scores.frames, scored.scores.duration)
+                        kept[key] = entry
+                        newer.add(key, entry)
+                        stale = True
+                    yield scored
+            finally:
+                if isinstance(rest, Generator):
+                    rest.close()
+                if stale and kept:
+                    with contextlib.suppress(OutputError):
+                        _write(self.file, maker, kept)
+                        newer.settled = True
 
     def maker(self) -> str:
         """Digest of all that scores depend on besides the recording."""
@@ -105,6 +117,73 @@ class _Entry:
     clip: FloatArray
     frames: FloatArray
     duration: float
+
+
+class _Newer:
+    """The journal of a scoring under way. Without effect where it cannot be written, or another process has it.
+
+    `before` holds what a scoring that was killed left. Where all of it is `settled`, in the cache file, the journal is
+    taken away in the end.
+    """
+
+    def __init__(self, journal: Journal | None, before: dict[str, _Entry]) -> None:
+        self.before = before
+        self.settled = False
+        self._journal = journal
+
+    @classmethod
+    @contextlib.contextmanager
+    def beside(cls, file: Path, maker: str, classes: int) -> Iterator[_Newer]:
+        """Open the journal of a cache file; what another maker left in it is dropped."""
+        path, lock = file.with_suffix(".journal"), file.with_suffix(".lock")
+        with contextlib.ExitStack() as stack:
+            before: dict[str, _Entry] = {}
+            journal: Journal | None = None
+            with contextlib.suppress(OutputError):
+                stack.enter_context(Lock(lock, file))
+                stack.callback(lock.unlink, missing_ok=True)
+                journal = _journal(path, maker, classes, before)
+                stack.enter_context(journal)
+            newer = cls(journal, before)
+            newer.settled = not before
+            try:
+                yield newer
+            finally:
+                if newer.settled and journal is not None:
+                    journal.close()
+                    path.unlink(missing_ok=True)
+
+    def add(self, key: str, entry: _Entry) -> None:
+        """Note a clip that was scored."""
+        if self._journal is None:
+            return
+        self.settled = False
+        clip, frames = (base64.b64encode(part.tobytes()).decode() for part in (entry.clip, entry.frames))
+        try:
+            self._journal.append({"key": key, "duration": entry.duration, "clip": clip, "frames": frames})
+        except OutputError:
+            self._journal.close()
+            self._journal = None
+
+
+def _journal(path: Path, maker: str, classes: int, before: dict[str, _Entry]) -> Journal:
+    """The journal, open for appending; its clips are put into `before`."""
+    journal = Journal(path)
+
+    def recall(_: int, record: dict[str, Any]) -> None:
+        with contextlib.suppress(*_STALE, TypeError):
+            clip, frames = (np.frombuffer(base64.b64decode(record[name]), np.float32) for name in ("clip", "frames"))
+            if clip.shape == (classes,):
+                before[record["key"]] = _Entry(clip, frames.reshape(-1, classes), float(record["duration"]))
+
+    header = None
+    with contextlib.suppress(OutputError):  # of another version
+        header = journal.header()
+    if header is not None and header.get("maker") == maker:
+        journal.go_on(recall)
+    else:
+        journal.begin({"maker": maker})
+    return journal
 
 
 def clip_key(job: Job) -> str:
