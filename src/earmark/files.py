@@ -17,6 +17,7 @@ from typing import Any
 
 from earmark.errors import OutputError
 
+PathLike = str | os.PathLike[str]
 LARGEST_JSON = 64 * 2**20  # bytes that a description of a model may have
 
 
@@ -102,3 +103,8 @@ def json_text(value: Any, indent: int | None = None) -> str:
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
+
+
+def path_or_none(path: PathLike | None) -> Path | None:
+    """A path of whatever kind as a `Path`."""
+    return None if path is None else Path(path)

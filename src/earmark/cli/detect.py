@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import BarReporter, Terminal
 
 
 def command(
@@ -47,39 +46,7 @@ def command(
 
     Inputs are files and folders, of any length and sample rate.
     """
-    began = time.perf_counter()
-    from earmark import api
-    from earmark.cli.outcome import finish, say_written
-    from earmark.cli.writing import Printed
+    arguments = {**locals(), "began": time.perf_counter()}
+    from earmark.cli.recordings import run
 
-    terminal = Terminal(quiet)
-    printed = Printed("detect", formats[0]) if output is None else None
-    with BarReporter(terminal) as reporter:
-        found = api.detect(
-            inputs,
-            models=models,
-            output=output,
-            formats=formats,
-            min_score=min_score,
-            scores=scores,
-            threshold=threshold,
-            operating_point=operating_point,
-            device=device,
-            precision=precision,
-            engine=engine,
-            profile=profile,
-            began=began,
-            reporter=reporter,
-            files_from=files_from,
-            shard=shard,
-            overwrite=overwrite,
-            retry_failed=retry_failed,
-            processes=processes,
-            ray=ray,
-            allow_remote=allow_remote,
-            sink=printed,
-        )
-    if printed is not None:
-        printed.end()
-    say_written(terminal, found, output)
-    raise typer.Exit(finish(terminal, found, "event"))
+    raise typer.Exit(run("detect", **arguments))

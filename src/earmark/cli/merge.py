@@ -24,7 +24,7 @@ def command(
     It holds what one run over all recordings would have written.
     """
     from earmark import api
-    from earmark.cli.outcome import say_written
+    from earmark.cli.recordings import say_written
     from earmark.report.tables import counted
 
     terminal = Terminal(quiet)

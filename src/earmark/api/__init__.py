@@ -1,0 +1,51 @@
+"""Everything earmark does, as Python calls. The command line parses its arguments, calls one of these, and prints.
+
+    earmark.api.train("clips.csv", "model", valid="timed")
+    earmark.api.tune("model", "timed", objective="event-f1")
+    earmark.api.detect(["new"], models=["model"], output="found", formats=["csv", "audacity"])
+    earmark.api.evaluate(["model"], "test", report="report")
+
+`training`     train, fuse
+`evaluation`   tune, evaluate, score
+`recordings`   detect, tag, merge, clips
+`bulk`         what detect and tag have in common: their options, and how the work is done
+`models`       open_models
+
+To score recordings one by one in a program of your own, `earmark.load` is the shorter way. Nothing here prints: a
+`Reporter` receives the progress, and the results are returned. Every call raises `earmark.EarmarkError`, whose message
+is one line, where nothing could be done; recordings that failed while others did not are returned.
+"""
+
+from earmark.api.bulk import BulkOptions, Found
+from earmark.api.evaluation import Evaluated, TuningResult, evaluate, score, score_protocol, tune
+from earmark.api.models import open_models
+from earmark.api.recordings import Detected, Merged, Tagged, clips, detect, merge, tag
+from earmark.api.training import DEFAULT_RECIPE, FINE_TUNE_RECIPE, Fused, TrainingResult, fuse, train
+from earmark.reporter import QUIET, Reporter
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "FINE_TUNE_RECIPE",
+    "QUIET",
+    "BulkOptions",
+    "Detected",
+    "Evaluated",
+    "Found",
+    "Fused",
+    "Merged",
+    "Reporter",
+    "Tagged",
+    "TrainingResult",
+    "TuningResult",
+    "clips",
+    "detect",
+    "evaluate",
+    "fuse",
+    "merge",
+    "open_models",
+    "score",
+    "score_protocol",
+    "tag",
+    "train",
+    "tune",
+]

@@ -1,0 +1,224 @@
+"""What `detect` and `tag` have in common: their options, and many recordings through a model."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from earmark.api.models import open_models
+from earmark.errors import ConfigError
+from earmark.files import PathLike, path_or_none
+from earmark.reporter import QUIET, Reporter
+
+if TYPE_CHECKING:
+    from earmark.devices import Precision
+    from earmark.runtime.bulk import Account, Backend, Verb
+    from earmark.runtime.passing import Sink
+    from earmark.runtime.tagger import Tagger
+    from earmark.stopwatch import Stopwatch
+
+
+class BulkOptions(TypedDict, total=False):
+    """The options of `detect` and of `tag`; each may be left out."""
+
+    models: Sequence[PathLike]  # directories or names; several are fused, none is the model in the package
+    output: PathLike | None  # folder, or file with the extension of the format; None: results are returned
+    formats: Sequence[str]  # ("csv",) if left out
+    min_score: float  # what scores lower is left out
+    threshold: float | None  # one for all labels, instead of the model's own
+    operating_point: PathLike | None  # a file or a name (xu2018, dcase2017), instead of the model's own
+    device: str  # auto, cpu, cuda, cuda:1 ...
+    precision: Precision  # auto, float32, bf16
+    engine: str  # auto, torch, onnx (`earmark.opening`)
+    files_from: Sequence[str]  # lists of recordings beside the inputs (`earmark.audio.listing`)
+    shard: str | None  # "2/4": the second of four parts of the recordings, for `merge` to put together
+    overwrite: bool  # begin anew what is in `output`
+    retry_failed: bool  # try again what failed
+    processes: int  # on this machine
+    ray: str | None  # address of a Ray cluster, or "auto"
+    allow_remote: bool  # read inputs that are URLs
+    tagger: Tagger | Callable[[], Tagger] | None  # a model of your own, or a function that opens one
+    sink: Sink | None  # called with name and results of each recording as they come, instead of returning them
+    profile: bool  # measure where the time goes,
+    began: float | None  # since this time of `time.perf_counter`
+    reporter: Reporter
+
+
+@dataclass
+class Found:
+    """The outcome of `detect` or `tag`, except the results themselves."""
+
+    tagger: Tagger
+    account: Account
+    written: list[Path] = field(default_factory=list)  # the tables
+    tracks: int = 0  # files written besides, one a recording
+    watch: Stopwatch | None = None  # where the time went, where that was asked for
+    notices: list[str] = field(default_factory=list)  # what was passed over in folders
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recording was read whole and scored."""
+        return not self.account.failed and not self.account.partial
+
+
+@dataclass(kw_only=True)
+class Bulk:
+    """Recordings, what is wanted of each, and the models to score them with; checked when made."""
+
+    verb: Verb
+    inputs: Sequence[PathLike]
+    scores: PathLike | None = None  # folder for tables of frame scores
+    models: Sequence[PathLike] = ()
+    output: PathLike | None = None
+    formats: Sequence[str] = ("csv",)
+    min_score: float = 0.0
+    threshold: float | None = None
+    operating_point: PathLike | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    engine: str = "auto"
+    files_from: Sequence[str] = ()
+    shard: str | None = None
+    overwrite: bool = False
+    retry_failed: bool = False
+    processes: int = 1
+    ray: str | None = None
+    allow_remote: bool = False
+    tagger: Tagger | Callable[[], Tagger] | None = None
+    sink: Sink | None = None
+    profile: bool = False
+    began: float | None = None
+    reporter: Reporter = QUIET
+
+    def __post_init__(self) -> None:
+        from earmark.audio.listing import Listing, Shard
+        from earmark.files import check_folder
+        from earmark.formats.outputs import check_output
+
+        check_output(path_or_none(self.output), self.formats, tags=self.verb == "tag")
+        check_folder(path_or_none(self.scores))
+        shard = None if self.shard is None else Shard.parse(self.shard)
+        self.listing = Listing([os.fspath(each) for each in self.inputs], self.files_from, shard, self.allow_remote)
+
+    def run(self, sink: Sink) -> tuple[Found, Mapping[str, Any] | None]:
+        """All recordings into `output`, with a mapping of what it holds; without, to the sink, with None."""
+        from earmark.formats.outputs import encoding_of
+        from earmark.report.tables import counted
+        from earmark.runtime.archive import Archive
+        from earmark.runtime.bulk import Account
+        from earmark.runtime.passing import pass_on
+        from earmark.runtime.place import Place, Stored
+
+        listing, scores = self.listing, path_or_none(self.scores)
+        tagger = self._open()
+        found = Found(tagger, Account(), watch=_watch(tagger, self.began) if self.profile else None)
+        backend = self._backend(tagger)
+        follow = self.reporter.counts("scoring")
+        stored = None
+        if self.output is None:
+            if self.overwrite or self.retry_failed:
+                raise ConfigError("--overwrite and --retry-failed are for what is in a folder: add -o FOLDER")
+            if self.formats[0] == "dcase2017":
+                encoding_of(self.verb, "dcase2017").check(listing.names())
+            found.account = pass_on(self.verb, listing, backend, self.sink or sink, scores, follow)
+        else:
+            place = Place.of(self.verb, Path(self.output), self.formats)
+            run = Archive(
+                place,
+                listing,
+                self._begun_with(tagger),
+                scores,
+                overwrite=self.overwrite,
+                retry_failed=self.retry_failed,
+                follow=follow,
+            )
+            found.account = run.execute(backend)
+            found.written, found.tracks = run.written, run.written_tracks
+            for message in run.messages:
+                self.reporter.say(message)
+            stored = Stored(place, run.order)
+        found.notices += [*listing.notices, *listing.problems]
+        for action, number in found.account.actions.items():
+            self.reporter.say(f"{action}: {counted(number, 'recording')}")
+        return found, stored
+
+    def _seconds(self) -> float | None:
+        """How much audio there is, where that is soon known."""
+        from earmark.runtime.bulk import seconds_of
+
+        return seconds_of(self.listing)
+
+    def _open(self) -> Tagger:
+        if self.tagger is None:
+            return self._opener(self._seconds, self.reporter)()
+        return cast("Tagger", self.tagger) if hasattr(self.tagger, "stream") else self.tagger()
+
+    def _open_elsewhere(self) -> Callable[[], Tagger]:
+        """A function that another process can open the models with."""
+        if self.tagger is None:
+            return self._opener(_Known(self._seconds()), QUIET)
+        if hasattr(self.tagger, "stream"):
+            raise ConfigError("several processes need a function that opens the tagger, not the tagger itself")
+        return self.tagger
+
+    def _opener(self, seconds: Callable[[], float | None], reporter: Reporter) -> Callable[[], Tagger]:
+        return functools.partial(
+            open_models,
+            list(self.models),
+            device=self.device,
+            precision=self.precision,
+            engine=self.engine,
+            seconds=seconds,
+            threshold=self.threshold,
+            operating_point=self.operating_point,
+            reporter=reporter,
+        )
+
+    def _begun_with(self, tagger: Tagger) -> dict[str, Any]:
+        """Everything that results depend on."""
+        options = {
+            "model": tagger.model.fingerprint(),
+            "arithmetic": tagger.model.arithmetic,
+            "operating point": tagger.operating_point.model_dump(mode="json", exclude={"origin"}),
+            "min score": float(self.min_score),
+            "frame scores": self.scores is not None,
+        }
+        return options if self.shard is None else {**options, "shard": self.shard}
+
+    def _backend(self, tagger: Tagger) -> Backend:
+        from earmark.runtime.bulk import Work, decide_all
+
+        work = Work(self.verb, self.min_score, "raven" in self.formats and self.verb == "detect")
+        if self.ray is not None:
+            from earmark.runtime.distributed import RayBackend
+
+            return RayBackend(self._open_elsewhere(), work, self.ray)
+        if self.processes > 1:
+            from earmark.runtime.processes import ProcessBackend
+
+            return ProcessBackend(self._open_elsewhere(), work, self.processes)
+        return functools.partial(decide_all, tagger, work)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A function of one answer, for other processes."""
+
+    answer: float | None
+
+    def __call__(self) -> float | None:
+        return self.answer
+
+
+def _watch(tagger: Tagger, began: float | None) -> Stopwatch:
+    """Measures where the time goes; what passed since `began` was loading."""
+    from earmark.stopwatch import Stopwatch
+
+    watch = tagger.scorer.stopwatch = Stopwatch(time.perf_counter() if began is None else began)
+    watch.add("load", watch.began)
+    return watch

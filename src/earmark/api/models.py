@@ -1,0 +1,69 @@
+"""`open_models`: model directories and names of models, opened to run with the operating point that was asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earmark.errors import ConfigError
+from earmark.files import PathLike
+from earmark.reporter import QUIET, Reporter
+
+if TYPE_CHECKING:
+    from earmark.decisions import OperatingPoint
+    from earmark.devices import Precision
+    from earmark.runtime.tagger import Tagger
+
+
+def open_models(
+    models: Sequence[PathLike] = (),
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    engine: str = "auto",
+    seconds: Callable[[], float | None] = lambda: None,
+    threshold: float | None = None,
+    operating_point: PathLike | None = None,
+    reporter: Reporter = QUIET,
+) -> Tagger:
+    """A model ready to run, or several as one; without any, the one in the package.
+
+    `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
+    `engine` and `seconds` are those of `earmark.opening.open_tagger`.
+    """
+    from earmark.hub import box, locate
+    from earmark.opening import open_tagger
+
+    if threshold is not None and operating_point is not None:
+        raise ConfigError("--threshold and --operating-point exclude each other; give one of them")
+    directories = [locate(model) for model in models]
+    tagger = open_tagger(
+        directories or [box.directory()], device=device, precision=precision, engine=engine, seconds=seconds
+    )
+    if "torch" in sys.modules:
+        from earmark.devices import tune_allocator
+
+        tune_allocator()  # now: what loading took for a while is given back, not kept
+    if not directories:
+        reporter.say(box.notice(len(tagger.operating_point.reportable)))
+    if len(directories) > 1 and operating_point is None:
+        reporter.say(f"{len(directories)} models fused; operating point: {tagger.operating_point.origin}")
+        reporter.say("for better results join them with 'earmark fuse', then tune the result with 'earmark tune'")
+    if operating_point is not None:
+        tagger.operating_point = _point(Path(operating_point), tagger)
+    if threshold is not None:
+        tagger.operating_point = tagger.operating_point.with_threshold(threshold)
+    return tagger
+
+
+def _point(file: Path, tagger: Tagger) -> OperatingPoint:
+    """The operating point in a file, or of a name, checked to know the model's labels."""
+    from earmark.decisions import OperatingPoint, named_point
+
+    named = not file.exists() and not file.suffix and file.name == str(file)
+    point = named_point(str(file), tagger.labels) if named else OperatingPoint.load(file)
+    for label in tagger.labels:
+        point.of(label)
+    return point

@@ -1,0 +1,223 @@
+"""`train` and `fuse`: models from clips, and from other models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from earmark.errors import ConfigError
+from earmark.files import PathLike, path_or_none
+from earmark.reporter import QUIET, Reporter
+
+if TYPE_CHECKING:
+    from earmark.data.records import Manifest, Problem
+    from earmark.decisions import OperatingPoint
+    from earmark.devices import Precision
+    from earmark.recipes import Recipe
+    from earmark.training.card import Trained
+    from earmark.training.transfer import Source
+
+DEFAULT_RECIPE, FINE_TUNE_RECIPE = "default", "fine-tune"  # with a model to begin with, the second replaces the first
+ANEW = "none"  # of `start_from`: begin with no model
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came of `train`."""
+
+    model: Path  # the model directory
+    trained: Trained | None  # None: it was finished already
+    problems: tuple[Problem, ...]  # rows, clips and labels left out
+    profile: Path | None = None  # where the time went, where that was asked for
+
+
+def train(
+    data: PathLike,
+    output: PathLike,
+    *,
+    recipe: str = DEFAULT_RECIPE,
+    changes: Sequence[str] = (),
+    start_from: str | None = None,
+    freeze: Literal["encoder", "blocks"] | None = None,
+    audio: PathLike | None = None,
+    valid: PathLike | None = None,
+    valid_audio: PathLike | None = None,
+    valid_fraction: float = 0.15,
+    valid_fold: str | None = None,
+    separator: str | None = None,
+    label_column: str | None = None,
+    unlabelled: PathLike | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    processes: int = 1,
+    workers: int = 0,
+    cache: Literal["auto", "on", "off"] = "auto",
+    profile: bool = False,
+    overwrite: bool = False,
+    command: str = "",
+    reporter: Reporter = QUIET,
+) -> TrainingResult:
+    """Train a model on clips that carry only tags; a run that was stopped continues where it stopped.
+
+    `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
+    stays as it is; "none" begins with no model. Where it is None and nothing else says how (a recipe, a network of the
+    user's), few clips begin with a model at hand that tells their labels apart (`training/origin.py`), by the recipe
+    `fine-tune`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
+    `valid_fraction` is set aside. `separator` divides labels in one cell of a table, `label_column` is that of Raven
+    tables. `unlabelled` recordings are used by self-training. `epochs` are passes over the
+    data, `steps` updates in all. `command` is noted in the model card.
+    """
+    from earmark.training.run import require_engine
+
+    require_engine()
+    from earmark.data.manifest import Reading
+    from earmark.data.reading import Wanted, read_parts
+    from earmark.data.unlabelled import read_unlabelled
+    from earmark.devices import resolve_device, tune_allocator
+    from earmark.models.directory import MEMBERS
+    from earmark.recipes import load_recipe
+    from earmark.recipes.members import load_members, member_seeds
+    from earmark.training.loop import PROFILE, Machine
+    from earmark.training.request import STATE, FusedRequest, Request, clear
+    from earmark.training.run import Run, is_follower
+
+    output = Path(output)
+    source = _source(start_from, freeze, output)
+    chosen, members = load_members(recipe, changes)
+    if members:
+        _check_members(chosen, source, processes)
+    else:
+        chosen = load_recipe(recipe, changes, source.network if source else None)
+    machine = Machine(resolve_device(device), precision, processes, workers, profile)
+    part = Wanted(
+        path_or_none(valid), path_or_none(valid_audio), valid_fraction, valid_fold, Reading(separator, label_column)
+    )
+    train_part, valid_part, doubts = read_parts(Path(data), path_or_none(audio), part, seed)
+    if _may_choose(start_from, recipe, changes, processes):
+        source = _chosen(train_part, None if overwrite else output, seed, machine.device, reporter)
+    if source is not None and recipe == DEFAULT_RECIPE:
+        chosen = load_recipe(FINE_TUNE_RECIPE, changes, source.network)
+    extra = None
+    if unlabelled is not None:
+        extra = read_unlabelled(Path(unlabelled), [train_part, *([valid_part] if valid_part else [])])
+        doubts = (*doubts, *extra.problems)
+        _say_unlabelled(reporter, extra, list(members.values()) or [chosen])
+
+    def asked(what: Recipe, where: Path, seed: int) -> Request:
+        training = what.training.lasting(epochs, steps)
+        training = training if extra is None else training.self_trained()
+        text = what.model_copy(update={"training": training}).to_yaml()
+        return Request(
+            train=train_part,
+            valid=valid_part,
+            network=what.network,
+            training=training,
+            output=where,
+            seed=seed,
+            recipe=text,
+            cache=cache,
+            source=source,
+            unlabelled=extra,
+        )
+
+    request: Request | FusedRequest
+    if members:
+        seeds = member_seeds(members, seed)
+        requests = {name: asked(member, output / MEMBERS / name, seeds[name]) for name, member in members.items()}
+        request = FusedRequest(requests, output, chosen.to_yaml())
+    else:
+        request = asked(chosen, output, seed)
+    if overwrite and not is_follower():
+        clear(output)
+    tune_allocator()
+    trained = Run(request, machine, reporter, recipe=chosen.name, command=command).execute()
+    problems = (*doubts, *(trained.problems if trained else ()))
+    return TrainingResult(output, trained, problems, output / STATE / PROFILE if profile else None)
+
+
+def _may_choose(start_from: str | None, recipe: str, changes: Sequence[str], processes: int) -> bool:
+    """Whether nothing says what to begin with: no model, no recipe, no network of the user's, and one process."""
+    network = any(change.partition("=")[0].partition(".")[0] == "network" for change in changes)
+    return start_from is None and recipe == DEFAULT_RECIPE and not network and processes == 1
+
+
+def _chosen(train: Manifest, output: Path | None, seed: int, device: str, reporter: Reporter) -> Source | None:
+    """What a training begins with where nobody says so, or began with in `output`; the reporter says what, and why."""
+    from earmark.hub import at_hand
+    from earmark.training.origin import choose_origin, chosen_before
+
+    models = at_hand()
+    if output is not None and (before := chosen_before(output, models)) is not None:
+        return before.source
+    origin = choose_origin(train, models, seed=seed, device=device, stage=reporter.stage)
+    reporter.say(f"{origin.reason}; --from chooses otherwise")
+    return origin.source
+
+
+def _source(start_from: str | None, freeze: Literal["encoder", "blocks"] | None, output: Path) -> Source | None:
+    """The model to begin with, fetched where it is a public one."""
+    from earmark.hub import locate
+    from earmark.training.transfer import Source
+
+    if start_from in (None, ANEW):
+        if freeze is not None:
+            raise ConfigError(f"--freeze {freeze} keeps a part of a model as it is: name that model with --from MODEL")
+        return None
+    source = Source(start_from, locate(start_from), freeze)
+    if source.directory.resolve() == output.resolve():
+        raise ConfigError(
+            f"--from {start_from} and -o {output} are the same directory; choose another output directory"
+        )
+    return source
+
+
+def _check_members(recipe: Recipe, source: Source | None, processes: int) -> None:
+    """What cannot be asked of a recipe with members."""
+    if source is not None:
+        raise ConfigError(f"recipe {recipe.name!r} trains several networks, but --from is for a single one")
+    if processes > 1:
+        theirs = " and ".join(dict.fromkeys(recipe.members))
+        raise ConfigError(
+            f"recipe {recipe.name!r} trains in one process; to use --processes, train {theirs} one by one, then join "
+            "them with 'earmark fuse'"
+        )
+
+
+def _say_unlabelled(reporter: Reporter, extra: Manifest, recipes: Sequence[Recipe]) -> None:
+    """How many clips without labels there are, and whether the recipe had to be changed for them."""
+    from earmark.report.tables import counted
+
+    reporter.say(f"{counted(len(extra), 'clip')} without labels from {extra.source}")
+    if any(recipe.training.self_training is None for recipe in recipes):
+        reporter.say(
+            "unlabelled clips need self-training; the recipe has none, so it is switched on with default settings"
+        )
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What came of `fuse`."""
+
+    model: Path
+    members: tuple[str, ...]
+    point: OperatingPoint
+
+
+def fuse(models: Sequence[PathLike], output: PathLike, *, command: str = "") -> Fused:
+    """Put models together into one whose scores are the mean of theirs; weights are copied."""
+    from earmark.hub import locate
+    from earmark.models.directory import join
+    from earmark.training.card import fused_card
+
+    output = Path(output)
+    fusion, point = join(
+        [locate(model) for model in models],
+        output,
+        lambda *found: fused_card(*found, name=output.name, command=command),
+    )
+    return Fused(output, fusion.names, point)
