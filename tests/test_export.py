@@ -98,7 +98,7 @@ def test_every_pooling_after_every_encoder(
 ) -> None:
     models = [tagger(features, encoder, pooling) for pooling in matrix.POOLINGS]
     plain = EveryPooling([tagger(features, encoder, pooling) for pooling in matrix.POOLINGS]).eval()
-    card = make_card(models[0], OperatingPoint.default(models[0].labels), "")
+    card = make_card(models[0], OperatingPoint.plain(models[0].labels), "")
     grid = Grid(card, 0)
     names = [f"{name} {kind}" for name in matrix.POOLINGS for kind in ("clip", "frames")]
     monkeypatch.setattr(network, "OUTPUTS", names)
@@ -122,7 +122,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory with its twin. Not to be changed."""
     folder = tmp_path_factory.mktemp("twin")
     model = tagger()
-    write_model(model, folder, OperatingPoint.default(model.labels))
+    write_model(model, folder, OperatingPoint.plain(model.labels))
     assert export(folder) == folder / TWIN
     return folder
 
@@ -175,7 +175,7 @@ REFUSED = ("keras", "torch-pair", "fill")  # the twin is not the network to 1e-5
 def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> None:
     features, encoder, changes = VARIANTS[name]
     model = tagger(features, encoder, changes=changes)
-    write_model(model, tmp_path, OperatingPoint.default(model.labels))
+    write_model(model, tmp_path, OperatingPoint.plain(model.labels))
     export(tmp_path)
     engine = OnnxEngine(tmp_path)
     for samples in (5, 4_000, 20_000):
@@ -186,7 +186,7 @@ def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> 
 def test_a_twin_that_differs_is_refused_and_not_left(name: str, tmp_path: Path) -> None:
     features, encoder, changes = VARIANTS[name]
     model = tagger(features, encoder, changes=changes)
-    write_model(model, tmp_path, OperatingPoint.default(model.labels))
+    write_model(model, tmp_path, OperatingPoint.plain(model.labels))
     with pytest.raises(ModelError, match=r"differ by .* more than 1e-05; nothing was written"):
         export(tmp_path)
     assert not (tmp_path / TWIN).exists()
@@ -211,7 +211,7 @@ def test_the_metadata_say_what_a_program_needs(twin: Path) -> None:
 def test_a_fusion_exports_as_its_members(tmp_path: Path) -> None:
     members = [tagger(), tagger("mfcc", "mlp", "average")]
     fusion = Fusion(members, ["one", "other"]).eval()
-    write_model(fusion, tmp_path, OperatingPoint.default(fusion.labels))
+    write_model(fusion, tmp_path, OperatingPoint.plain(fusion.labels))
     assert export(tmp_path) == tmp_path
     for name, member in zip(fusion.names, members, strict=True):
         compared(member, OnnxEngine(tmp_path / "members" / name), 0.1 * torch.randn(1, 9_000), [9_000])

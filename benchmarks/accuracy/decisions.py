@@ -96,7 +96,7 @@ def ways() -> dict[str, Way]:
     def by_grid(**options: Any) -> Way:
         def choose(scored: ScoredClips, objective: str) -> OperatingPoint:
             if objective.startswith("psds"):
-                return OperatingPoint.default(scored.labels)
+                return OperatingPoint.plain(scored.labels)
             return tune_detection(scored.references(), scored.scores, objective, **options).point
 
         return choose
@@ -115,7 +115,7 @@ def ways() -> dict[str, Way]:
         return choose
 
     return {
-        "0.5 for everything": lambda scored, objective: OperatingPoint.default(scored.labels),
+        "0.5 for everything": lambda scored, objective: OperatingPoint.plain(scored.labels),
         "one tuned threshold": by_grid(grid=ALONE, shrinkages=(np.inf,)),
         "a threshold a class": by_grid(grid=ALONE),
         "hysteresis, median, durations": by_method("threshold", ThresholdGrid(tag_gate=(False,))),

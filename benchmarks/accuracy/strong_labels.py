@@ -54,7 +54,7 @@ def main() -> None:
     clips = ClipSet(store, frames.labels, frames)
     machine = Machine(precision=as_precision(args.precision))
     fit(network, clips, None, recipe.training.self_trained(), args.output, seed=args.seed, machine=machine)
-    write_model(network.eval(), args.output, OperatingPoint.default(network.labels))
+    write_model(network.eval(), args.output, OperatingPoint.plain(network.labels))
     shutil.rmtree(args.output / STATE)
 
 

@@ -75,7 +75,7 @@ def tags_alone(half: ScoredClips, options: TagsAloneOptions) -> OperatingPoint:
 def as_in_0_1(half: ScoredClips) -> OperatingPoint:
     """Tag thresholds that serve for events too: no smoothing, no gate."""
     clip = np.stack([scores.clip for scores in half.scores])
-    point = OperatingPoint.default(half.labels)
+    point = OperatingPoint.plain(half.labels)
     for label, least in tune_tagging(tags_of(half), clip, half.labels).thresholds.items():
         part = point.of(label).model_copy(update={"tag_threshold": least, "onset": least, "offset": least})
         point = point.model_copy(update={"classes": {**point.classes, label: part}})

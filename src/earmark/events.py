@@ -48,15 +48,20 @@ def merge_overlapping(events: Iterable[Event], gap: float = 0.0) -> list[Event]:
 BEYOND = 0.1  # seconds an event may reach beyond the end of its recording, as rounded tables do
 
 
-def beyond_end(events: Iterable[Event], duration: float) -> str | None:
+def beyond_end(events: Iterable[Event], duration: float, *, entirely: bool = False) -> str | None:
     """What is wrong with events that end after their recording of `duration` seconds does; None where nothing is.
+
+    With `entirely` only events that also begin at its end or later: no part of these can be scored.
 
     >>> beyond_end([Event(0.5, 1.05, "dog")], 1.0)
     >>> print(beyond_end([Event(500, 900, "dog")], 1.0))
     'dog' ends at 900.000 s, but the recording at 1.000 s (1 of 1 events); are the times in milliseconds?
+    >>> beyond_end([Event(0.5, 4.0, "dog")], 1.0, entirely=True)
     """
     known = list(events)
     late = [event for event in known if event.offset > duration + BEYOND]
+    if entirely:
+        late = [event for event in known if event.onset >= duration and event.offset > event.onset]
     if not late:
         return None
     last = max(late, key=lambda event: event.offset)

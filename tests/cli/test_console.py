@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from earmark.cli.console import Terminal
+from earmark.cli.console import BarReporter, Terminal
 from earmark.report.tables import Table
 
 
@@ -68,6 +68,7 @@ def test_sections_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with Terminal().bar("listening") as bar:
-        assert bar is None
+    with BarReporter(Terminal()) as reporter:
+        assert reporter.stage("scoring") is None
+        assert reporter.counts("scoring") is None
     assert capsys.readouterr() == ("", "")

@@ -150,7 +150,7 @@ def test_events_outside_their_recording_are_named(earmark: Callable, reference: 
     late = estimate(tmp_path / "e.tsv", "a.wav|0|2|dog", "a.wav|3000|4000|cat", "silent.wav|0|1|dog")
     ran = earmark("score", reference, late, "--json", tmp_path / "s.json")
     assert ran.code == 1
-    assert "a.wav: 1 of 2 events outside the recording, which lasts 5 s (cat from 3000 s)" in ran.err
+    assert "a.wav: 'cat' ends at 4000.000 s, but the recording at 5.000 s (1 of 2 events)" in ran.err
     found = json.loads((tmp_path / "s.json").read_text())
     assert (found["event"]["insertions"], found["event"]["deletions"]) == (2, 1)
 

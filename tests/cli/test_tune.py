@@ -14,7 +14,7 @@ def classes(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def test_events_tune_detection_and_it_is_stored_and_used(earmark: Callable, collection: Path, model: Path) -> None:
-    OperatingPoint.default(["beep", "horn", "hum", "whistle"]).with_threshold(0.999).save(model)
+    OperatingPoint.plain(["beep", "horn", "hum", "whistle"]).with_threshold(0.999).save(model)
     audio = collection / "dev" / "audio"
     deaf = earmark("detect", audio, "-m", model)
     assert "0 events in 16 recordings" in deaf.err
@@ -58,7 +58,7 @@ def test_tags_alone_tune_tags_and_leave_tuned_events_as_they_are(
 def test_tags_alone_choose_events_too_where_nothing_better_is_known(
     earmark: Callable, collection: Path, model: Path
 ) -> None:
-    OperatingPoint.default(["beep", "horn", "hum", "whistle"]).save(model)
+    OperatingPoint.plain(["beep", "horn", "hum", "whistle"]).save(model)
     ran = earmark("tune", model, collection / "dev" / "weak.tsv")
     assert "onset, offset and durations are defaults scaled by the model's own frame scores" in ran.err
     assert "of the clips have an event of a label they do not carry" in ran.err

@@ -30,7 +30,7 @@ TARGETS = np.random.default_rng(0).random((10, 3)) < 0.4
 
 def batches(seed: int = 0, rank: int = 0, world: int = 1, longest: int = 100) -> TrainingBatches:
     stream = BalancedStream(TARGETS, 5, seed)
-    return TrainingBatches(Ramps(), TARGETS, stream, 8, longest, seed, rank, world)
+    return TrainingBatches(Ramps(), TARGETS, stream, batch_size=8, longest=longest, seed=seed, rank=rank, world=world)
 
 
 @pytest.mark.parametrize("step", [0, 1, 50])
@@ -122,7 +122,8 @@ def test_frame_targets_are_cut_with_their_sound() -> None:
     frames = FrameTargets.of([(range(5), heard) for heard in counted], classes=5, step=Fraction(10))
     stream = BalancedStream(frames.labels, None, 0)
     starts = set()
-    for batch in map(TrainingBatches(Ramps(), frames.labels, stream, 8, 100, 0, frames=frames).__getitem__, range(20)):
+    batches = TrainingBatches(Ramps(), frames.labels, stream, batch_size=8, longest=100, seed=0, frames=frames)
+    for batch in map(batches.__getitem__, range(20)):
         assert batch.targets.shape == (8, 1 + 11, 5)
         assert batch.targets[:, 0].all()  # of the clip
         for row, length, target, clip in zip(*batch[:4], strict=True):

@@ -22,7 +22,7 @@ def scores_of(siren, dog, clip=(0.9, 0.4)):
 
 def test_tags_best_first_and_events_by_onset():
     scores = scores_of([0, 0, 0.9, 0.9], [0.6, 0.6, 0, 0], clip=(0.7, 0.9))
-    decision = decide(scores, OperatingPoint.default(LABELS))
+    decision = decide(scores, OperatingPoint.plain(LABELS))
     assert [label for label, _ in decision.tags] == ["dog", "siren"]
     assert [(e.label, e.onset, e.offset) for e in decision.events] == [("dog", 0, 0.2), ("siren", 0.2, 0.4)]
     assert decision.recording == "a.wav"
@@ -30,7 +30,7 @@ def test_tags_best_first_and_events_by_onset():
 
 def test_a_score_equal_to_its_threshold_passes():
     scores = scores_of([0.9, 0], [0, 0], clip=(0.9, 0.1))
-    decision = decide(scores, OperatingPoint.default(LABELS).with_threshold(0.9))
+    decision = decide(scores, OperatingPoint.plain(LABELS).with_threshold(0.9))
     assert [label for label, _ in decision.tags] == ["siren"]
     assert len(decision.events) == 1
 
@@ -89,7 +89,7 @@ def test_smoothing_of_each_class_is_its_own():
 def test_min_score_leaves_out_and_changes_nothing_else(method):
     rng = np.random.default_rng(0)
     scores = scores_of(rng.random(200), rng.random(200))
-    point = OperatingPoint.default(LABELS).model_copy(update={"method": method})
+    point = OperatingPoint.plain(LABELS).model_copy(update={"method": method})
     everything = decide(scores, point)
     some = decide(scores, point, min_score=0.7)
     assert some.events == [event for event in everything.events if event.score >= np.float32(0.7)]
@@ -99,7 +99,7 @@ def test_min_score_leaves_out_and_changes_nothing_else(method):
 def test_boxes_keep_their_extent_whatever_the_threshold():
     ramp = np.concatenate([np.zeros(10), np.linspace(0.3, 0.9, 10), np.linspace(0.9, 0.3, 10), np.zeros(10)])
     scores = scores_of(ramp, np.zeros(40))
-    base = OperatingPoint.default(LABELS)
+    base = OperatingPoint.plain(LABELS)
 
     def extents(method, threshold):
         point = base.with_threshold(threshold).model_copy(update={"method": method})
@@ -125,9 +125,9 @@ def test_calibration_comes_first():
 def test_order_of_labels_does_not_matter_but_a_missing_one_does():
     scores = scores_of([0.9, 0], [0, 0.9])
     classes = {label: ClassPoint() for label in ["cat", "dog", "siren"]}
-    assert decide(scores, OperatingPoint(classes=classes)) == decide(scores, OperatingPoint.default(LABELS))
+    assert decide(scores, OperatingPoint(classes=classes)) == decide(scores, OperatingPoint.plain(LABELS))
     with pytest.raises(ConfigError, match="no label 'dog'"):
-        decide(scores, OperatingPoint.default(["siren"]))
+        decide(scores, OperatingPoint.plain(["siren"]))
 
 
 def test_recordings_without_frames_or_classes_are_decided_too():
@@ -136,7 +136,7 @@ def test_recordings_without_frames_or_classes_are_decided_too():
         point = OperatingPoint(method=method, classes={label: ClassPoint(median_seconds=0.5) for label in LABELS})
         assert decide(empty, point).events == []
     none = Scores("n", Labels([]), np.zeros(0, np.float32), np.zeros((5, 0), np.float32), Clock(Fraction(1)), 5.0)
-    assert decide(none, OperatingPoint.default([])).events == []
+    assert decide(none, OperatingPoint.plain([])).events == []
 
 
 @pytest.mark.parametrize("method", ["threshold", "boxes"])

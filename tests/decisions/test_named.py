@@ -51,7 +51,7 @@ def test_xu2018_gives_every_clip_a_tag_and_counts_strictly():
     ]
     assert tags == [["Train horn"], ["Car"], ["Car"], ["Train horn", "Car"]]
     assert decide(scores_of(np.zeros((3, 2)), (0.1, 0.2)), point, min_score=0.25).tags == []
-    assert decide(scores_of(np.zeros((3, 2)), (0.1, 0.2)), OperatingPoint.default(LABELS)).tags == []
+    assert decide(scores_of(np.zeros((3, 2)), (0.1, 0.2)), OperatingPoint.plain(LABELS)).tags == []
 
 
 def test_the_baseline_smooths_by_a_median():
@@ -85,7 +85,7 @@ def test_the_default_bridges_short_gaps_and_drops_clicks():
 def test_a_point_stored_by_version_0_1_decides_as_it_did(tmp_path):
     old = {
         "format_version": 1,
-        "origin": "default: 0.5 everywhere",
+        "origin": "plain: 0.5 everywhere",
         "classes": {"Car": {}, "Train horn": {"onset": 0.7}},
     }
     (tmp_path / "point.json").write_text(json.dumps(old))

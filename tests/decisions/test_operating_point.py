@@ -12,7 +12,7 @@ LABELS = ["siren", "dog, big", "Zug"]
 
 
 def written(tmp_path, change):
-    file = OperatingPoint.default(LABELS).save(tmp_path)
+    file = OperatingPoint.plain(LABELS).save(tmp_path)
     content = json.loads(file.read_text())
     change(content)
     file.write_text(json.dumps(content))
@@ -87,4 +87,4 @@ def test_missing_and_half_written_files_are_refused(tmp_path):
 
 def test_an_unknown_label_is_guessed():
     with pytest.raises(ConfigError, match=r"no label 'sirn' .did you mean 'siren'"):
-        OperatingPoint.default(LABELS).of("sirn")
+        OperatingPoint.plain(LABELS).of("sirn")

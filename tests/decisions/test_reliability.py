@@ -30,7 +30,7 @@ def test_scores_of_one_and_empty_bins():
 
 @pytest.mark.parametrize("kind", ["platt", "isotonic"])
 def test_calibration_mends_what_the_table_shows_on_fresh_clips(kind):
-    point = with_calibration(OperatingPoint.default(["honest", "boasting"]), *planted(1), kind)
+    point = with_calibration(OperatingPoint.plain(["honest", "boasting"]), *planted(1), kind)
     heard, scores = planted(2)
     part = point.classes["boasting"].clip_calibration
     mended = np.stack([scores[:, 0], part.apply(scores[:, 1])], axis=1)
@@ -38,7 +38,7 @@ def test_calibration_mends_what_the_table_shows_on_fresh_clips(kind):
 
 
 def test_wrong_input_is_refused():
-    point = OperatingPoint.default(["a", "b"])
+    point = OperatingPoint.plain(["a", "b"])
     with pytest.raises(ConfigError, match="did you mean 'platt'"):
         with_calibration(point, *planted(), "plat")
     with pytest.raises(ValueError, match="3 labels"):

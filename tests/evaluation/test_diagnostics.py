@@ -16,7 +16,7 @@ from earmark.labels import Labels
 from earmark.scores import Scores
 
 LABELS = Labels(["dog", "cat"])
-POINT = OperatingPoint.default(LABELS)
+POINT = OperatingPoint.plain(LABELS)
 
 
 def scored(*clips: tuple[list[Event] | None, list[Event]], duration: float = 10.0) -> ScoredClips:
@@ -90,7 +90,7 @@ def test_the_curve_is_that_of_scikit_learn() -> None:
 
 
 def test_classes_without_positives_have_no_curve_and_those_never_tagged_no_dot() -> None:
-    study = curves(scored(([BARK], [BARK]), ([BARK], [])), OperatingPoint.default(LABELS).with_threshold(0.95))
+    study = curves(scored(([BARK], [BARK]), ([BARK], [])), OperatingPoint.plain(LABELS).with_threshold(0.95))
     assert list(study.precision_recall) == ["dog"]
     assert study.precision_recall["dog"].at is None
 

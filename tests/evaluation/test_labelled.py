@@ -62,7 +62,7 @@ def test_events_outside_their_recording_are_listed(loudness: Network, manifest: 
     found = scored(loudness, manifest.with_clips([late, *rest]))
     (problem,) = found.problems
     assert str(problem).endswith(
-        "1 of 2 events outside the recording, which lasts 4 s (loud from 500 s); are the times in seconds?"
+        "'loud' ends at 1000.000 s, but the recording at 4.000 s (1 of 2 events); are the times in milliseconds?"
     )
     assert found.references()[0] == [Event(1.0, 4.0, "loud")]
 
@@ -73,7 +73,7 @@ def test_no_readable_clip_at_all_is_an_error(loudness: Network, manifest: Manife
 
 
 def test_a_good_model_is_found_good(loudness: Network, manifest: Manifest) -> None:
-    evaluation, detected = evaluate_scored(scored(loudness, manifest), OperatingPoint.default(LABELS))
+    evaluation, detected = evaluate_scored(scored(loudness, manifest), OperatingPoint.plain(LABELS))
     content = evaluation.to_json()
     assert content["tagging"]["micro_f1"] == 1.0
     assert content["segment"]["f1"] > 0.85  # a border inside a second counts for both sides
@@ -82,7 +82,7 @@ def test_a_good_model_is_found_good(loudness: Network, manifest: Manifest) -> No
 
 
 def test_tags_alone_give_tag_figures_alone(loudness: Network, manifest: Manifest) -> None:
-    evaluation, _ = evaluate_scored(scored(loudness, weak(manifest)), OperatingPoint.default(LABELS))
+    evaluation, _ = evaluate_scored(scored(loudness, weak(manifest)), OperatingPoint.plain(LABELS))
     content = evaluation.to_json()
     assert content["tagging"]["micro_f1"] == 1.0
     assert content.get("segment") is None
@@ -94,7 +94,7 @@ def test_tuning_is_by_events_where_they_are_known_and_by_tags_elsewhere(loudness
         evaluation, _ = evaluate_scored(strong, tune(found, objective).point)
         assert evaluation.to_json()["tagging"]["micro_f1"] > 0.9
     tuned = evaluate_scored(strong, tune(strong).point)[0].to_json()["segment"]["f1"]
-    assert tuned >= evaluate_scored(strong, OperatingPoint.default(LABELS))[0].to_json()["segment"]["f1"]
+    assert tuned >= evaluate_scored(strong, OperatingPoint.plain(LABELS))[0].to_json()["segment"]["f1"]
 
 
 def test_an_objective_that_needs_events_says_so(loudness: Network, manifest: Manifest) -> None:
@@ -139,7 +139,7 @@ def test_tags_alone_choose_events_where_these_have_no_settings_of_their_own(
     loudness: Network, manifest: Manifest
 ) -> None:
     tags = scored(loudness, weak(manifest))
-    first = tune(tags, base=OperatingPoint.default(LABELS)).point
+    first = tune(tags, base=OperatingPoint.plain(LABELS)).point
     second = tune(tags, "recall=0.9", base=first).point
     for point in (first, second):
         assert all(part.gate >= part.tag_threshold and part.offset < part.onset for part in point.classes.values())

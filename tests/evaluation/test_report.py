@@ -18,7 +18,7 @@ from earmark.runtime.scorer import Scorer
 from earmark.runtime.tagger import Tagger
 
 LABELS = Labels(["loud", "quiet"])
-POINT = OperatingPoint.default(LABELS)
+POINT = OperatingPoint.plain(LABELS)
 
 
 @pytest.fixture

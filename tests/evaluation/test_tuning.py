@@ -63,7 +63,7 @@ def test_for_psds_each_class_is_smoothed_as_it_needs_and_unseen_recordings_gain(
     medians = {label: part.median_seconds for label, part in tuned.point.classes.items()}
     assert medians["steady"] <= 0.5 < medians["flicker"]
     options = PSDS1 if objective == "psds1" else PSDS2
-    plain = psds_at(fresh, OperatingPoint.default(LABELS), options).value
+    plain = psds_at(fresh, OperatingPoint.plain(LABELS), options).value
     reached = psds_at(fresh, tuned.point, options).value
     assert reached > plain + 0.1
     held = tuned.report.held_out
@@ -195,7 +195,7 @@ def test_events_of_unseen_clips_are_far_better_than_by_tag_thresholds():
 def test_events_chosen_from_tags_are_chosen_anew_by_tags_and_default_ones_too():
     scored = weak(made())
     first = tune(scored).point
-    for base in (first, named_point("default", LABELS), OperatingPoint.default(LABELS)):
+    for base in (first, named_point("default", LABELS), OperatingPoint.plain(LABELS)):
         again = tune(scored, "precision=0.9", base=base)
         assert again.point == tune(scored, "precision=0.9").point
     assert "nothing was tuned" in advice(named_point("default", LABELS))[0]
@@ -234,7 +234,7 @@ def test_events_decided_otherwise_than_tags_are_left_alone_by_tags():
 
 def test_calibrations_come_before_smoothing_for_psds():
     scored = made()
-    base = OperatingPoint.default(LABELS)
+    base = OperatingPoint.plain(LABELS)
     lowered = {
         label: part.model_copy(update={"frame_calibration": Platt(slope=1, intercept=-2)})
         for label, part in base.classes.items()

@@ -56,7 +56,7 @@ def test_detect_writes_what_is_written_at_once(tmp_path: Path) -> None:
 
 def test_bad_input(tmp_path: Path, earmark: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "events.parquet").write_text("filename")
-    with pytest.raises(DataError, match=r"events.parquet: is no Parquet file of events"):
+    with pytest.raises(DataError, match=r"events.parquet: is not a Parquet file of events"):
         read_events(tmp_path / "events.parquet")
     ran = earmark("detect", tmp_path, "-f", "parquet")
     assert (ran.code, ran.err) == (2, "earmark: format parquet is binary: add -o FOLDER, or -o FILE.parquet\n")

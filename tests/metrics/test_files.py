@@ -273,7 +273,7 @@ def test_events_outside_their_recording_are_counted_and_listed(tmp_path: Path, s
     table(tmp_path / "durations.tsv", "filename|duration", "a.wav|5")
     found = score_files(tmp_path / "r.tsv", tmp_path / "e.tsv")
     (line,) = found.problems
-    assert f"{side}: a.wav: 1 of 3 events outside the recording, which lasts 5 s (dog from 500 s)" in line
+    assert f"{side}: a.wav: 'dog' ends at 1000.000 s, but the recording at 5.000 s (1 of 3 events)" in line
     assert found.event.insertions + found.event.deletions == 1
 
 

@@ -118,7 +118,7 @@ def test_a_file_object_is_read_again_for_the_next_rate(
 
 
 def save(tagger: Network, folder: Path, threshold: float = 0.5, **changes: object) -> Path:
-    point = OperatingPoint.default(tagger.labels).with_threshold(threshold)
+    point = OperatingPoint.plain(tagger.labels).with_threshold(threshold)
     write_model(tagger, folder, point.model_copy(update=changes))
     return folder
 
@@ -198,7 +198,7 @@ def test_what_is_there_is_not_written_over(systems: list[Network], tmp_path: Pat
 @pytest.fixture
 def fused(systems: list[Network], tmp_path: Path) -> Path:
     folder = tmp_path / "fused"
-    write_model(Fusion(systems[:2], ["a", "b"]), folder, OperatingPoint.default(systems[0].labels))
+    write_model(Fusion(systems[:2], ["a", "b"]), folder, OperatingPoint.plain(systems[0].labels))
     return folder
 
 

@@ -55,7 +55,7 @@ class Loudness:
 
 
 def open_tagger() -> Tagger:
-    return Tagger(Loudness(), OperatingPoint.default(Loudness.labels))
+    return Tagger(Loudness(), OperatingPoint.plain(Loudness.labels))
 
 
 def main() -> None:

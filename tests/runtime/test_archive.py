@@ -176,7 +176,7 @@ def test_other_options_are_refused_with_the_difference(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"min score: 0.0 before, 0.7 now\).*--overwrite to begin anew"):
         detect(source, tmp_path / "out", min_score=0.7)
     changed = open_tagger()
-    changed.operating_point = OperatingPoint.default(changed.labels).with_threshold(0.3)
+    changed.operating_point = OperatingPoint.plain(changed.labels).with_threshold(0.3)
     with pytest.raises(ConfigError, match=r"operating point, classes, sound, tag_threshold: 0\.5 before, 0.3 now"):
         api.detect([source], output=tmp_path / "out", tagger=changed, formats=FORMATS)
     assert content(tmp_path / "out") == before

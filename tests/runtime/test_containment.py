@@ -121,7 +121,7 @@ def test_what_a_decision_throws(network: Callable[..., Network], monkeypatch: py
     real = pipeline.decide
     monkeypatch.setattr(pipeline, "decide", decide)
     engine = engine_of(network())
-    outcomes = list(Tagger(engine, OperatingPoint.default(engine.labels)).stream(jobs()))
+    outcomes = list(Tagger(engine, OperatingPoint.plain(engine.labels)).stream(jobs()))
     assert [isinstance(outcome, Result) for outcome in outcomes] == [True, True, False, True, True, True]
     job, error = outcomes[2]
     assert (job.name, isinstance(error, EarmarkError)) == ("2.wav", True)

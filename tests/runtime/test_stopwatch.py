@@ -83,7 +83,7 @@ def test_the_stages_of_the_callers_thread_fit_into_the_time_there_was(
     network: Callable[..., Network], noise: Callable[..., np.ndarray]
 ) -> None:
     tagger = network()
-    pipeline = Tagger(engine_of(Fusion([tagger, network()])), OperatingPoint.default(tagger.labels))
+    pipeline = Tagger(engine_of(Fusion([tagger, network()])), OperatingPoint.plain(tagger.labels))
     watch = pipeline.scorer.stopwatch = Stopwatch()
     jobs = [Job(str(number), Waveform(noise(3.0), 8_000)) for number in range(5)]
     assert len(list(pipeline.stream(jobs))) == 5

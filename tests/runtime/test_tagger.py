@@ -24,7 +24,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def pipeline(loudness: Network) -> Tagger:
-    return Tagger(engine_of(loudness), OperatingPoint.default(loudness.labels))
+    return Tagger(engine_of(loudness), OperatingPoint.plain(loudness.labels))
 
 
 def check(result: Result) -> None:
@@ -152,7 +152,7 @@ def test_a_model_directory_is_read_with_its_operating_point(
 ) -> None:
     tagger = network()
     tagger.save_pretrained(tmp_path)
-    OperatingPoint.default(tagger.labels).with_threshold(0.001).save(tmp_path)
+    OperatingPoint.plain(tagger.labels).with_threshold(0.001).save(tmp_path)
     again = open_tagger([tmp_path])
     result, before = again(noise(5.0), 8_000), Tagger(engine_of(tagger), again.operating_point)(noise(5.0), 8_000)
     assert again.operating_point.of("loud").onset == 0.001
@@ -169,8 +169,8 @@ def test_what_it_reads_itself_is_folded_and_what_it_is_given_stays_as_it_is(
 
     tagger = network()
     tagger.save_pretrained(tmp_path)
-    OperatingPoint.default(tagger.labels).save(tmp_path)
-    given = Tagger(engine_of(tagger), OperatingPoint.default(tagger.labels))
+    OperatingPoint.plain(tagger.labels).save(tmp_path)
+    given = Tagger(engine_of(tagger), OperatingPoint.plain(tagger.labels))
     read = open_tagger([tmp_path])
     assert norms(network_of(given.model)) == {False}
     assert norms(network_of(read.model)) == {True}
@@ -183,6 +183,6 @@ def test_what_it_reads_itself_is_folded_and_what_it_is_given_stays_as_it_is(
 
 def test_an_operating_point_of_other_labels_is_refused(network: Callable[..., Network], tmp_path: Path) -> None:
     network().save_pretrained(tmp_path)
-    OperatingPoint.default(["cat", "dog"]).save(tmp_path)
+    OperatingPoint.plain(["cat", "dog"]).save(tmp_path)
     with pytest.raises(ModelError, match=f"{FILE_NAME}: its labels differ from those of the model"):
         open_tagger([tmp_path])

@@ -35,8 +35,8 @@ def test_a_label_is_heard_where_its_smoothed_scores_pass_the_threshold() -> None
 
 def test_clips_without_labels_are_tagged_by_the_operating_point() -> None:
     given = scores(dog=[0.5, 0.1], cat=[0.49, 0.4], owl=[0.9, 0.1])
-    assert tags(given, OperatingPoint.default(given.labels)) == [0, 2]
-    assert tags(given, OperatingPoint.default(given.labels).with_threshold(0.95)) == []
+    assert tags(given, OperatingPoint.plain(given.labels)) == [0, 2]
+    assert tags(given, OperatingPoint.plain(given.labels).with_threshold(0.95)) == []
 
 
 def test_planted_sounds_are_labelled_where_they_are(trained: Path, collection: Path) -> None:

@@ -287,10 +287,10 @@ Applied by default.
 
 
 def test_a_card_is_brought_up_to_a_new_operating_point() -> None:
-    point = OperatingPoint.default(["dog"]).with_threshold(0.25)
+    point = OperatingPoint.plain(["dog"]).with_threshold(0.25)
     tuned = Tuned(point, report_of("tagging-f1"))
     card = retuned(CARD, tuned)
-    assert "- **operating point**: default: 0.5 everywhere; threshold 0.25\n" in card
+    assert "- **operating point**: plain: 0.5 everywhere; threshold 0.25\n" in card
     assert "| dog | 0.250 | 0.250 |" in card
     assert "cat" not in card
     assert "| mAP | 0.5 |" in card
@@ -301,7 +301,7 @@ def test_a_card_is_brought_up_to_a_new_operating_point() -> None:
 
 
 def test_a_card_of_another_make_is_left_alone() -> None:
-    tuned = Tuned(OperatingPoint.default(["dog"]), report_of("segment-f1"))
+    tuned = Tuned(OperatingPoint.plain(["dog"]), report_of("segment-f1"))
     assert retuned("# Our model\n\nAsk Ann.\n", tuned) == "# Our model\n\nAsk Ann.\n"
 
 

@@ -23,7 +23,7 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
 def save(network: Network, folder: pathlib.Path) -> pathlib.Path:
     """A model directory, decided by the default operating point."""
     network.save_pretrained(folder)
-    OperatingPoint.default(network.labels).save(folder / FILE_NAME)
+    OperatingPoint.plain(network.labels).save(folder / FILE_NAME)
     return folder
 
 

@@ -30,7 +30,7 @@ def start(folder: str, recordings: int, classes: int) -> Jobs:
     reference: dict[str, list[Event]] = {}
     estimate: dict[str, list[Event]] = {}
     heard: list[Scores] = []
-    point = OperatingPoint.default(labels)
+    point = OperatingPoint.plain(labels)
     for number in range(recordings):
         events = merge_overlapping(events_of(random, classes))
         frames = scores_of(random, events, classes).astype(np.float32)

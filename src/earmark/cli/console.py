@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Self
+from collections.abc import Sequence
+from typing import Self, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +21,7 @@ from earmark.reporter import Counts, Follow, Progress, Reporter
 OK, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 LEFT_OUT = "clips, rows or labels left out"
 MOST_FAULTS = 20  # listed on the terminal
+Bar = TypeVar("Bar", bound="StageBar | CountsBar")
 
 
 class Terminal:
@@ -76,16 +76,6 @@ class Terminal:
         if len(lines) > MOST_FAULTS:
             self.err.print(escape(f"  and {len(lines) - MOST_FAULTS} more; all are in {_listed(lines, what)}"))
 
-    @contextmanager
-    def bar(self, title: str) -> Iterator[Callable[[int, int], None] | None]:
-        """A progress bar on a terminal, nothing elsewhere; yields a function of (done, all)."""
-        if self.quiet or not sys.stderr.isatty():
-            yield None
-            return
-        with progress_bar(self.err) as progress:
-            task = progress.add_task(title, total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
-
 
 def printable(text: str, kept: str = "") -> str:
     r"""Text on one line without what a terminal would obey, and without bytes that are no UTF-8.
@@ -126,21 +116,20 @@ class BarReporter(Reporter):
 
     def stage(self, text: str) -> Progress | None:
         """A bar for the stage on a terminal; it ends when all is done."""
-        if self._bar is not None:
-            self._bar.stop()
-        if self.terminal.quiet or not sys.stderr.isatty():
-            return None
-        self._bar = StageBar(self.terminal, text)
-        return self._bar
+        return self._draw(StageBar(self.terminal, text))
 
     def counts(self, text: str) -> Follow | None:
         """A bar that says how fast it goes and what failed."""
+        return self._draw(CountsBar(self.terminal, text))
+
+    def _draw(self, bar: Bar) -> Bar | None:
+        """The bar in place of the one before; None where no person looks."""
         if self._bar is not None:
             self._bar.stop()
         if self.terminal.quiet or not sys.stderr.isatty():
             return None
-        self._bar = CountsBar(self.terminal, text)
-        return self._bar
+        self._bar = bar
+        return bar
 
 
 class CountsBar:
@@ -179,7 +168,7 @@ class StageBar:
         if self.task is None:
             self.bar.start()
             self.task = self.bar.add_task(self.title, total=total)
-        self.bar.update(self.task, completed=done)
+        self.bar.update(self.task, completed=done, total=total)
         if done >= total:
             self.stop()
 

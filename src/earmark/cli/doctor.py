@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal, minutes
+from earmark.cli.console import OK, SOME_FAILED, BarReporter, Terminal, minutes
 from earmark.report.tables import counted
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def command(
 
     terminal = Terminal(quiet)
     _tell_presence(terminal, presence(data, audio))
-    with terminal.bar("reading") as bar:
-        found = examine(data, audio=audio, reading=Reading(separator, label_column), progress=bar)
+    with BarReporter(terminal) as reporter:
+        reading = Reading(separator, label_column)
+        found = examine(data, audio=audio, reading=reading, progress=reporter.stage("reading"))
     terminal.print(
         f"{counted(found.clips, 'clip')}, {minutes(found.seconds)} of sound, {counted(len(found.labels), 'label')}, "
         f"{counted(found.unlabelled, 'clip')} without any"

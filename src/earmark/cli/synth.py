@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from earmark.cli import choices
-from earmark.cli.console import OK, SOME_FAILED, Terminal
+from earmark.cli.console import OK, SOME_FAILED, BarReporter, Terminal
 from earmark.report.tables import counted
 
 if TYPE_CHECKING:
@@ -142,8 +142,9 @@ def command(
     over = counted(beds, "background") if beds else "synthetic noise, because no backgrounds were given"
     sounds = sum(map(len, sources.sounds.values()))
     terminal.say(f"{counted(sounds, 'recording')} of {counted(len(sources.sounds), 'label')} over {over}")
-    with terminal.bar("mixing") as bar:
-        made = make_soundscapes(output, sources, wanted, number, processes=processes, progress=bar)
+    with BarReporter(terminal) as reporter:
+        progress = reporter.stage("mixing")
+        made = make_soundscapes(output, sources, wanted, number, processes=processes, progress=progress)
     _tell(terminal, made, output)
     faults = [*map(str, sources.problems), *made.faults]
     terminal.faults(faults, "recordings left out")

@@ -71,6 +71,7 @@ class TrainingBatches(Dataset[Batch]):
         waveforms: Waveforms,
         targets: TargetRows,
         stream: Stream,
+        *,
         batch_size: int,
         longest: int,
         seed: int,

@@ -50,7 +50,7 @@ def decide(scores: Scores, point: OperatingPoint, *, min_score: float = 0.0) -> 
     >>> from earmark.labels import Labels
     >>> frames = np.float32([[0.1], [0.9], [0.8], [0.2]])
     >>> scores = Scores("a.wav", Labels(["dog"]), np.float32([0.75]), frames, Clock(Fraction(1, 2)), 2.0)
-    >>> decision = decide(scores, OperatingPoint.default(["dog"]))
+    >>> decision = decide(scores, OperatingPoint.plain(["dog"]))
     >>> decision.tags, [(e.onset, e.offset, e.label) for e in decision.events]
     ([('dog', 0.75)], [(0.5, 1.5, 'dog')])
     """

@@ -76,7 +76,7 @@ class ClassPoint(BaseModel):
 class OperatingPoint(BaseModel):
     """The decisions of all labels, in the model's order.
 
-    >>> point = OperatingPoint.default(["siren", "dog"]).with_threshold(0.3)
+    >>> point = OperatingPoint.plain(["siren", "dog"]).with_threshold(0.3)
     >>> point.classes["dog"].onset, point.labels
     (0.3, ('siren', 'dog'))
     """
@@ -91,9 +91,9 @@ class OperatingPoint(BaseModel):
     classes: dict[str, ClassPoint]
 
     @classmethod
-    def default(cls, labels: Iterable[str]) -> OperatingPoint:
+    def plain(cls, labels: Iterable[str]) -> OperatingPoint:
         """The plainest point: 0.5 everywhere, no smoothing, no gate. An untuned model has `named_point("default")`."""
-        return cls(origin="default: 0.5 everywhere", classes={label: ClassPoint() for label in labels})
+        return cls(origin="plain: 0.5 everywhere", classes={label: ClassPoint() for label in labels})
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -17,10 +17,9 @@ from earmark.data.records import Clip, Manifest, Problem
 from earmark.decisions import OperatingPoint, decide_all
 from earmark.decisions.decide import calibrated, score_curve
 from earmark.errors import DataError
-from earmark.events import Event
+from earmark.events import Event, beyond_end
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Resampling
-from earmark.metrics.columns import events_outside
 from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.metrics.event import Collars
 from earmark.metrics.intersection import Criteria
@@ -62,8 +61,8 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
         else:
             clips.append(clip)
             scores.append(scored.scores)
-            outside = events_outside({clip.name: clip.events or ()}, {clip.name: scored.scores.duration})
-            problems += [Problem("outside", name, line) for name, line in outside.items()]
+            if (line := beyond_end(clip.events or (), scored.scores.duration, entirely=True)) is not None:
+                problems.append(Problem("outside", clip.name, line))
         if progress is not None:
             progress(number, len(manifest))
     if not clips:

@@ -82,7 +82,7 @@ def tune(
         raise DataError(
             f"objective {objective!r} needs strong labels (onset, offset), and {data or 'the data'} has none"
         )
-    start = base or OperatingPoint.default(scored.labels)
+    start = base or OperatingPoint.plain(scored.labels)
     if about_tags or not scored.strong:
         return _tune_tags(scored, objective or "tagging-f1", calibrate, start, data, seed)
     made = _calibrate(scored, start, calibrate, seed, frames=True)

@@ -74,12 +74,8 @@ def _plain(value: Any) -> Any:
 
 def read_parquet(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
     """Events by recording. `DataError` for what is no such file."""
-    arrow = require()
-    try:
-        table = arrow.parquet.read_table(path, columns=["filename", "onset", "offset", "event_label", "score"])
-    except (OSError, arrow.ArrowException, ValueError) as error:
-        what = " ".join(str(error).split())
-        raise DataError(f"{Path(path)}: is no Parquet file of events ({what})") from error
+    columns = ["filename", "onset", "offset", "event_label", "score"]
+    table = _table(path, "a Parquet file of events", columns)
     events: dict[str, list[Event]] = {}
     for batch in table.to_batches():
         for name, onset, offset, label, score in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -91,11 +87,7 @@ def read_parquet(path: str | os.PathLike[str]) -> dict[str, list[Event]]:
 
 def as_csv(path: Path) -> str:
     """Any table in Parquet as the text of a CSV file, for the reader of label tables. `DataError` for no such file."""
-    arrow = require()
-    try:
-        table = arrow.parquet.read_table(path)
-    except (OSError, arrow.ArrowException, ValueError) as error:
-        raise DataError(f"{path}: is no Parquet file ({' '.join(str(error).split())})") from error
+    table = _table(path, "a Parquet file")
     rows = [row for batch in table.to_batches() for row in batch.to_pylist()]
     columns = list(table.column_names)
     if set(columns) == {"filename", "event_label", "score"}:  # tags, as `write_tags` writes them: a list a recording
@@ -109,3 +101,12 @@ def as_csv(path: Path) -> str:
     writer.writerow(columns)
     writer.writerows(["" if row[name] is None else row[name] for name in columns] for row in rows)
     return text.getvalue()
+
+
+def _table(path: str | os.PathLike[str], what: str, columns: list[str] | None = None) -> Any:
+    """A file, or these columns of it. `DataError`."""
+    arrow = require()
+    try:
+        return arrow.parquet.read_table(path, columns=columns)
+    except (OSError, arrow.ArrowException, ValueError) as error:
+        raise DataError(f"{Path(path)}: is not {what} ({' '.join(str(error).split())})") from error

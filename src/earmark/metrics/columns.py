@@ -20,7 +20,6 @@ can intersect. It says how many it joined.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -128,24 +127,6 @@ def _columns(side: str, events: EventLists, recordings: Sequence[str], numbers: 
             f"seconds from 0 to {LATEST:g}, and the offset not before the onset"
         )
     return Columns(recording, label, onset, offset)
-
-
-def events_outside(events: EventLists, durations: Mapping[str, float]) -> dict[str, str]:
-    """What to say of each recording with events that begin at its end or later; one without a duration has none.
-
-    >>> events_outside({"a.wav": [Event(500.0, 1000.0, "dog")]}, {"a.wav": 10.0})
-    {'a.wav': '1 of 1 events outside the recording, which lasts 10 s (dog from 500 s); are the times in seconds?'}
-    """
-    lines = {}
-    for name, found in events.items():
-        end = durations.get(name, math.inf)
-        late = [event for event in found if event.onset >= end and event.offset > event.onset]
-        if late:
-            lines[name] = (
-                f"{len(late)} of {len(found)} events outside the recording, which lasts {end:g} s"
-                f" ({late[0].label} from {late[0].onset:g} s); are the times in seconds?"
-            )
-    return lines
 
 
 def merge_events(events: Columns) -> tuple[Columns, int]:

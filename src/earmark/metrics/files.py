@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from earmark.errors import ConfigError, DataError
-from earmark.events import Event
+from earmark.events import Event, beyond_end
 from earmark.formats import LabelFile, dcase2017, match_recordings, read_durations, read_labels, read_scores
 from earmark.formats.audioset import match_segments
 from earmark.formats.dcase2017 import TagFile, clip_key, cut_name, is_official, read_tag_file, times_in_video
@@ -38,7 +38,6 @@ from earmark.formats.label_table import check_names
 from earmark.formats.text import read_text
 from earmark.labels import Labels
 from earmark.metrics.bootstrap import Resampling
-from earmark.metrics.columns import events_outside
 from earmark.metrics.dcase2017 import TaskA, TaskB, task_a, task_b
 from earmark.metrics.evaluation import Evaluation, encode_tags, evaluate
 from earmark.metrics.event import Collars
@@ -102,7 +101,10 @@ def score_files(
 
 
 def _outside(path: Path, events: Mapping[str, Sequence[Event]], durations: Mapping[str, float]) -> list[str]:
-    return [f"{path}: {name}: {line}" for name, line in events_outside(events, durations).items()]
+    """A line for each recording with events that no part of it holds."""
+    known = {name: found for name, found in events.items() if name in durations}
+    lines = {name: beyond_end(found, durations[name], entirely=True) for name, found in known.items()}
+    return [f"{path}: {name}: {line}" for name, line in lines.items() if line is not None]
 
 
 def _durations(reference: Path) -> dict[str, float]:

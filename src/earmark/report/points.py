@@ -41,7 +41,7 @@ _COLUMNS = (
 def point_table(point: OperatingPoint) -> Table:
     """The operating point, a row a label; only columns that some label makes use of.
 
-    >>> point_table(OperatingPoint.default(["dog"])).header
+    >>> point_table(OperatingPoint.plain(["dog"])).header
     ('class', 'tag threshold', 'event threshold')
     """
     parts = point.classes
@@ -59,7 +59,7 @@ def _in_use(column: _Column, point: OperatingPoint) -> bool:
 def method_text(point: OperatingPoint) -> str:
     """How events are found, in a sentence.
 
-    >>> method_text(OperatingPoint.default(["dog"]))
+    >>> method_text(OperatingPoint.plain(["dog"]))
     'Events are the stretches in which the score stays above a threshold.'
     """
     if point.method == "boxes":
@@ -73,7 +73,7 @@ def method_text(point: OperatingPoint) -> str:
 def calibration_text(point: OperatingPoint) -> str:
     """Whether scores are calibrated, in a sentence.
 
-    >>> calibration_text(OperatingPoint.default(["dog"]))
+    >>> calibration_text(OperatingPoint.plain(["dog"]))
     'Scores are not calibrated: they rank, but they are not reliable probabilities.'
     """
     maps = {

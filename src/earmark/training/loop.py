@@ -59,8 +59,8 @@ class Loaders(lightning.LightningDataModule):
     """Loaders of each epoch's batches: the sampler is the list of the epoch's step numbers."""
 
     def __init__(
-        self, train: ClipSet, valid: ClipSet | None, rate: int, options: TrainingOptions, seed: int, workers: int
-    ):
+        self, train: ClipSet, valid: ClipSet | None, options: TrainingOptions, *, rate: int, seed: int, workers: int
+    ) -> None:
         super().__init__()
         self.train_set, self.valid_set, self.rate, self.options = train, valid, rate, options
         self.seed, self.workers = seed, workers
@@ -90,12 +90,12 @@ class Loaders(lightning.LightningDataModule):
             self.train_set.waveforms,
             self.train_set.targets,
             self.stream,
-            self.options.batch_size,
-            self.longest,
-            self.seed,
-            rank,
-            world,
-            self.train_set.frames,
+            batch_size=self.options.batch_size,
+            longest=self.longest,
+            seed=self.seed,
+            rank=rank,
+            world=world,
+            frames=self.train_set.frames,
         )
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
@@ -135,7 +135,7 @@ def fit(
     state = folder / stage.state
     history = History(folder / "log.csv", validate, stage)
     checkpoints = Checkpoints(state, options.model_epochs)
-    loaders = Loaders(train, valid, network.rate, options, seed, machine.workers)
+    loaders = Loaders(train, valid, options, rate=network.rate, seed=seed, workers=machine.workers)
     total = loaders.steps_per_epoch * options.epochs
     module = TrainingModule(network, options, total, seed)
     last = state / "last.ckpt"

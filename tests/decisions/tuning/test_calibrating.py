@@ -24,7 +24,7 @@ def known(made):
 @pytest.mark.parametrize("kind", ["platt", "isotonic"])
 def test_held_out_figures_foretell_what_fresh_recordings_show(made, known, kind):
     references, scores, tags = known
-    found = calibrate(OperatingPoint.default(scores[0].labels), tags, scores, references, kind)
+    found = calibrate(OperatingPoint.plain(scores[0].labels), tags, scores, references, kind)
     fresh_references, fresh = made(recordings=80, classes=3, seed=9, noise=0.8, scales=(2, 1, 1), rates=(0.4, 0.4, 0))
     mapped = [calibrated(each, found.point) for each in fresh]
     truth = np.concatenate([frame_tags(s, events) for s, events in zip(fresh, fresh_references, strict=True)])
@@ -37,7 +37,7 @@ def test_held_out_figures_foretell_what_fresh_recordings_show(made, known, kind)
 
 def test_a_label_that_few_recordings_carry_is_left_as_it_is(known):
     references, scores, tags = known
-    found = calibrate(OperatingPoint.default(scores[0].labels), tags, scores, references)
+    found = calibrate(OperatingPoint.plain(scores[0].labels), tags, scores, references)
     assert found.notes == ("too few recordings to calibrate c2; their scores are left unchanged",)
     assert found.point.classes["c2"].clip_calibration is found.point.classes["c2"].frame_calibration is None
     assert [row.label for row in found.report.clip_after] == ["c0", "c1"]
@@ -45,7 +45,7 @@ def test_a_label_that_few_recordings_carry_is_left_as_it_is(known):
 
 def test_frames_are_left_where_no_events_are_known_and_old_maps_go(known):
     _, scores, tags = known
-    old = OperatingPoint.default(scores[0].labels)
+    old = OperatingPoint.plain(scores[0].labels)
     part = old.classes["c0"].model_copy(update={"frame_calibration": Platt(slope=1, intercept=1)})
     found = calibrate(old.model_copy(update={"classes": dict.fromkeys(old.labels, part)}), tags, scores, [None] * 80)
     assert found.report.frames_before == ()

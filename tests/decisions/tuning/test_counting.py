@@ -112,7 +112,7 @@ def test_a_long_regular_sound_is_counted_however_many_events_could_pair():
     frames = np.zeros((12_010, 1), dtype=np.float32)
     frames[6 * np.arange(ticks) + 1] = 0.9  # frames of 50 ms: from 0.3 i + 0.05 to 0.3 i + 0.1
     scores = Scores("clock.wav", Labels(["tick"]), np.float32([0.9]), frames, Clock(Fraction(1, 20)), 600.5)
-    found = decide(scores, OperatingPoint.default(["tick"])).events
+    found = decide(scores, OperatingPoint.plain(["tick"])).events
     assert event_metrics({"clock.wav": events}, {"clock.wav": found}, Labels(["tick"])).f1 == 1.0
     tuned = tune_detection([events], [scores], "event-f1", grid=ThresholdGrid((0.5,), (0.0,), (0.0,), (0.0,), (1.0,)))
     assert tuned.point.of("tick").onset == 0.5

@@ -48,7 +48,7 @@ def test_planted_thresholds_are_found(made):
 def test_tuning_helps_recordings_it_has_not_seen_and_foretells_by_how_much(made):
     tuned = tune_detection(*made(recordings=120, seed=1, noise=1.0), grid=SMALL)
     fresh = made(recordings=120, seed=2, noise=1.0)
-    plain = segment_f1(*fresh, OperatingPoint.default(tuned.point.labels))
+    plain = segment_f1(*fresh, OperatingPoint.plain(tuned.point.labels))
     reached = segment_f1(*fresh, tuned.point)
     assert reached > plain + 0.1
     held = tuned.report.held_out
@@ -204,7 +204,7 @@ def test_same_seed_same_point_and_a_summary_a_person_can_read(made):
 def test_calibrations_are_kept_and_thresholds_fit_them(made):
     references, scores = made(recordings=60, classes=2, noise=0.2, scales=(-3, -3))
     lift = Platt(slope=1, intercept=3)
-    base = OperatingPoint.default(["c0", "c1"])
+    base = OperatingPoint.plain(["c0", "c1"])
     parts = {label: part.model_copy(update={"frame_calibration": lift}) for label, part in base.classes.items()}
     point = tune_detection(references, scores, grid=PLAIN, base=base.model_copy(update={"classes": parts})).point
     assert point.classes["c0"].frame_calibration == lift
