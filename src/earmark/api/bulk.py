@@ -17,8 +17,7 @@ from earmark.reporter import QUIET, Reporter
 
 if TYPE_CHECKING:
     from earmark.devices import Precision
-    from earmark.runtime.bulk import Account, Backend, Verb
-    from earmark.runtime.passing import Sink
+    from earmark.runtime.bulk import Account, Backend, Sink, Verb
     from earmark.runtime.tagger import Tagger
     from earmark.stopwatch import Stopwatch
 
@@ -110,8 +109,7 @@ class Bulk:
         from earmark.formats.outputs import encoding_of
         from earmark.report.tables import counted
         from earmark.runtime.archive import Archive
-        from earmark.runtime.bulk import Account
-        from earmark.runtime.passing import pass_on
+        from earmark.runtime.bulk import Account, pass_on
         from earmark.runtime.place import Place, Stored
 
         listing, scores = self.listing, path_or_none(self.scores)

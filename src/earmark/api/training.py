@@ -81,7 +81,7 @@ def train(
     from earmark.devices import resolve_device, tune_allocator
     from earmark.models.directory import MEMBERS
     from earmark.recipes import load_recipe
-    from earmark.recipes.members import load_members, member_seeds
+    from earmark.recipes.recipe import load_members, member_seeds
     from earmark.training.loop import PROFILE, Machine
     from earmark.training.request import STATE, FusedRequest, Request, clear
     from earmark.training.run import Run, is_follower

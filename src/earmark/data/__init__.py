@@ -4,7 +4,7 @@
 `manifest`                  any labelled folder or table -> one checked manifest (`folders`, `label_folders`, `locate`)
 `datasets`                  published data sets, read as they are distributed
 `reading`, `splits`         what trains and what validates; `unlabelled`: recordings without labels
-`doctor`                    what is wrong with a collection (`inspection`: one recording, `spelling`: labels)
+`doctor`                    what is wrong with a collection (`inspection`: one recording)
 `store`, `pack`             clips as samples at one rate, decoded once or each time
 `targets`, `frame_targets`  labels of millions of clips, and of their frames
 `balance`, `queue`          class-balanced batches as a function of the step; the authors' own queue

@@ -7,10 +7,12 @@ recording is decoded to its end once, in threads, with bounded memory.
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from earmark.audio import SHORT, scan_folder, too_short
@@ -18,7 +20,6 @@ from earmark.data.datasets.embeddings import inspect_vectors
 from earmark.data.inspection import Inspection, inspect
 from earmark.data.manifest import Reading, read_manifest
 from earmark.data.records import Clip, Manifest, Problem
-from earmark.data.spelling import has_outer_space, nearly_the_same, same_but_for_form
 from earmark.errors import AudioError, DataError, LevelError, MissingExtraError
 from earmark.events import beyond_end
 from earmark.formats.tables import normalised
@@ -205,3 +206,46 @@ def _rows(manifest: Manifest, looks: dict[str, Inspection]) -> tuple[LabelRow, .
 def _format(look: Inspection) -> str:
     channels = "1 channel" if look.info.channels == 1 else f"{look.info.channels} channels"
     return f"{look.info.format}, {look.info.rate} Hz, {channels}"
+
+
+def same_but_for_form(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of labels that differ in case, spaces, hyphens and underscores alone.
+
+    >>> same_but_for_form(["siren ", "Siren", "dog"])
+    [('Siren', 'siren ')]
+    """
+    groups: dict[str, list[str]] = {}
+    for label in sorted(set(labels)):
+        groups.setdefault(_form(label), []).append(label)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def nearly_the_same(labels: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs that differ in one word, and that by little: a plural or a letter mistyped.
+
+    Words of less than four letters are not compared: too many differ by one.
+
+    >>> nearly_the_same(["church bell", "church_bells", "cat", "car"])
+    [('church bell', 'church_bells')]
+    """
+    words = {label: _form(label).split("_") for label in sorted(set(labels))}
+    return [(a, b) for a, b in combinations(words, 2) if _near(words[a], words[b])]
+
+
+def has_outer_space(label: str) -> bool:
+    """Whether a label begins or ends with a space."""
+    return label != label.strip()
+
+
+def _form(label: str) -> str:
+    return re.sub(r"[\s_\-]+", "_", label.strip().casefold())
+
+
+def _near(one: list[str], other: list[str]) -> bool:
+    if len(one) != len(other):
+        return False
+    differing = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    if len(differing) != 1:
+        return False
+    a, b = differing[0]
+    return min(len(a), len(b)) >= 4 and abs(len(a) - len(b)) <= 2 and difflib.SequenceMatcher(None, a, b).ratio() > 0.85

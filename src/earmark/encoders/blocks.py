@@ -15,6 +15,7 @@ Shapes are (batch, channels, steps, bands) throughout.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -25,6 +26,12 @@ from earmark.encoders.dynamic import DynamicConv2d
 from earmark.masking import MaskedBatchNorm2d
 
 Activation = Literal["glu", "relu", "linear"]
+
+
+def check_pools(pools: Sequence[object], channels: Sequence[object]) -> None:
+    """`ValueError` where options do not have one pooling step for each block."""
+    if len(pools) != len(channels):
+        raise ValueError(f"pools ({len(pools)}) and channels ({len(channels)}) must have the same number of entries")
 
 
 class Conv(nn.Module):

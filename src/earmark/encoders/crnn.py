@@ -20,7 +20,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from earmark.encoders.blocks import Activation, Conv, ConvBlock
+from earmark.encoders.blocks import Activation, Conv, ConvBlock, check_pools
 from earmark.encoders.contract import Encoded
 from earmark.encoders.recurrence import recur
 from earmark.masking import valid_steps
@@ -44,10 +44,7 @@ class CRNNOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if len(self.pools) != len(self.channels):
-            raise ValueError(
-                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
-            )
+        check_pools(self.pools, self.channels)
         return self
 
 

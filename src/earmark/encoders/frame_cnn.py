@@ -24,7 +24,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from earmark.encoders.blocks import ConvBlock
+from earmark.encoders.blocks import ConvBlock, check_pools
 from earmark.encoders.contract import Encoded
 from earmark.masking import valid_steps
 from earmark.options import Options
@@ -42,10 +42,7 @@ class FrameCNNOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if len(self.pools) != len(self.channels):
-            raise ValueError(
-                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
-            )
+        check_pools(self.pools, self.channels)
         return self
 
 

@@ -33,7 +33,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from earmark.encoders.blocks import ConvBlock
+from earmark.encoders.blocks import ConvBlock, check_pools
 from earmark.encoders.cnn import Pool, check_bands, norm_bands, over_bands, run_blocks, xavier
 from earmark.encoders.contract import Encoded
 from earmark.masking import MaskedBatchNorm2d, fill_step, valid_steps
@@ -54,10 +54,7 @@ class WavegramOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if len(self.pools) != len(self.channels):
-            raise ValueError(
-                f"pools ({len(self.pools)}) and channels ({len(self.channels)}) must have the same number of entries"
-            )
+        check_pools(self.pools, self.channels)
         if self.pools[0] != (2, 2):
             raise ValueError(
                 f"the first entry of pools must be (2, 2), because the branches join there; got {self.pools[0]}"

@@ -41,7 +41,7 @@ from earmark.arrays import DoubleArray, IntArray
 from earmark.labels import Labels
 from earmark.metrics.columns import NANOSECOND, Columns, EventLists, Pair, Unknown, nanoseconds, pair
 from earmark.metrics.matching import match_pairs
-from earmark.metrics.rates import f1_score, ratio
+from earmark.metrics.rates import class_rates, f1_score, ratio
 
 Times = tuple[DoubleArray, DoubleArray]  # seconds: onsets, offsets
 _PAIRS_AT_ONCE = 2**20  # bounds memory: events of one recording are compared all with all
@@ -184,7 +184,7 @@ def _results(labels: Labels, both: Pair, found: IntArray, substitutions: int) ->
         np.bincount(column, minlength=both.label_count).tolist()
         for column in (both.reference.label[found], both.reference.label, both.estimated.label)
     )
-    per_class = {name: _of_class(*row) for name, *row in zip(labels, *counts, strict=False)}
+    per_class = {name: ClassEvents(*class_rates(*row)) for name, *row in zip(labels, *counts, strict=False)}
     known = [0.0 if math.isnan(row.f1) else row.f1 for row in per_class.values() if row.reference]
     return EventMetrics(
         f1=f1_score(precision, recall),
@@ -199,13 +199,4 @@ def _results(labels: Labels, both: Pair, found: IntArray, substitutions: int) ->
         estimated=estimated,
         classes=len(known),
         per_class=per_class,
-    )
-
-
-def _of_class(tp: int, reference: int, estimated: int) -> ClassEvents:
-    precision, recall = ratio(tp, estimated), ratio(tp, reference)
-    deletions, insertions = reference - tp, estimated - tp
-    error_rate = ratio(deletions + insertions, reference)
-    return ClassEvents(
-        f1_score(precision, recall), precision, recall, error_rate, deletions, insertions, reference, estimated
     )

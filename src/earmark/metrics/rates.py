@@ -40,6 +40,17 @@ def f1_score(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
+def class_rates(tp: int, reference: int, estimated: int) -> tuple[float, float, float, float, int, int, int, int]:
+    """F1, precision, recall, error rate, deletions, insertions, reference and estimated of one class.
+
+    A class alone has no substitutions.
+    """
+    precision, recall = ratio(tp, estimated), ratio(tp, reference)
+    deletions, insertions = reference - tp, estimated - tp
+    error_rate = ratio(deletions + insertions, reference)
+    return f1_score(precision, recall), precision, recall, error_rate, deletions, insertions, reference, estimated
+
+
 def divide(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> DoubleArray:
     """The quotients part / whole, broadcast; NaN where there is no whole."""
     quotient = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)

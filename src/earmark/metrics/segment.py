@@ -39,7 +39,7 @@ from earmark.arrays import DoubleArray, IntArray
 from earmark.errors import DataError
 from earmark.labels import Labels
 from earmark.metrics.columns import NANOSECOND, Columns, EventLists, Pair, Unknown, pair
-from earmark.metrics.rates import f1_score, ratio
+from earmark.metrics.rates import class_rates, f1_score, ratio
 
 
 @dataclass(frozen=True)
@@ -196,16 +196,7 @@ def _results(
         estimated=estimated,
         segment_length=length,
         per_class={
-            name: _of_class(tp, reference, estimated)
+            name: ClassSegments(*class_rates(tp, reference, estimated))
             for name, (reference, estimated, tp) in zip(labels, counts.T.tolist(), strict=False)
         },
-    )
-
-
-def _of_class(tp: int, reference: int, estimated: int) -> ClassSegments:
-    precision, recall = ratio(tp, estimated), ratio(tp, reference)
-    deletions, insertions = reference - tp, estimated - tp
-    error_rate = ratio(deletions + insertions, reference)
-    return ClassSegments(
-        f1_score(precision, recall), precision, recall, error_rate, deletions, insertions, reference, estimated
     )

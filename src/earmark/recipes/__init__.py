@@ -1,7 +1,6 @@
 """Recipes: one YAML file a system, composed of options that their classes own.
 
-`recipe`    a recipe, read and checked
-`members`   recipes that fuse others
+`recipe`    a recipe, read and checked; recipes that fuse others
 `counting`  parameters of a recipe's network
 """
 

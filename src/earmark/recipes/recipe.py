@@ -2,11 +2,15 @@
 
 Recipes are YAML files beside this module, or the user's own. Every key is checked; `--set training.epochs=3`
 changes one.
+
+Some recipes fuse others, their members. `--set` of `network` and `training` keys then changes every member; other keys
+belong to the fused recipe itself. A recipe that is named more than once is trained as often, with seeds one after the
+other: each becomes another model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,12 +20,14 @@ import yaml
 from pydantic import Field, model_validator
 
 from earmark.errors import ConfigError, did_you_mean
+from earmark.models.directory import member_names
 from earmark.models.network import NetworkOptions
 from earmark.options import Options
 from earmark.training.options import TrainingOptions
 
 DEEPEST = 20  # levels of keys
 LARGEST = 2**20  # letters of a recipe
+_OF_MEMBERS = ("network", "training")  # keys
 
 
 class Recipe(Options):
@@ -159,3 +165,41 @@ def _set(data: dict[str, Any], change: str) -> None:
         place[last] = _load(value)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {change}: the value is not valid YAML") from error
+
+
+def load_members(name: str, changes: Sequence[str] = ()) -> tuple[Recipe, dict[str, Recipe]]:
+    """A fused recipe and its members by short name; no members where the recipe fuses nothing (changes are not made).
+
+    A member is named as a recipe is; a YAML file is looked for beside that of the fused recipe. `ConfigError` as from
+    `load_recipe`, and where a member is fused itself.
+    """
+    recipe = load_recipe(name)
+    if not recipe.members:
+        return recipe, {}
+    handed_on = [change for change in changes if change.partition("=")[0].partition(".")[0] in _OF_MEMBERS]
+    recipe = load_recipe(name, [change for change in changes if change not in handed_on])
+    members = [load_recipe(_place(member, name), handed_on) for member in recipe.members]
+    for member in members:
+        if member.members:
+            raise ConfigError(
+                f"recipe {name!r} fuses {member.name!r}, which is a fusion itself; list its members instead"
+            )
+    short = member_names([Path(member.removesuffix(".yaml").removesuffix(".yml")) for member in recipe.members])
+    return recipe, dict(zip(short, members, strict=True))
+
+
+def member_seeds(members: Mapping[str, Recipe], seed: int) -> dict[str, int]:
+    """The seed of each member: that of the run, and one more for every time its recipe was named before.
+
+    >>> one, other = load_recipe("default"), load_recipe("plain-crnn")
+    >>> member_seeds({"default": one, "plain-crnn": other, "default-2": one}, 7)
+    {'default': 7, 'plain-crnn': 7, 'default-2': 8}
+    """
+    recipes = list(members.values())
+    return {name: seed + recipes[:place].count(recipes[place]) for place, name in enumerate(members)}
+
+
+def _place(member: str, name: str) -> str:
+    """Where a member's recipe is."""
+    file = Path(member)
+    return str(Path(name).parent / file) if file.suffix in (".yaml", ".yml") else member

@@ -4,14 +4,13 @@
 `scorer`      many recordings through a model, decoding ahead, in bounded memory
 `ensemble`    several models whose scores are averaged
 `tagger`    model and operating point: tags and events
-`bulk`        a recording as a task, what was decided of it, and the account of all
+`bulk`        a recording as a task, what was decided of it, the account of all; results handed on as they come
 `archive`     a run that writes results as they come, and goes on where it was stopped
 `place`       where it writes, and how its options differ from those before
 `journal`     what it has done, one line a recording
 `index`       what the journal knows, in little memory
 `lock`        one run at a time in a folder
 `tables`      output tables that grow
-`passing`     results handed on, with nothing kept
 `processes`   several processes on one machine
 `distributed` many machines, by Ray
 `merging`     shards put together

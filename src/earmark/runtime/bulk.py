@@ -1,12 +1,13 @@
 """Many recordings through a model, and an account of them: what was scored, what failed, what was read only in part.
 
-    Task -> decide_all, in this process or another -> Decided
+    Task -> decide_all, in this process or another -> Decided -> a sink (`pass_on`), or files (`archive`)
 
 A task and what was decided are plain data, so that they travel between processes and machines.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,9 @@ from earmark.decisions import score_curve
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.formats import write_scores
+from earmark.reporter import Counts, Follow
 from earmark.runtime.scorer import Job
+from earmark.runtime.tables import Tracks
 from earmark.runtime.tagger import Result, Tagger
 from earmark.stopwatch import stage
 
@@ -28,6 +31,7 @@ _FEW = 100  # recordings whose headers are read to learn how long they are
 DEATHS = 2  # of workers with a recording alone
 Verb = Literal["detect", "tag"]
 Items = list[tuple[Any, ...]]  # events (onset, offset, label, score) or tags (label, score)
+Sink = Callable[[str, Any], object]  # name of a recording, its events or tags
 
 
 class Task(NamedTuple):
@@ -155,6 +159,45 @@ def _decided(tagger: Tagger, work: Work, task: Task, outcome: Result | tuple[Job
     items: Items = [*outcome.events] if work.verb == "detect" else list(outcome.tags)
     rate = probe(open_source(task.path)).rate if work.rates else None
     return Decided(items, seconds, outcome.actions, outcome.problem, None, rate)
+
+
+def pass_on(
+    verb: Verb,
+    listing: Listing,
+    backend: Backend,
+    sink: Sink,
+    scores: Path | None = None,
+    follow: Follow | None = None,
+) -> Account:
+    """Every recording's results to `sink`, in the order of the listing.
+
+    `scores` is a folder for tables of frame scores.
+    """
+    account = Account()
+    tables = None if scores is None else Tracks(scores, ".tsv", listing.names, None)
+    began = told = time.monotonic()
+
+    def tasks() -> Iterator[Task]:
+        for position, entry in enumerate(listing):
+            table = None if tables is None else str(tables.path(entry.name))
+            yield Task(position, entry.name, entry.path, scores=table)
+
+    waiting: dict[int, tuple[Task, Decided]] = {}
+    for task, decided in backend(tasks()):
+        waiting[task.position] = task, decided
+        while (turn := account.scored + len(account.failed)) in waiting:
+            task, decided = waiting.pop(turn)
+            account.add(task.name, decided)
+            if decided.failed is None:
+                sink(task.name, decided.items)
+        now = time.monotonic()
+        if follow is not None and now - told > 0.1:
+            told = now
+            follow(Counts(turn, 0, len(account.failed), listing.total, account.seconds, now - began))
+    if follow is not None:
+        count = account.scored + len(account.failed)
+        follow(Counts(count, 0, len(account.failed), count, account.seconds, time.monotonic() - began))
+    return account
 
 
 def seconds_of(listing: Listing) -> float | None:
