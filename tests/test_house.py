@@ -17,11 +17,11 @@ BASE = {
     *("engine", "stopwatch", "reporter", "plugins", "problems"),
 }
 ROOMS = (
-    *("base", "formats", "metrics", "decisions", "audio", "runtime", "report"),  # these need no torch
+    *("base", "formats", "metrics", "decisions", "audio", "runtime", "report", "web"),  # these need no torch
     *("devices", "masking", "features", "augment", "encoders", "pooling", "models", "data", "hub"),
     *("evaluation", "training", "recipes", "studies", "opening", "export", "api", "cli"),
 )
-WITHOUT_TORCH = ROOMS[:7]
+WITHOUT_TORCH = ROOMS[:8]
 ENTRANCES = {"earmark", "earmark.__main__"}  # these may open any door
 MODULES = sorted(SOURCE.rglob("*.py"))
 PACKAGES = sorted(path.parent for path in SOURCE.rglob("__init__.py") if path.parent != SOURCE)

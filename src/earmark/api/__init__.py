@@ -10,6 +10,7 @@
 `recordings`   detect, tag, merge, clips
 `bulk`         what detect and tag have in common: their options, and how the work is done
 `models`       open_models
+`serving`      serve
 
 To score recordings one by one in a program of your own, `earmark.load` is the shorter way. Nothing here prints: a
 `Reporter` receives the progress, and the results are returned. Every call raises `earmark.EarmarkError`, whose message
@@ -20,6 +21,7 @@ from earmark.api.bulk import BulkOptions, Found
 from earmark.api.evaluation import Evaluated, TuningResult, evaluate, score, score_protocol, tune
 from earmark.api.models import open_models
 from earmark.api.recordings import Detected, Merged, Tagged, clips, detect, merge, tag
+from earmark.api.serving import serve
 from earmark.api.training import DEFAULT_RECIPE, FINE_TUNE_RECIPE, Fused, TrainingResult, fuse, train
 from earmark.reporter import QUIET, Reporter
 
@@ -45,6 +47,7 @@ __all__ = [
     "open_models",
     "score",
     "score_protocol",
+    "serve",
     "tag",
     "train",
     "tune",

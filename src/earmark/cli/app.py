@@ -27,6 +27,7 @@ from earmark.cli import (
     recipes,
     reproduce,
     score,
+    serve,
     synth,
     tag,
     train,
@@ -37,7 +38,10 @@ from earmark.cli.native import without_native_messages
 from earmark.errors import EarmarkError, MissingExtraError
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
-_EXTRAS = {"torch": ("PyTorch", "torch"), "lightning": ("lightning", "train")}  # package and extra of a module
+_EXTRAS = {  # package and extra of a module
+    **{"torch": ("PyTorch", "torch"), "lightning": ("lightning", "train")},
+    **{name: (name, "web") for name in ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client")},
+}
 RESUMING = ("train", "demo", "reproduce", "synth", "detect", "tag")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
@@ -52,7 +56,7 @@ app = typer.Typer(
 )
 for verb in (
     *(demo, train, fuse, tune, tag, detect, merge, clips, evaluate, score),
-    *(doctor, synth, card, export, recipes, reproduce, import_panns),
+    *(serve, doctor, synth, card, export, recipes, reproduce, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 

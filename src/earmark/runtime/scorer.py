@@ -30,6 +30,10 @@ from earmark.scores import Scores
 from earmark.stopwatch import Stopwatch, each, stage
 
 
+class StoppedError(EarmarkError):
+    """Whoever wanted the scores has set `Scorer.stop`."""
+
+
 @dataclass(frozen=True)
 class Waveform:
     """An array the caller already has: (samples,) or (samples, channels) at `rate` Hz."""
@@ -116,6 +120,7 @@ class Scorer:
     model: Engine | Ensemble
     batch_size: int = 8  # windows at most; an engine may ask for fewer
     stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # measures where the time goes
+    stop: threading.Event | None = field(default=None, kw_only=True, compare=False)  # set: give up, `StoppedError`
 
     def __post_init__(self) -> None:
         self.engines = engines_of(self.model)
@@ -132,7 +137,7 @@ class Scorer:
         return self.model.labels
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
-        """Outcome of every job, in their order."""
+        """Outcome of every job, in their order; `StoppedError` soon after `stop` is set."""
         messages: queue.Queue[_Message] = queue.Queue(maxsize=2 * self.batch_size)
         stop = threading.Event()
         reader = threading.Thread(target=self._read_all, args=(jobs, messages, stop), daemon=True)
@@ -223,6 +228,8 @@ class Scorer:
         yield from self._finished(pending)
 
     def _next(self, messages: queue.Queue[_Message]) -> _Message:
+        if self.stop is not None and self.stop.is_set():
+            raise StoppedError("scoring was stopped")
         with stage(self.stopwatch, "wait"):
             return messages.get()
 

@@ -1,0 +1,15 @@
+"""`earmark serve`: a page to look and decide, and an HTTP API. No torch, and no logic of its own.
+
+`settings`     what a server is started with
+`server`       the application behind a socket, from start to SIGTERM
+`app`          the routes put together; the page's routes are described there
+`page`         the routes of the page
+`service`      what the routes share
+`work`         a few recordings in work, a bounded queue
+`shelf`        the recordings of the page
+`scoring`      a file scored as the command line does it
+`spectrogram`  its picture, in tiles
+`uploads`      what a client sends, onto the disk
+`places`       recordings below `--root`
+`security`     token, host, origin, content policy
+"""

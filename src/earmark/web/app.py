@@ -1,0 +1,142 @@
+"""The page and its HTTP API as one ASGI application. No logic of its own: runtime, decisions and formats do the work.
+
+`create_app(settings)` puts the routes together. `v1` has those for programs (docs/guides/http.md); those of the page,
+`page` (and `review`), are as follows. Bodies and answers are JSON unless stated; what fails answers with a 4xx status
+and `{"error": "one line"}`, a busy server with 503 and Retry-After.
+
+    GET    /                                  the page; static/ holds all it needs. `/?token=T` sets the cookie
+    GET    /static/{file}                     its parts
+    POST   /api/session                       {token} -> 204 and the cookie
+    GET    /api/models                        {models: [{name, labels, reportable, rate, arithmetic, default}]}
+    GET    /api/folder?path=                  {root: whether there is one, folders: [name], files: [name]} below --root
+    GET    /api/recordings                    {recordings: [{id, name, path, seconds, state, error, model, tags}]}
+    POST   /api/recordings[?model=]           a form with the part `file`, the bytes themselves (header X-Filename), or
+                                              {path: below --root, model} -> 201 {id}; it is scored in the background
+    GET    /api/recordings/{id}               the same fields, and rate, channels, format, labels, clip: {label: score},
+                                              clock: {step, start (seconds), rate: frames a second, frames},
+                                              spectrogram: {hop (seconds), edges: band borders in Hz} as soon as there
+                                              is one, operating_point (as operating_point.json), saved: differences
+                                              from the model's own, actions, problem
+    DELETE /api/recordings/{id}               204
+    GET    /api/recordings/{id}/audio         the file as it is, with Range
+    GET    /api/recordings/{id}/spectrogram?from=s&to=s&width=px&height=px      PNG; 409 before it is read
+    GET    /api/recordings/{id}/lanes?from=s&to=s&points=n      {times: [s], lanes: {label: [score]}}, at most n points,
+                                              each the largest of its frames; with `Accept: application/octet-stream`
+                                              float16, little-endian, (points, labels), sizes in X-Points, X-Labels
+    POST   /api/recordings/{id}/events        {changes: {label or "*": {tag, onset, offset, median, shortest, gap,
+                                              gate}}, base: "saved" | "model" | "default" ..., min_score}
+                                              -> {events: [[onset, offset, label, score]], tags, milliseconds}
+    POST   /api/operating-point               {action: "diff" | "save" | "reset", changes, model} -> {model, file,
+                                              differences: [{label, word, before, after}], operating_point}
+
+`state` is waiting, reading, scoring, ready or failed (`error` says why). Tags are [{label, score}]. The words of
+changes are those of `earmark.decisions.changes`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from importlib import resources
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from earmark import __version__
+from earmark.errors import AudioError, ConfigError, EarmarkError, FaultError, OutputError
+from earmark.web import page
+from earmark.web.scoring import CodingError, LongError
+from earmark.web.security import COOKIE, Gate, same
+from earmark.web.service import NotFoundError, Service
+from earmark.web.settings import Settings
+from earmark.web.uploads import UploadError, drain
+from earmark.web.work import BusyError
+
+_LOG = logging.getLogger(__name__)
+STATIC = Path(str(resources.files("earmark.web") / "static"))
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (page.router,)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Its `state.service` is there once it has started."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await service.close()
+
+    app = FastAPI(
+        title="earmark",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    service = app.state.service = Service(settings)
+    for made in ROUTERS:
+        app.include_router(made(service))
+    _add_page(app, settings)
+    _add_errors(app, settings)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["*"], allow_headers=["*"]
+        )
+    app.add_middleware(Gate, settings=settings)
+    return app
+
+
+def _add_page(app: FastAPI, settings: Settings) -> None:
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.get("/", include_in_schema=False, response_model=None)
+    def index(request: Request, token: str | None = None) -> Response:
+        if token is None:
+            return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+        answer = RedirectResponse("/", 303)
+        if settings.token is not None and same(settings.token, token):
+            secure = request.url.scheme == "https"
+            answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> Response:
+        return Response(status_code=204)
+
+
+def _add_errors(app: FastAPI, settings: Settings) -> None:
+    """Every error as a status and one line."""
+
+    async def failed(request: Request, error: Exception) -> Response:
+        status, text = status_of(error)
+        if status in (503, 413):
+            await drain(request, settings.max_upload if status == 503 else 16 * 2**20, settings.idle)
+        headers = {"retry-after": str(error.seconds)} if isinstance(error, BusyError) else {}
+        return JSONResponse({"error": " ".join(text.split())}, status, headers)
+
+    for kind in (EarmarkError, BusyError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, failed)
+
+
+def status_of(error: Exception) -> tuple[int, str]:
+    """HTTP's status for an error, and its line."""
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail)
+    if isinstance(error, RequestValidationError):
+        fault = error.errors()[0]
+        return 422, f"{'.'.join(str(part) for part in fault['loc'][1:])}: {fault['msg']}".lstrip(": ")
+    if isinstance(error, UploadError):
+        return error.status, str(error)
+    kinds: tuple[tuple[type[Exception], int], ...] = (
+        *((BusyError, 503), (NotFoundError, 404), (FaultError, 500), (CodingError, 415), (LongError, 413)),
+        *((AudioError, 422), (ConfigError, 422), (OutputError, 507)),
+    )
+    return next((status for kind, status in kinds if isinstance(error, kind)), 422), str(error)

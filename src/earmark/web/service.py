@@ -1,0 +1,102 @@
+"""What the routes share: models, recordings, work, and the points that a person has saved."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from earmark.decisions import OperatingPoint, named_point
+from earmark.decisions.named import NAMES
+from earmark.errors import ConfigError, EarmarkError, did_you_mean
+from earmark.runtime.tagger import Tagger
+from earmark.web.settings import Settings
+from earmark.web.shelf import Held, Shelf, work_on
+from earmark.web.work import Work
+
+OWN, SAVED = "model", "saved"  # names of points, beside those of `named_point`
+POINTS = "operating-points"  # folder of those that were saved
+
+
+class Service:
+    """One server's state. Made within its event loop; `close` removes what it kept on disk."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._folder = tempfile.TemporaryDirectory(prefix="earmark-serve-")
+        self.folder = Path(self._folder.name)
+        self.uploads = self.folder / "uploads"
+        self.uploads.mkdir()
+        (self.folder / "recordings").mkdir()
+        self.shelf = Shelf(self.folder / "recordings", settings.keep)
+        self.work = Work(settings.jobs, settings.waiting)
+        self.ending = False  # what goes on without end should end
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def tagger(self, name: str | None) -> Tagger:
+        """The model of this name, or the first one. `ConfigError` with a guess where there is none."""
+        chosen = name or self.settings.default_model
+        if chosen not in self.settings.models:
+            known = list(self.settings.models)
+            raise ConfigError(f"no model {chosen!r}{did_you_mean(chosen, known)}; known: {', '.join(known)}")
+        return self.settings.models[chosen]
+
+    def point(self, model: str, name: str = OWN) -> OperatingPoint:
+        """An operating point of a model: its own, the one that was saved (else its own), or one of a paper."""
+        tagger = self.tagger(model)
+        if name == OWN:
+            return tagger.operating_point
+        if name == SAVED:
+            return self.saved(model) or tagger.operating_point
+        if name not in NAMES:
+            known = (OWN, SAVED, *NAMES)
+            raise ConfigError(f"no operating point {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+        return named_point(name, tagger.labels)
+
+    def saved(self, model: str) -> OperatingPoint | None:
+        """The point that was saved for a model; None where none was, or for other labels."""
+        file = self.point_file(model)
+        if not file.is_file():
+            return None
+        point = OperatingPoint.load(file)
+        return point if point.labels == self.tagger(model).operating_point.labels else None
+
+    def point_file(self, model: str) -> Path:
+        """Where the point of a model is saved."""
+        return self.settings.output / POINTS / f"{model.replace('/', '_')}.json"
+
+    def begin(self, held: Held) -> None:
+        """Read and score a recording of the page, when its turn comes."""
+        tagger = self.tagger(held.model)
+
+        async def job() -> None:
+            await self.work.run(lambda stop: work_on(held, tagger, self.settings.longest))
+
+        self.start(job())
+
+    def start(self, job: Coroutine[Any, Any, None]) -> None:
+        """Let something go on beside the requests."""
+        task = asyncio.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def end_soon(self) -> None:
+        """The server is about to end. May be called by a handler of signals."""
+        self.ending = True
+
+    async def close(self) -> None:
+        """End: what is begun is finished, what waits is not."""
+        self.end_soon()
+        for held in self.shelf.all():
+            if held.state == "waiting":
+                held.stop.set()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
+        self.work.close()
+        self._folder.cleanup()
+
+
+class NotFoundError(EarmarkError):
+    """Something that was asked for by name and is not there."""

@@ -1,0 +1,164 @@
+"""The picture of a recording: a log-frequency spectrogram kept on disk, and tiles of it drawn on demand.
+
+    file -> blocks -> frames of `WINDOW` s every `HOP` s -> power -> `BANDS` bands -> decibels as bytes, (frames, bands)
+    (frames, bands)[from:to] -> the largest of the frames of a pixel -> PNG with a palette
+
+One byte a band and frame: 58 MB an hour, in a file that is mapped into memory, so that a recording of many hours takes
+no more memory than a short one. Bands lie evenly on the mel scale from `LOWEST` Hz to half of the sample rate. The
+PNG is written with zlib alone (Portable Network Graphics, second edition, W3C 2003: colour type 3).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+import threading
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.arrays import DoubleArray, FloatArray
+from earmark.audio import Source, read_blocks
+
+WINDOW, HOP = 0.032, 0.010  # seconds
+BANDS = 160
+LOWEST, HIGHEST = 40.0, 24_000.0  # Hz
+FLOOR, CEILING = -110.0, -20.0  # decibels below a full-scale sine: what the bytes 0 and 255 stand for
+_AT_ONCE = 2048  # frames whose spectra are computed together
+_ANCHORS = ((0, 4, 14), (38, 18, 82), (112, 31, 108), (184, 55, 84), (238, 105, 52), (252, 180, 66), (253, 247, 195))
+WIDEST, TALLEST = 4096, 2048  # pixels of a tile
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrogram:
+    """`levels` (frames, bands) bytes, low bands first; frame i is centred on i * `hop` seconds."""
+
+    levels: Bytes
+    hop: float  # seconds
+    edges: DoubleArray  # (bands + 1,) Hz
+
+
+def measure(source: Source, file: Path, stop: threading.Event | None = None) -> Spectrogram:
+    """The spectrogram of a recording, its levels in `file`. `AudioError` where it cannot be read.
+
+    It ends where it is when `stop` is set.
+    """
+    with read_blocks(source) as blocks, open(file, "wb") as out:
+        rate = blocks.rate
+        size, hop = max(16, round(WINDOW * rate)), max(1, round(HOP * rate))
+        top = min(HIGHEST, rate / 2)
+        edges = band_edges(top)
+        weights, window = band_weights(edges, size, rate), np.hanning(size + 1)[:-1].astype(np.float32)
+        held = np.zeros(size // 2, np.float32)  # frame 0 is centred on 0
+        count = 0
+        for block in blocks:
+            if stop is not None and stop.is_set():
+                break
+            held = np.concatenate([held, block])
+            whole = max(0, (len(held) - size) // hop + 1)
+            out.write(_levels(held, whole, size, hop, window, weights).tobytes())
+            held, count = held[whole * hop :], count + whole
+        held = np.concatenate([held, np.zeros(size, np.float32)])
+        rest = max(1 if not count else 0, (len(held) - size) // hop)
+        out.write(_levels(held, rest, size, hop, window, weights).tobytes())
+        count += rest
+    levels = np.memmap(file, np.uint8, "r", shape=(count, BANDS))
+    return Spectrogram(levels, hop / rate, edges)
+
+
+def _levels(samples: FloatArray, frames: int, size: int, hop: int, window: FloatArray, weights: FloatArray) -> Bytes:
+    """Decibels as bytes (frames, bands) of the first `frames` frames of samples."""
+    made = np.zeros((frames, BANDS), np.uint8)
+    views = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop] if len(samples) >= size else None
+    for first in range(0, frames if views is not None else 0, _AT_ONCE):
+        assert views is not None
+        part = views[first : min(frames, first + _AT_ONCE)] * window  # (frames, size)
+        power = np.abs(np.fft.rfft(part, axis=1).astype(np.complex64)) ** 2 * np.float32(4 / window.sum() ** 2)
+        decibels = 10 * np.log10(power @ weights + np.float32(1e-12))  # (frames, bands)
+        scaled = (decibels - FLOOR) * (255 / (CEILING - FLOOR))
+        made[first : first + len(part)] = np.clip(np.round(scaled), 0, 255)
+    return made
+
+
+def band_edges(top: float) -> DoubleArray:
+    """Edges (bands + 1,) in Hz, evenly on the mel scale."""
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (min(LOWEST, top / 4), top))
+    edges: DoubleArray = 700 * (10 ** (np.linspace(low, high, BANDS + 1) / 2595) - 1)
+    return edges
+
+
+def band_weights(edges: DoubleArray, size: int, rate: int) -> FloatArray:
+    """Weights (bins, bands): the mean of the bins within a band, or the two around it where it holds none."""
+    bins = np.arange(size // 2 + 1) * rate / size
+    weights = np.zeros((len(bins), len(edges) - 1), np.float32)
+    for band, (low, high) in enumerate(itertools.pairwise(edges)):
+        within = np.flatnonzero((bins >= low) & (bins < high))
+        if len(within):
+            weights[within, band] = 1 / len(within)
+            continue
+        place = (low + high) / 2 * size / rate
+        below = min(int(place), len(bins) - 2)
+        weights[below : below + 2, band] = 1 - (place - below), place - below
+    return weights
+
+
+def tile(spectrogram: Spectrogram, begin: float, end: float, width: int, height: int) -> bytes:
+    """A PNG of `width` x `height` pixels, low frequencies at the foot, of the seconds from `begin` to `end`.
+
+    What lies outside the recording is drawn as silence.
+    """
+    levels = spectrogram.levels
+    # Frame i is nearest for the times from (i - 0.5) * hop to (i + 0.5) * hop.
+    places = np.linspace(begin, end, width + 1) / spectrogram.hop + 0.5
+    first = np.floor(places[:-1]).astype(np.int64)
+    last = np.maximum(np.ceil(places[1:]).astype(np.int64), first + 1)  # of each pixel, exclusive
+    columns = np.zeros((width, levels.shape[1]), np.uint8)
+    inside = np.flatnonzero((last > 0) & (first < len(levels)))
+    if len(inside):
+        one, two = max(0, int(first[inside[0]])), min(len(levels), int(last[inside[-1]]))
+        columns[inside] = _largest(levels[one:two], first[inside] - one, last[inside] - one)
+    rows = np.minimum((np.arange(height)[::-1] + 0.5) * levels.shape[1] / height, levels.shape[1] - 1).astype(np.int64)
+    return png(np.ascontiguousarray(columns[:, rows].T), palette())
+
+
+def _largest(levels: Bytes, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Bytes:
+    """The largest level of frames first .. last - 1, for each pixel; (pixels, bands)."""
+    first, last = np.clip(first, 0, len(levels) - 1), np.clip(last, 1, len(levels))
+    if (last - first).max() == 1:
+        return np.asarray(levels[first])
+    found: Bytes = np.maximum.reduceat(levels, first, axis=0)  # up to the next pixel's first frame
+    return found
+
+
+def palette() -> Bytes:
+    """Colours (256, 3): dark to bright, each brighter than the one before."""
+    places, anchors = np.linspace(0, 255, len(_ANCHORS)), np.array(_ANCHORS, np.float64)
+    colours = [np.interp(np.arange(256), places, anchors[:, channel]) for channel in range(3)]
+    return np.round(np.stack(colours, axis=1)).astype(np.uint8)
+
+
+def png(pixels: Bytes, colours: Bytes) -> bytes:
+    """An image (height, width) of places in `colours` (256, 3) as a PNG."""
+    height, width = pixels.shape
+    rows = np.zeros((height, width + 1), np.uint8)  # each row begins with its filter: 0, none
+    rows[:, 1:] = pixels
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    parts = [_chunk(b"IHDR", header), _chunk(b"PLTE", colours.tobytes())]
+    parts += [_chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)), _chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def forget(file: Path) -> None:
+    """Remove the file of a spectrogram, where there is one."""
+    if file.exists():
+        os.unlink(file)

@@ -1,0 +1,79 @@
+"""A few recordings in work, some that wait, and no more: what is beyond is refused at once.
+
+    place()  ->  waits  ->  runs in a thread  ->  its result
+    (Busy)       (the client left: it goes)   (the client left: it is told to stop)
+
+A place is taken before an upload is read, so that what lies on disk is bounded as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+class BusyError(Exception):
+    """Every place is taken; `seconds` is when to ask again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"busy: all places are taken; try again in {seconds} s")
+        self.seconds = seconds
+
+
+class Work:
+    """`jobs` threads and `waiting` places beside them. Used from one event loop."""
+
+    def __init__(self, jobs: int, waiting: int) -> None:
+        self.jobs, self.places = jobs, jobs + waiting
+        self.taken = self.running = 0
+        self.mean = 1.0  # seconds of a job, the latest counting most
+        self._free = asyncio.Semaphore(jobs)
+        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="earmark-work")
+
+    @property
+    def queue(self) -> int:
+        """Places taken by what does not run."""
+        return self.taken - self.running
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place; `BusyError` where none is left."""
+        if self.taken >= self.places:
+            raise BusyError(max(1, min(60, round(self.taken / self.jobs * self.mean / 2))))
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+    async def run(self, job: Callable[[threading.Event], Answer]) -> Answer:
+        """What `job` returns or raises, from a thread. Where the caller is cancelled the job's event is set.
+
+        The thread is waited for even then, so that no more than `jobs` ever run.
+        """
+        async with self._free:
+            self.running += 1
+            stop, began = threading.Event(), time.perf_counter()
+            future = asyncio.get_running_loop().run_in_executor(self._threads, job, stop)
+            try:
+                return await asyncio.shield(future)
+            except asyncio.CancelledError:
+                stop.set()
+                await asyncio.wait([future])
+                if not future.cancelled():
+                    future.exception()  # seen
+                raise
+            finally:
+                self.running -= 1
+                self.mean += 0.2 * (time.perf_counter() - began - self.mean)
+
+    def close(self) -> None:
+        """Let the threads end; what they do is waited for."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
