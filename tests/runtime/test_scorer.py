@@ -9,7 +9,10 @@ import pytest
 import soundfile
 import torch
 
+from earmark.devices import Precision
 from earmark.errors import AudioError
+from earmark.hub import box
+from earmark.models.directory import load_model
 from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of, probabilities
 from earmark.runtime.scorer import Job, Scored, Scorer, Waveform
@@ -86,6 +89,30 @@ def test_neither_neighbours_nor_batches_change_a_score(
     assert [scored.job for scored in together] == jobs
     for scored in together:
         same(scored.scores, score(tagger, scored.job)[0].scores)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_steady_scorer_gives_the_same_scores_whatever_comes_beside(precision: Precision) -> None:
+    """As a run over an archive needs it that was stopped anywhere, or dealt out. Files have six decimals."""
+    engine = engine_of(load_model(box.directory()), precision=precision)
+    window = engine.plan.size
+    rng = np.random.default_rng(0)
+    lengths = [window, window, window // 2, window, 2 * window + 5_000, window, window, window // 3, window]
+    jobs = [
+        Job(str(number), Waveform(0.1 * rng.standard_normal(length).astype(np.float32), engine.rate))
+        for number, length in enumerate(lengths)
+    ]
+    scorer = Scorer(engine, steady=True)
+    together = {scored.job.name: scored.scores for scored in scorer.score_all(jobs)}
+    for apart in (jobs[1:4], jobs[3:], jobs[::-2], jobs[4:5], jobs[2:3] * 20 + jobs):
+        for scored in scorer.score_all(apart):
+            one, other = scored.scores, together[scored.job.name]
+            assert one is not None
+            assert other is not None
+            np.testing.assert_allclose(one.clip, other.clip, rtol=0, atol=1e-8)
+            np.testing.assert_allclose(one.frames, other.frames, rtol=0, atol=1e-8)
+    for scored in Scorer(engine).score_all(jobs):
+        same(scored.scores, together[scored.job.name])
 
 
 def test_it_makes_no_difference_how_a_file_is_read(

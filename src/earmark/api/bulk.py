@@ -191,7 +191,8 @@ class Bulk:
     def _backend(self, tagger: Tagger) -> Backend:
         from earmark.runtime.bulk import Work, decide_all
 
-        work = Work(self.verb, self.min_score, "raven" in self.formats and self.verb == "detect")
+        rates = "raven" in self.formats and self.verb == "detect"
+        work = Work(self.verb, self.min_score, rates, steady=self.output is not None)
         if self.ray is not None:
             from earmark.runtime.distributed import RayBackend
 

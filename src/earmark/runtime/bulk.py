@@ -63,6 +63,7 @@ class Work:
     verb: Verb
     min_score: float = 0.0  # tags and events that score below are left out
     rates: bool = False  # the sample rate is wanted
+    steady: bool = False  # scores must not depend, in their last bits, on what else is scored (`Scorer.steady`)
 
 
 @dataclass
@@ -134,6 +135,7 @@ Backend = Callable[[Iterable[Task]], Iterator[tuple[Task, Decided]]]  # tasks co
 def decide_all(tagger: Tagger, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
     """Every task with what was decided, in their order; a table of frame scores is written on the way."""
     waiting: deque[tuple[Task, Source]] = deque()
+    tagger.scorer.steady = work.steady
 
     def jobs() -> Iterator[Job]:
         for task in tasks:

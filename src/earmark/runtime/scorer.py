@@ -119,6 +119,7 @@ class Scorer:
 
     model: Engine | Ensemble
     batch_size: int = 8  # windows at most; an engine may ask for fewer
+    steady: bool = field(default=False, kw_only=True)  # see `_consume`
     stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # measures where the time goes
     stop: threading.Event | None = field(default=None, kw_only=True, compare=False)  # set: give up, `StoppedError`
 
@@ -203,8 +204,18 @@ class Scorer:
             yield _End(actions=blocks.actions, problem=blocks.problem)
 
     def _consume(self, messages: queue.Queue[_Message]) -> Iterator[Scored]:
+        """Outcomes as they are complete.
+
+        Arithmetic rounds differently in batches of other sizes. A `steady` scorer gives a recording the same scores,
+        whatever is scored beside it: windows of the plan's size go through in batches of one size, filled with silence
+        in the end, and shorter ones go alone. What still moves is below 1e-8: PyTorch computes the last few values of
+        an array in another way than the others.
+        """
         pending: list[_Pending] = []
         batches: list[list[tuple[_Pending, Window]]] = [[] for _ in self.panels]
+        alone: list[list[tuple[_Pending, Window]]] = [
+            [] for _ in self.panels
+        ]  # after the batch: they may end what it holds
         while not isinstance(message := self._next(messages), _Stop):
             match message:
                 case _Begin(job, seconds):
@@ -213,19 +224,28 @@ class Scorer:
                     if pending[-1].fault is not None:
                         continue
                     pending[-1].windows += 1
-                    batch = batches[number]
-                    batch.append((pending[-1], window))
-                    if len(batch) == self.panels[number].batch:
-                        self._score(self.panels[number], batch)
-                        batch.clear()
+                    panel = self.panels[number]
+                    short = self.steady and len(window.samples) < panel.plan.size
+                    (alone if short else batches)[number].append((pending[-1], window))
+                    waiting = len(batches[number])
+                    if waiting == panel.batch or (alone[number] and not waiting) or len(alone[number]) > panel.batch:
+                        self._flush(panel, batches[number], alone[number])
                 case _End():
                     pending[-1].end = message
             yield from self._finished(pending)
         if message.fault is not None:
             raise message.fault
-        for panel, batch in zip(self.panels, batches, strict=True):
-            self._score(panel, batch)
+        for number, panel in enumerate(self.panels):
+            self._flush(panel, batches[number], alone[number])
         yield from self._finished(pending)
+
+    def _flush(self, panel: Panel, batch: list[tuple[_Pending, Window]], alone: list[tuple[_Pending, Window]]) -> None:
+        """Score a batch, then what goes alone; both are empty after."""
+        self._score(panel, batch)
+        for one in alone:
+            self._score(panel, [one])
+        batch.clear()
+        alone.clear()
 
     def _next(self, messages: queue.Queue[_Message]) -> _Message:
         if self.stop is not None and self.stop.is_set():
@@ -286,7 +306,9 @@ class Scorer:
     def _listen(self, panel: Panel, windows: Sequence[Window]) -> dict[int, tuple[FloatArray, FloatArray]]:
         """What each engine of a panel says of windows: {place: (clip scores, frame scores)}."""
         lengths = np.array([len(window.samples) for window in windows], np.int64)
-        waveform = np.zeros((len(windows), lengths.max()), np.float32)
-        for row, window in zip(waveform, windows, strict=True):
+        if self.steady and lengths.max() == panel.plan.size:
+            lengths = np.full(panel.batch, panel.plan.size, np.int64)
+        waveform = np.zeros((len(lengths), lengths.max()), np.float32)
+        for row, window in zip(waveform, windows, strict=False):
             row[: len(window.samples)] = window.samples
         return {place: engine.listen(waveform, lengths, self.stopwatch) for place, engine in panel.engines.items()}
