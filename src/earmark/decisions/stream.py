@@ -12,7 +12,8 @@ alone (`look_ahead`), in frames after the frame that matters:
 
 Three things take as long as the sound does: a curve that stays between `offset` and `onset` is an event only when it
 reaches `onset`, a gated label only when the clip score passes its gate, and a sound in bits that are each too short
-only when they are long enough together. Then the event's onset lies further back.
+only when they are long enough together. Then the event's onset lies further back. An `end` waits as well while the
+curve, risen again within the shortest gap, stays between `offset` and `onset`.
 
 The clip scores of a stream are those of the window that scored the frame (`Scores.windows`): an event passes its gate
 if one of the windows of its frames does.
@@ -73,7 +74,7 @@ class LookAhead:
 
     begin: float  # from an event's onset to its `begin`
     end: float  # from an event's offset to its `end`
-    conditional: bool  # hysteresis, a gate, or gaps in a sound can make a `begin` wait for longer
+    conditional: bool  # hysteresis, a gate, or gaps in a sound can make them wait for longer
 
 
 def look_ahead(point: OperatingPoint, labels: Labels, clock: Clock) -> LookAhead:
