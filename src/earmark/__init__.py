@@ -6,6 +6,8 @@
     result = tagger("street.wav")
     for onset, offset, label, score in result.events: ...
 
+    for update in earmark.Listener(tagger)(blocks): ...  # live: sound that comes block by block
+
 `earmark.api` has the calls behind the command line: train, tune, evaluate, detect, tag, score.
 
 The way of a clip, a room each: `audio`, `features`, `augment`, `encoders` and `pooling` make a `Network` (`models`);
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from earmark.events import Event
     from earmark.labels import Labels
     from earmark.models.network import Network
+    from earmark.runtime.live import Listener
     from earmark.runtime.tagger import Result, Tagger
     from earmark.scores import Scores
 
@@ -35,13 +38,25 @@ _HOMES = {
     "EarmarkError": "earmark.errors",
     "Event": "earmark.events",
     "Labels": "earmark.labels",
+    "Listener": "earmark.runtime.live",
     "Tagger": "earmark.runtime.tagger",
     "Result": "earmark.runtime.tagger",
     "Scores": "earmark.scores",
     "Network": "earmark.models.network",
 }
 
-__all__ = ["EarmarkError", "Event", "Labels", "Network", "Result", "Scores", "Tagger", "__version__", "load"]
+__all__ = [
+    "EarmarkError",
+    "Event",
+    "Labels",
+    "Listener",
+    "Network",
+    "Result",
+    "Scores",
+    "Tagger",
+    "__version__",
+    "load",
+]
 
 
 def load(

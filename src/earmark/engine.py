@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
+from earmark.errors import ConfigError
 from earmark.labels import Labels
 from earmark.stopwatch import Stopwatch
 
@@ -53,6 +54,103 @@ class WindowPlan:
         return samples * self.stride_steps // self.stride + 2 if samples else 0
 
 
+STRIDE, LOOK_AHEAD = 0.4, 0.4  # seconds
+
+
+@dataclass(frozen=True)
+class LivePlan:
+    """How sound that goes on is cut: every `stride` samples a window, whose newest frames but for a few are taken.
+
+        window k      [            old sound            |  frames scored  | look-ahead ]
+        window k + 1             [            old sound            |  frames scored  | look-ahead ]
+
+    A window has up to `size` samples; those at the beginning of a recording are shorter, for there is no older sound.
+    Frames k * `stride_steps` and on, `stride_steps` of them, are scored by window k, which ends `ahead_steps` after
+    them; the last window scores all that are left. `late` samples more are what a front-end without padding needs.
+    """
+
+    size: int  # samples, like `stride` and `late`
+    stride: int
+    stride_steps: int
+    ahead_steps: int
+    late: int = 0
+
+    @classmethod
+    def of(cls, window: float, stride: float, look_ahead: float, rate: int, clock: Clock) -> LivePlan:
+        """The plan for these seconds, on the grid of the frame scores.
+
+        `ConfigError` where the window has no room for stride and look-ahead, `ValueError` if a frame is not a whole
+        number of samples.
+        """
+        step = clock.step * rate  # samples a frame
+        if step.denominator != 1:
+            raise ValueError(f"a frame of {step} samples is not a whole number of samples")
+        if not (window > 0 and stride > 0 and look_ahead >= 0):  # false for what is not a number as well
+            raise ConfigError(
+                "a live window plan needs a window and a stride above 0 s and a look-ahead of 0 s or more, got "
+                f"{window} s, {stride} s and {look_ahead} s"
+            )
+        samples = int(step)
+        size, steps = (max(1, round(Fraction(seconds) * rate / samples)) for seconds in (window, stride))
+        ahead = round(Fraction(look_ahead) * rate / samples)
+        if size <= steps + ahead:
+            raise ConfigError(
+                f"a window of {window} s has no room for a stride of {stride} s and a look-ahead of {look_ahead} s"
+            )
+        late = max(0, int(2 * clock.start * rate))
+        return cls(size * samples + late, steps * samples, steps, ahead, late)
+
+    @property
+    def step(self) -> int:
+        """Samples a frame."""
+        return self.stride // self.stride_steps
+
+    def end(self, number: int) -> int:
+        """The sample at which a window ends, unless the recording does before."""
+        return (number + 1) * self.stride + self.ahead_steps * self.step + self.late
+
+    def begin(self, number: int) -> int:
+        """The sample at which a window begins; on the grid of the frames."""
+        return max(0, self.end(number) - self.size)
+
+    def steps(self, samples: int) -> int:
+        """Upper bound of the frames in `samples` samples, at most two too many; 0 for none."""
+        return samples * self.stride_steps // self.stride + 2 if samples else 0
+
+
+@dataclass(frozen=True)
+class LiveWindows:
+    """What a live plan is asked to be, in seconds: for engines of any rate and clock. `window` None: the engine's own.
+
+    >>> LiveWindows.parse("5,0.5,0.25")
+    LiveWindows(window=5.0, stride=0.5, look_ahead=0.25)
+    """
+
+    window: float | None = None
+    stride: float = STRIDE
+    look_ahead: float = LOOK_AHEAD
+
+    @classmethod
+    def parse(cls, text: str) -> LiveWindows:
+        """From "live" or "WINDOW,STRIDE,LOOK-AHEAD", as `--window-plan` has it. `ConfigError` for anything else."""
+        if text == "live":
+            return cls()
+        try:
+            window, stride, look_ahead = map(float, text.split(","))
+        except ValueError:
+            raise ConfigError(
+                f"--window-plan {text}: expected live, or window, stride and look-ahead in seconds, such as 10,0.4,0.4"
+            ) from None
+        return cls(window, stride, look_ahead)
+
+    def plan(self, engine: Engine) -> LivePlan:
+        """The plan for an engine; raises as `LivePlan.of` does."""
+        own = engine.plan
+        longest = own.size if isinstance(own, LivePlan) else own.longest or own.size
+        window = longest / engine.rate if self.window is None else self.window
+        return LivePlan.of(window, self.stride, self.look_ahead, engine.rate, engine.clock)
+
+
 class Engine(Protocol):
     """One model that can be run."""
 
@@ -72,7 +170,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def plan(self) -> WindowPlan:
+    def plan(self) -> WindowPlan | LivePlan:
         """How long recordings are cut for it."""
         ...
 

@@ -10,9 +10,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earmark.arrays import FloatArray
+from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
 from earmark.labels import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class WindowScores:
+    """Clip scores of the windows of a recording (windows, classes), each of which scored `steps` frames in turn.
+
+    The last window scored all frames that are left.
+    """
+
+    clip: FloatArray
+    steps: int
+
+    def at(self, frames: IntArray) -> IntArray:
+        """Which window scored each of these frames, given by number."""
+        return np.minimum(frames // self.steps, len(self.clip) - 1)
+
+    def of_frames(self, frames: int) -> FloatArray:
+        """The clip score that goes with each of so many frames, (frames, classes)."""
+        return self.clip[self.at(np.arange(frames))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +39,8 @@ class Scores:
     """Probabilities of one recording.
 
     `clip` (classes,), `frames` (frames, classes), both in [0, 1]; frame `i` covers
-    `clock.time(i) .. clock.time(i + 1)`, cut at 0 and at `duration` (seconds).
+    `clock.time(i) .. clock.time(i + 1)`, cut at 0 and at `duration` (seconds). `windows` has the clip scores of the
+    windows that scored the frames, of a recording that was scored as a stream is.
     Raises `ValueError` if shapes disagree or a value is not a probability.
     """
 
@@ -30,6 +50,7 @@ class Scores:
     frames: FloatArray
     clock: Clock
     duration: float
+    windows: WindowScores | None = None
 
     def __post_init__(self) -> None:
         classes = len(self.labels)

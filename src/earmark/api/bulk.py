@@ -31,6 +31,7 @@ class BulkOptions(TypedDict, total=False):
     min_score: float  # what scores lower is left out
     threshold: float | None  # one for all labels, instead of the model's own
     operating_point: PathLike | None  # a file or a name (xu2018, dcase2017), instead of the model's own
+    window_plan: str | None  # cut recordings as live sound is cut (`open_models`)
     device: str  # auto, cpu, cuda, cuda:1 ...
     precision: Precision  # auto, float32, bf16
     engine: str  # auto, torch, onnx (`earmark.opening`)
@@ -78,6 +79,7 @@ class Bulk:
     min_score: float = 0.0
     threshold: float | None = None
     operating_point: PathLike | None = None
+    window_plan: str | None = None
     device: str = "auto"
     precision: Precision = "auto"
     engine: str = "auto"
@@ -174,6 +176,7 @@ class Bulk:
             seconds=seconds,
             threshold=self.threshold,
             operating_point=self.operating_point,
+            window_plan=self.window_plan,
             reporter=reporter,
         )
 
@@ -186,6 +189,8 @@ class Bulk:
             "min score": float(self.min_score),
             "frame scores": self.scores is not None,
         }
+        if self.window_plan is not None:
+            options["window plan"] = self.window_plan
         return options if self.shard is None else {**options, "shard": self.shard}
 
     def _backend(self, tagger: Tagger) -> Backend:

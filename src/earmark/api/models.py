@@ -26,12 +26,14 @@ def open_models(
     seconds: Callable[[], float | None] = lambda: None,
     threshold: float | None = None,
     operating_point: PathLike | None = None,
+    window_plan: str | None = None,
     reporter: Reporter = QUIET,
 ) -> Tagger:
     """A model ready to run, or several as one; without any, the one in the package.
 
     `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
-    `engine` and `seconds` are those of `earmark.opening.open_tagger`.
+    `window_plan` cuts recordings as live sound is cut: "live", or "10,0.4,0.4", the seconds of window, stride and
+    look-ahead. `engine` and `seconds` are those of `earmark.opening.open_tagger`.
     """
     from earmark.hub import box, locate
     from earmark.opening import open_tagger
@@ -55,6 +57,11 @@ def open_models(
         tagger.operating_point = _point(Path(operating_point), tagger)
     if threshold is not None:
         tagger.operating_point = tagger.operating_point.with_threshold(threshold)
+    if window_plan is not None:
+        from earmark.engine import LiveWindows
+        from earmark.runtime.live import live_tagger
+
+        tagger = live_tagger(tagger, LiveWindows.parse(window_plan))
     return tagger
 
 

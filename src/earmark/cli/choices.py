@@ -98,6 +98,13 @@ OperatingPointFile = Annotated[
         "--operating-point", help="Use this operating point (file, xu2018 or dcase2017) instead of the model's own."
     ),
 ]
+WindowPlan = Annotated[
+    str | None,
+    typer.Option(
+        "--window-plan",
+        help="Cut recordings as 'earmark listen' does: live, or seconds of window, stride and look-ahead (10,0.4,0.4).",
+    ),
+]
 SegmentLength = Annotated[
     float, typer.Option("--segment-length", help="Segment length of segment-based metrics, in seconds.")
 ]

@@ -29,6 +29,7 @@ def command(
     ] = None,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
+    window_plan: choices.WindowPlan = None,
     files_from: choices.FilesFrom = [],  # noqa: B006 - the same
     shard: choices.ShardName = None,
     processes: choices.Processes = 1,

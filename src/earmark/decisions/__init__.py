@@ -13,19 +13,25 @@ and `reliability` make scores mean what they say.
 `calibration`, `smoothing`, `segments`, `boxes`   its steps
 `reliability`                how far scores can be trusted
 `tuning`                     choosing an operating point
+`stream`                     the same decisions for a recording that goes on
 """
 
 from earmark.decisions.decide import Decision, decide, decide_all, score_curve
 from earmark.decisions.named import named_point
 from earmark.decisions.operating_point import FILE_NAME, ClassPoint, OperatingPoint
+from earmark.decisions.stream import LookAhead, StreamDecoder, Update, look_ahead
 
 __all__ = [
     "FILE_NAME",
     "ClassPoint",
     "Decision",
+    "LookAhead",
     "OperatingPoint",
+    "StreamDecoder",
+    "Update",
     "decide",
     "decide_all",
+    "look_ahead",
     "named_point",
     "score_curve",
 ]

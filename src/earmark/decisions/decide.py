@@ -10,7 +10,9 @@ operating point says how events are found:
              (see `boxes`)
 
 Two gates can tie events to their clip's tag: `tag_gate` reports none where the clip score is too low; `tag_weight`
-multiplies frame scores by the clip score, so that events of doubtful clips rank lower.
+multiplies frame scores by the clip score, so that events of doubtful clips rank lower. The clip is the recording; where
+scores say which windows they come from (`Scores.windows`, as of a stream), it is the window that scored the frame, and
+an event passes its gate if one of the windows of its frames does.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def decide(scores: Scores, point: OperatingPoint, *, min_score: float = 0.0) -> 
     tags = [(scores.labels.names[column], float(scores.clip[column])) for column in np.flatnonzero(passed).tolist()]
     runs = find_candidates(weighted(scores, parts), parts, scores.clock.step, point.method)
     gate = _floats(part.gate for part in parts)
-    runs = runs.where((scores.clip >= gate)[runs.column] & (runs.score >= np.float32(min_score)))
+    runs = runs.where((_clip_of(runs, scores) >= gate[runs.column]) & (runs.score >= np.float32(min_score)))
     if point.last_frame == "begins":
         runs = replace(runs, last=np.maximum(runs.last - 1, runs.first))
     pads = _floats(part.pad_onset for part in parts), _floats(part.pad_offset for part in parts)
@@ -81,19 +83,45 @@ def calibrated(scores: Scores, point: OperatingPoint) -> Scores:
     parts = [point.of(label) for label in scores.labels]
     if not any(part.clip_calibration or part.frame_calibration for part in parts):
         return scores
-    clip, frames = scores.clip.copy(), scores.frames.copy()
+    frames, clip = calibrate(scores.frames, scores.clip[None], parts)
+    windows = scores.windows
+    if windows is not None:
+        windows = replace(windows, clip=calibrate(frames[:0], windows.clip, parts)[1])
+    return replace(scores, clip=clip[0], frames=frames, windows=windows)
+
+
+def calibrate(frames: FloatArray, clip: FloatArray, parts: Sequence[ClassPoint]) -> tuple[FloatArray, FloatArray]:
+    """Frame scores (frames, classes) and clip scores (clips, classes), each column by its part's calibrations."""
+    if not any(part.clip_calibration or part.frame_calibration for part in parts):
+        return frames, clip
+    frames, clip = frames.copy(), clip.copy()
     for column, part in enumerate(parts):
         if part.clip_calibration:
-            clip[column : column + 1] = part.clip_calibration.apply(clip[column : column + 1])
+            clip[:, column] = part.clip_calibration.apply(clip[:, column])
         if part.frame_calibration:
             frames[:, column] = part.frame_calibration.apply(frames[:, column])
-    return replace(scores, clip=clip, frames=frames)
+    return frames, clip
 
 
 def weighted(scores: Scores, parts: Sequence[ClassPoint]) -> FloatArray:
-    """Frame scores (frames, classes), times the clip score where `parts` (one a class) say so."""
+    """Frame scores (frames, classes), times the clip score where `parts` (one a class) say so.
+
+    The clip score is that of the window that scored the frame, where scores have `windows`.
+    """
     weight = np.array([part.tag_weight for part in parts])
-    return scores.frames * np.where(weight, scores.clip, np.float32(1)) if weight.any() else scores.frames
+    if not weight.any():
+        return scores.frames
+    clip = scores.clip if scores.windows is None else scores.windows.of_frames(len(scores.frames))
+    return scores.frames * np.where(weight, clip, np.float32(1))
+
+
+def _clip_of(runs: Runs, scores: Scores) -> FloatArray:
+    """The clip score (runs,) that a gate asks about: of the recording, or the largest of the windows of a run."""
+    if scores.windows is None:
+        return scores.clip[runs.column]
+    clip, at = scores.windows.clip, scores.windows.at
+    rows = zip(runs.column.tolist(), at(runs.first).tolist(), at(runs.last - 1).tolist(), strict=True)
+    return np.array([clip[first : last + 1, column].max() for column, first, last in rows], np.float32)
 
 
 def score_curve(scores: Scores, point: OperatingPoint) -> Scores:

@@ -4,6 +4,7 @@
 `scorer`      many recordings through a model, decoding ahead, in bounded memory
 `ensemble`    several models whose scores are averaged
 `tagger`    model and operating point: tags and events
+`live`        sound that goes on: updates of events as they happen
 `bulk`        a recording as a task, what was decided of it, the account of all; results handed on as they come
 `archive`     a run that writes results as they come, and goes on where it was stopped
 `place`       where it writes, and how its options differ from those before

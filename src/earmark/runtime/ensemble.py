@@ -38,7 +38,7 @@ from earmark.arrays import FloatArray
 from earmark.clock import Clock
 from earmark.decisions import OperatingPoint, named_point
 from earmark.decisions.operating_point import ClassPoint
-from earmark.engine import Engine, WindowPlan
+from earmark.engine import Engine, LivePlan, WindowPlan
 from earmark.errors import ConfigError
 from earmark.labels import Labels
 from earmark.scores import Scores
@@ -211,14 +211,14 @@ class Panel:
     """Engines, by their place in the model, that listen at one rate in the same windows."""
 
     rate: int
-    plan: WindowPlan
+    plan: WindowPlan | LivePlan
     engines: dict[int, Engine]
     batch: int  # windows at once
 
 
 def panels_of(engines: Sequence[Engine], most: int) -> list[Panel]:
     """The panels of a model's engines, in the order of their first."""
-    seats: dict[tuple[int, WindowPlan], dict[int, Engine]] = {}
+    seats: dict[tuple[int, WindowPlan | LivePlan], dict[int, Engine]] = {}
     for place, engine in enumerate(engines):
         seats.setdefault((engine.rate, engine.plan), {})[place] = engine
     return [

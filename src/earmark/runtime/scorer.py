@@ -274,7 +274,15 @@ class Scorer:
         return fuse(
             self.model,
             [
-                Scores(name, engine.labels, made.clip, made.frames(), engine.clock, made.samples / engine.rate)
+                Scores(
+                    name,
+                    engine.labels,
+                    made.clip,
+                    made.frames(),
+                    engine.clock,
+                    made.samples / engine.rate,
+                    made.windows(),
+                )
                 for engine, made in both
             ],
         )

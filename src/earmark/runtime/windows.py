@@ -14,6 +14,9 @@ with weights (i + 1) / (n + 1) and their complement over the n frames of the ove
 is the largest of its windows': a tag may hold for only part of the recording.
 
 Where the cuts lie follows from the sample count alone, so scores do not depend on how the file was read.
+
+Sound that goes on is cut by a `LivePlan` instead: windows that end shortly after the frames they score, each of which
+is scored once. A file can be cut in the same way, and then has the scores that it would have live.
 """
 
 from __future__ import annotations
@@ -23,8 +26,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.arrays import FloatArray
-from earmark.engine import WindowPlan
+from earmark.arrays import FloatArray, IntArray
+from earmark.engine import Engine, LivePlan, LiveWindows, WindowPlan
+from earmark.scores import WindowScores
+from earmark.stopwatch import Stopwatch
 
 _SMALL = 2**20  # scores, of which a copy costs nothing
 _MOST_ROOM = 2**26  # scores (256 MB) that a recording's promise is believed
@@ -39,8 +44,45 @@ class Window:
     last: bool
 
 
-def cut(plan: WindowPlan, blocks: Iterable[FloatArray]) -> Iterator[Window]:
+class LiveCutter:
+    """Sound that comes in blocks of any size, as the windows of a live plan; holds little more than a window."""
+
+    def __init__(self, plan: LivePlan) -> None:
+        self.plan = plan
+        self.samples = 0  # so far
+        self._held = np.zeros(0, np.float32)
+        self._number = 0
+
+    def push(self, block: FloatArray) -> Iterator[Window]:
+        """Windows that are whole with these samples (samples,)."""
+        self._held = np.concatenate([self._held, block])
+        self.samples += len(block)
+        while self.samples >= (end := self.plan.end(self._number)):
+            first = self.samples - len(self._held)  # sample that is held first
+            yield Window(self._number, self._held[self.plan.begin(self._number) - first : end - first].copy(), False)
+            self._number += 1
+            self._held = self._held[max(0, self.plan.begin(self._number) - first) :]
+
+    def finish(self) -> Window:
+        """The last window: what is left when no more comes."""
+        first = self.samples - len(self._held)
+        return Window(self._number, self._held[self.plan.begin(self._number) - first :].copy(), True)
+
+
+def scored_by(plan: LivePlan, window: Window, frames: FloatArray) -> FloatArray:
+    """Of the frame scores (steps, classes) of a live plan's window those that it is there for."""
+    first = window.number * plan.stride_steps - plan.begin(window.number) // plan.step
+    return frames[first:] if window.last else frames[first : first + plan.stride_steps]
+
+
+def cut(plan: WindowPlan | LivePlan, blocks: Iterable[FloatArray]) -> Iterator[Window]:
     """Windows of a recording that comes in blocks of any size; holds little more than a window."""
+    if isinstance(plan, LivePlan):
+        cutter = LiveCutter(plan)
+        for block in blocks:
+            yield from cutter.push(block)
+        yield cutter.finish()
+        return
     held = np.zeros(0, np.float32)
     number = 0
     for block in blocks:
@@ -59,8 +101,9 @@ class Assembly:
     is held twice; where it promises none, or too little, the array grows.
     """
 
-    def __init__(self, plan: WindowPlan, classes: int, samples: int = 0) -> None:
+    def __init__(self, plan: WindowPlan | LivePlan, classes: int, samples: int = 0) -> None:
         self.plan = plan
+        self._clips: list[FloatArray] = []  # of a live plan's windows
         self.clip = np.zeros(classes, np.float32)
         steps = min(plan.steps(samples), _MOST_ROOM // classes)
         self._frames = np.empty((steps, classes), np.float32)  # takes no memory before it is written to
@@ -71,6 +114,11 @@ class Assembly:
     def add(self, window: Window, clip: FloatArray, frames: FloatArray) -> None:
         """Take up a window's clip scores (classes,) and frame scores (steps, classes)."""
         self.clip = np.maximum(self.clip, clip)
+        if isinstance(self.plan, LivePlan):
+            self._samples = self.plan.begin(window.number) + len(window.samples)
+            self._append(scored_by(self.plan, window, frames))
+            self._clips.append(clip)
+            return
         faded = cross_fade(self._tail, frames)
         self._samples = window.number * self.plan.stride + len(window.samples)
         sure = len(faded) if window.last else self.plan.stride_steps
@@ -91,6 +139,10 @@ class Assembly:
         """Samples of the recording seen so far."""
         return self._samples
 
+    def windows(self) -> WindowScores | None:
+        """The clip scores of a live plan's windows."""
+        return WindowScores(np.stack(self._clips), self.plan.stride_steps) if self._clips else None
+
     def frames(self) -> FloatArray:
         """Frame scores (steps, classes) of the recording."""
         frames = self._frames[: self._count]
@@ -108,3 +160,21 @@ def cross_fade(before: FloatArray, after: FloatArray) -> FloatArray:
     faded = after.copy()
     faded[:count] = (1 - rise) * before[:count] + rise * after[:count]
     return faded
+
+
+class LiveEngine:
+    """An engine whose recordings are cut by a live plan. Windows are scored one by one, as they are live."""
+
+    batch = 1
+
+    def __init__(self, engine: Engine, windows: LiveWindows) -> None:
+        self.engine, self.plan = engine, windows.plan(engine)
+        self.labels, self.rate, self.clock, self.takes = engine.labels, engine.rate, engine.clock, engine.takes
+        self.arithmetic, self.parameters = engine.arithmetic, engine.parameters
+        self.steps_in, self.fingerprint = engine.steps_in, engine.fingerprint
+
+    def listen(
+        self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
+        return self.engine.listen(waveform, lengths, watch)

@@ -1,0 +1,265 @@
+"""Sound in blocks of any size gives the events that `detect` finds in the whole with the same window plan."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import earmark
+from earmark.clock import Clock
+from earmark.decisions import ClassPoint, OperatingPoint, Update
+from earmark.engine import LivePlan, LiveWindows, WindowPlan
+from earmark.errors import AudioError, ConfigError
+from earmark.events import Event
+from earmark.labels import Labels
+from earmark.runtime.ensemble import Ensemble
+from earmark.runtime.live import Listener, live_tagger
+from earmark.runtime.tagger import Tagger
+from earmark.runtime.windows import LiveCutter, cut, scored_by
+
+RATE = 1_000
+POINT = OperatingPoint(
+    classes={
+        "loud": ClassPoint(onset=0.6, offset=0.4, median_seconds=0.12, min_duration_on=0.08, min_duration_off=0.2),
+        "rising": ClassPoint(onset=0.3, offset=0.3, tag_gate=0.5),
+    }
+)
+
+
+class Meter:
+    """Scores follow the level of a frame of 40 ms and of its neighbours; the clip has the highest."""
+
+    labels, rate, clock = Labels(["loud", "rising"]), RATE, Clock(Fraction(1, 25))
+    takes, batch, arithmetic, parameters = "sound", 4, "cpu", 0
+    plan = WindowPlan(2_000, 1_600, 40, 10, longest=2_000)
+    windows = 0
+
+    def fingerprint(self) -> str:
+        return "meter"
+
+    def steps_in(self, samples: int) -> int:
+        return max(1, -(-samples // 40))
+
+    def listen(self, waveform, lengths, watch=None):
+        self.windows += len(waveform)
+        clips, frames = [], []
+        steps = self.steps_in(waveform.shape[1])
+        for row, length in zip(waveform, lengths, strict=True):
+            filled = np.zeros(steps * 40, np.float32)
+            filled[:length] = row[:length]
+            level = np.abs(filled.reshape(steps, 40)).mean(axis=1)
+            around = np.convolve(level, [0.25, 0.5, 0.25], mode="same")
+            found = np.clip(np.stack([around, np.maximum(0, np.gradient(around) if steps > 1 else around)], 1), 0, 1)
+            found = found.astype(np.float32)
+            frames.append(found)
+            clips.append(found.max(axis=0))
+        return np.stack(clips), np.stack(frames)
+
+
+def sound(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise whose level changes every now and then."""
+    rng = np.random.default_rng(seed)
+    level = np.repeat(rng.choice([0, 0.1, 0.5, 1, 2], round(seconds * 5)), RATE // 5)
+    return (rng.uniform(-1, 1, len(level)) * level).astype(np.float32)
+
+
+def events_of(updates: list[Update]) -> list[Event]:
+    found = [update.event for update in updates if update.kind == "end"]
+    return sorted(found, key=lambda event: (event.onset, event.label, event.offset))
+
+
+plans = st.builds(
+    LiveWindows,
+    window=st.sampled_from([None, 0.6, 1.0, 5.0]),
+    stride=st.sampled_from([0.04, 0.2, 0.28]),
+    look_ahead=st.sampled_from([0.0, 0.12, 0.2]),
+)
+
+
+@given(st.integers(0, 9_000), plans)
+def test_every_frame_is_scored_once_by_the_newest_window_that_may(samples: int, windows: LiveWindows) -> None:
+    plan, whole = windows.plan(Meter()), np.arange(samples, dtype=np.float32)
+    places: list[np.ndarray] = []
+    for window in cut(plan, [whole]):
+        assert len(window.samples) <= plan.size
+        begin = plan.begin(window.number)
+        assert begin % plan.step == 0
+        np.testing.assert_array_equal(window.samples, whole[begin : begin + len(window.samples)])
+        if not window.last:
+            assert begin + len(window.samples) == plan.end(window.number)
+        steps = -(-len(window.samples) // 40)
+        places.append(scored_by(plan, window, begin // 40 + np.arange(steps)[:, None])[:, 0])
+    np.testing.assert_array_equal(np.concatenate(places), np.arange(-(-samples // 40)))
+
+
+@given(st.integers(0, 3_000), plans, st.lists(st.integers(0, 3_000), max_size=8))
+def test_windows_do_not_depend_on_the_blocks(samples: int, windows: LiveWindows, edges: list[int]) -> None:
+    plan, whole = windows.plan(Meter()), np.arange(samples, dtype=np.float32)
+    blocks = np.split(whole, sorted(min(edge, samples) for edge in edges))
+    for ours, theirs in zip(cut(plan, blocks), cut(plan, [whole]), strict=True):
+        assert (ours.number, ours.last) == (theirs.number, theirs.last)
+        np.testing.assert_array_equal(ours.samples, theirs.samples)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.2, 12), st.integers(0, 1_000), plans, st.lists(st.integers(0, 12_000), max_size=8))
+def test_live_is_what_detect_finds_with_the_plan(
+    seconds: float, seed: int, windows: LiveWindows, edges: list[int]
+) -> None:
+    samples = sound(max(0.2, seconds), seed)
+    listener = Listener(
+        Meter(), operating_point=POINT, window=windows.window, stride=windows.stride, look_ahead=windows.look_ahead
+    )
+    blocks = np.split(samples, sorted(min(edge, len(samples)) for edge in edges))
+    whole = live_tagger(Tagger(Meter(), POINT), windows)(samples, RATE)
+    assert events_of(list(listener(blocks))) == whole.events
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_listens_live_as_it_detects(seed: int, network: Callable, noise: Callable) -> None:
+    from earmark.models.torch_engine import TorchEngine
+
+    engine = TorchEngine(network())
+    samples = noise(7.3, (1, 3), seed)
+    point = OperatingPoint(
+        classes={label: ClassPoint(onset=0.5, offset=0.45, min_duration_off=0.1) for label in engine.labels}
+    )
+    tagger, windows = Tagger(engine, point), LiveWindows(1.0, 0.2, 0.12)
+    listener = Listener(tagger, window=1.0, stride=0.2, look_ahead=0.12)
+    live = events_of(list(listener(np.array_split(samples, 97))))
+    assert live == live_tagger(tagger, windows)(samples, 8_000).events
+    assert live
+
+
+@pytest.mark.parametrize("rate", [800, 1_500, 44_100])
+def test_sound_of_another_rate_is_resampled_as_detect_does(rate: int) -> None:
+    samples = np.interp(np.arange(0, 8, 1 / rate), np.arange(8_000) / RATE, sound(8)).astype(np.float32)
+    listener = Listener(Meter(), operating_point=POINT, rate=rate)
+    found = events_of(list(listener(np.array_split(samples, 31))))
+    assert found == live_tagger(Tagger(Meter(), POINT), LiveWindows())(samples, rate).events
+    assert found
+
+
+def test_updates_come_as_soon_as_is_stated() -> None:
+    part = ClassPoint(median_seconds=0.12, min_duration_off=0.2)
+    plain = OperatingPoint(classes=dict.fromkeys(POINT.labels, part))
+    listener = Listener(Meter(), operating_point=plain, stride=0.2, look_ahead=0.12)
+    latency = listener.latency
+    assert not latency.conditional
+    heard, late = 0.0, []
+    for block in np.split(sound(60, 3), 1_500):
+        heard += len(block) / RATE
+        for update in listener.push(block):
+            late.append((update.kind, heard - (update.onset if update.kind == "begin" else update.offset)))
+    assert len(late) > 20
+    assert max(seconds for kind, seconds in late if kind == "begin") <= latency.begin + 0.04 + 1e-6  # a block
+    assert max(seconds for kind, seconds in late if kind == "end") <= latency.end + 0.04 + 1e-6
+
+
+def test_ids_and_times_go_on_over_what_is_missing() -> None:
+    loud, quiet = np.ones(1_000, np.float32), np.zeros(1_000, np.float32)
+    listener = Listener(Meter(), operating_point=POINT)
+    first = [*listener.push(quiet), *listener.push(loud), *listener.skip(Fraction(5, 2))]
+    assert listener.seconds == 4.5
+    second = [*listener.push(loud), *listener.push(quiet), *listener.close()]
+    ends = [
+        (update.id, update.onset, update.offset)
+        for update in first + second
+        if update.kind == "end" and update.label == "loud"
+    ]
+    assert ends == [(1, 1.0, 2.0), (2, 4.5, 5.5)]
+
+
+def test_two_channels_are_mixed_and_integers_are_scaled() -> None:
+    samples = sound(6, 2)
+    mono = list(Listener(Meter(), operating_point=POINT)([samples]))
+    twice = np.stack([samples, samples], axis=1)
+    assert list(Listener(Meter(), operating_point=POINT)(np.array_split(twice, 7))) == mono
+    whole = (np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    scaled = list(Listener(Meter(), operating_point=POINT)([whole]))
+    assert scaled == list(Listener(Meter(), operating_point=POINT)([(whole / 32_768).astype(np.float32)]))
+
+
+def test_a_block_that_is_no_sound_is_refused_and_costs_nothing() -> None:
+    listener = Listener(Meter(), operating_point=POINT)
+    listener.push(np.ones(500, np.float32))
+    with pytest.raises(AudioError, match="is not a number"):
+        listener.push(np.full(10, np.nan, np.float32))
+    with pytest.raises(AudioError, match=r"expected \(samples,\) or \(samples, channels\)"):
+        listener.push(np.ones((2, 2, 2), np.float32))
+    with pytest.raises(AudioError, match="expected floats or signed integers, got uint8"):
+        listener.push(np.ones(10, np.uint8))
+    assert listener.seconds == 0.5
+
+
+def test_nothing_heard_is_nothing_found() -> None:
+    listener = Listener(Meter(), operating_point=POINT)
+    assert not listener.close()
+    assert not listener.push(np.zeros(0, np.float32))
+    assert not list(listener([]))
+
+
+def test_memory_is_bounded_and_windows_are_few_over_hours() -> None:
+    """What is held afterwards is a window of sound and half a filter of scores."""
+    engine = Meter()
+    listener = Listener(engine, operating_point=POINT, window=2.0, stride=0.8, look_ahead=0.2)
+    minute = sound(60, 5)
+    for _ in range(45):
+        listener.push(minute)
+    segment = listener._segment
+    assert len(segment._cutter._held) <= listener.plan.size
+    assert all(len(lane._curve) <= 2 * lane.half + 1 for lane in segment.decoder._lanes)
+    assert len(segment.decoder._open) <= 2
+    assert engine.windows == (2_700_000 - 200) // 800
+    assert listener.seconds == 2_700
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"window": 0.5}, "a window of 0.5 s has no room for a stride of 0.4 s and a look-ahead of 0.4 s"),
+        ({"stride": 0.0}, "a stride above 0 s"),
+        ({"look_ahead": -1.0}, "a look-ahead of 0 s or more, got 2.0 s, 0.4 s and -1.0 s"),
+        ({"operating_point": None}, r"Listener\(engine, operating_point=...\)"),
+        ({"operating_point": POINT.model_copy(update={"method": "boxes"})}, 'listening live needs method "threshold"'),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_line(changes: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Listener(Meter(), **{"operating_point": POINT, **changes})
+
+
+def test_a_fusion_is_refused() -> None:
+    with pytest.raises(ConfigError, match="this one is a fusion of 2"):
+        Listener(Tagger(Ensemble([Meter(), Meter()]), POINT))
+
+
+@pytest.mark.parametrize("text", ["", "10", "10,0.4", "10,a,0.4", "10,0.4,0.4,1", "alive"])
+def test_a_plan_that_cannot_be_read_says_what_is_expected(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected live, or window, stride and look-ahead in seconds"):
+        LiveWindows.parse(text)
+
+
+def test_the_package_offers_it() -> None:
+    assert earmark.Listener is Listener
+    assert LiveWindows.parse("live") == LiveWindows()
+    assert isinstance(LiveWindows().plan(Meter()), LivePlan)
+    assert LiveCutter(LiveWindows().plan(Meter())).samples == 0
+
+
+def test_detect_takes_the_plan(tmp_path: Path) -> None:
+    import soundfile
+
+    from earmark import api
+
+    path = tmp_path / "street.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, 8 * 32_000).astype(np.float32), 32_000)
+    found = api.detect([path], engine="onnx", window_plan="4,0.8,0.4", operating_point="default")
+    assert found.tagger.model.plan == LivePlan(128_000, 25_600, 20, 10)
+    listener = Listener(earmark.load(engine="onnx"), operating_point=found.tagger.operating_point, window=4, stride=0.8)
+    whole = soundfile.read(path, dtype="float32")[0]
+    assert events_of(list(listener(np.array_split(whole, 50)))) == found.events["street.wav"]
