@@ -2,6 +2,7 @@
 # make test    every test and every docstring example
 # make light   listening alone, without PyTorch, into .venv-light; and the tests that need no more
 # make lint    style and types
+# make site    the documentation as pages, into site/
 # make dist    wheel and source distribution, into dist/
 # make clean   take away what the others left
 #
@@ -24,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test light lint dist clean
+.PHONY: demo test light lint site dist clean
 
 demo: .venv/installed-all
 	$(BIN)/earmark demo -o $(DEMO)
@@ -43,11 +44,14 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+site: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 dist: .venv/installed-dev
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv $(LIGHT_ENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(LIGHT_ENV) site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
