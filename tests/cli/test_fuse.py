@@ -16,6 +16,7 @@ def test_a_fusion_is_written_and_says_how_it_decides(earmark: Callable, trained:
 def test_quiet_says_nothing_and_a_directory_that_exists_is_refused(
     earmark: Callable, trained: Path, tmp_path: Path
 ) -> None:
-    assert earmark("fuse", trained, "-o", tmp_path / "m", "--quiet") == (0, "", "")
+    made = earmark("fuse", trained, "-o", tmp_path / "m", "--quiet")
+    assert (made.code, made.out, made.err) == (0, "", "")
     ran = earmark("fuse", trained, "-o", tmp_path / "m")
     assert (ran.code, ran.err) == (2, f"earmark: {tmp_path / 'm'} already exists; choose a new directory\n")
