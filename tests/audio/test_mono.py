@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.audio import from_array, read_audio, read_blocks
-from earmark.audio.blocks import AudioBlocks
-from earmark.errors import AudioError, FaultError, LevelError
+from earmark.errors import LevelError
 
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(200_000).astype(np.float32)
 
@@ -82,41 +81,6 @@ def test_blocks_of_any_size_are_mixed_alike(write):
     whole = read_audio(path).samples
     for seconds in (0.01, 1.0, 7.0):
         np.testing.assert_array_equal(np.concatenate(list(read_blocks(path, block_seconds=seconds))), whole)
-
-
-def test_whatever_a_decoder_raises_is_an_error_of_its_recording(write, monkeypatch):
-    path = write("a.wav", NOISE, 16_000)
-
-    def broken(self):
-        yield NOISE[:, None]
-        raise IndexError("two\nlines")
-
-    monkeypatch.setattr("earmark.audio.sndfile.SndfileDecoder.blocks", broken)
-    with pytest.raises(FaultError, match=r"a\.wav: a fault of earmark \(IndexError: two lines\)") as caught:
-        read_audio(path)
-    assert isinstance(caught.value.__cause__, IndexError)
-
-    def unplugged(self):
-        raise OSError(5, "Input/output error")
-        yield
-
-    monkeypatch.setattr("earmark.audio.sndfile.SndfileDecoder.blocks", unplugged)
-    with pytest.raises(AudioError, match=r"a\.wav: cannot be read \(Input/output error\)"):
-        read_audio(path)
-
-
-def test_an_impossible_file_object_is_an_error_of_its_recording():
-    class Broken:
-        name = "b.wav"
-
-        def seekable(self):
-            return True
-
-        def seek(self, *where):
-            raise KeyError("nothing")
-
-    with pytest.raises(FaultError, match=r"b\.wav: a fault of earmark \(KeyError"):
-        AudioBlocks(Broken())
 
 
 def test_the_file_on_disk_stays_as_it_is(write):

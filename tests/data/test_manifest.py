@@ -15,38 +15,6 @@ def tags(manifest):
     return {clip.name: clip.labels for clip in manifest.clips}
 
 
-def test_a_folder_of_folders(recordings):
-    root = recordings("siren/a.wav", "siren/deep/b.wav", "dog/c.flac", "Background/d.wav")
-    manifest = read_manifest(root)
-    assert tags(manifest) == {
-        "Background/d.wav": (),
-        "dog/c.flac": ("dog",),
-        "siren/a.wav": ("siren",),
-        "siren/deep/b.wav": ("siren",),
-    }
-    assert list(manifest.labels) == ["dog", "siren"]
-    assert manifest.problems == ()
-    assert manifest.counts() == {"dog": 1, "siren": 2}
-    assert manifest.targets().tolist() == [[False, False], [True, False], [False, True], [False, True]]
-
-
-def test_folders_named_after_splits_hold_the_labels(recordings):
-    manifest = read_manifest(recordings("train/siren/a.wav", "train/dog/b.wav", "test/siren/c.wav"))
-    assert {clip.name: (clip.labels, clip.split) for clip in manifest.clips} == {
-        "test/siren/c.wav": (("siren",), "test"),
-        "train/dog/b.wav": (("dog",), "train"),
-        "train/siren/a.wav": (("siren",), "train"),
-    }
-
-
-def test_an_empty_label_folder_and_a_loose_file_are_problems(recordings):
-    root = recordings("siren/a.wav", "stray.wav")
-    (root / "owl").mkdir()
-    problems = {problem.kind: str(problem) for problem in read_manifest(root).problems}
-    assert "owl: holds no recordings" in problems["empty"]
-    assert "stray.wav" in problems["unlabelled"]
-
-
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
@@ -117,36 +85,6 @@ def test_dcase2017_tables_without_header(recordings, table):
     assert manifest.reference() == {}
     strong = table("strong.csv", "x_30.000_40.000.wav|0.5|1.0|Car", "y_5.000_15.000.wav|0|0|Car")
     assert read_manifest(strong).reference()["x_30.000_40.000.wav"] == [Event(0.5, 1.0, "Car")]
-
-
-@pytest.mark.parametrize(
-    "name", ["a", "a.wav", "deep/a.wav", "/elsewhere/deep/a.mp3", r"D:\sounds\deep\a.wav", r"deep\a.wav"]
-)
-@pytest.mark.parametrize("place", ["audio/a.wav", "a.wav", "audio/deep/a.wav"])
-def test_audio_is_found_beside_and_below(recordings, table, name, place):
-    root = recordings(place)
-    manifest = read_manifest(table("t.csv", "filename,label", f"{name},dog"))
-    assert [clip.path for clip in manifest.clips] == [root / place]
-
-
-@pytest.mark.parametrize(
-    "name", ["SITE1/a.wav", "/data/SITE1/a.wav", r"SITE1\a.wav", r"C:\data\SITE1\a.wav", "SITE1/a"]
-)
-def test_a_recording_of_another_folder_is_not_taken(recordings, table, name):
-    recordings("audio/SITE2/a.wav", "audio/SITE2/b.wav")
-    manifest = read_manifest(table("t.csv", "filename,label", f"{name},dog", "SITE2/b.wav,cat"))
-    assert tags(manifest) == {"SITE2/b.wav": ("cat",)}
-    (problem,) = manifest.problems
-    assert (problem.kind, problem.where.rpartition("/")[2]) == ("missing", "t.csv, line 2")
-    assert "SITE2/a.wav lies in another folder" in problem.message
-
-
-def test_audio_in_a_folder_of_its_own(recordings, table):
-    root = recordings("sounds/a.wav", "a.wav")
-    path = table("t.csv", "filename,label", "a.wav,dog")
-    assert read_manifest(path, audio=root / "sounds").clips[0].path == root / "sounds" / "a.wav"
-    with pytest.raises(DataError, match="sound: no such folder of audio"):
-        read_manifest(path, audio=root / "sound")
 
 
 def test_what_is_doubtful_is_left_out_and_listed(recordings, table):

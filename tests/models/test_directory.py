@@ -2,7 +2,6 @@ import io
 import json
 import shutil
 from collections.abc import Callable
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +10,17 @@ import torch
 
 import earmark
 from earmark.data.records import Clip, Manifest
-from earmark.decisions import OperatingPoint, named_point
+from earmark.decisions import OperatingPoint
 from earmark.encoders import CRNNOptions
 from earmark.errors import AudioError, ConfigError, ModelError, OutputError
 from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips_cached
 from earmark.features import LogMelOptions
 from earmark.labels import Labels
 from earmark.models.directory import join, load_model, write_model
-from earmark.models.fusion import Fusion, networks_of
+from earmark.models.fusion import Fusion
 from earmark.models.network import Network
 from earmark.models.opening import open_tagger
-from earmark.models.torch_engine import TorchEngine, engine_of
-from earmark.runtime.ensemble import DEFAULT, MEAN, mean_scores
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
 
@@ -59,41 +57,6 @@ def exact(scores: Scores) -> tuple[object, ...]:
     return scores.clip.tobytes(), scores.frames.tobytes(), scores.labels, scores.clock, scores.duration
 
 
-@pytest.mark.parametrize("chosen", [(0,), (0, 1), (0, 2), (0, 3), (0, 1, 2, 3)])
-def test_a_fusion_is_the_mean_of_what_its_members_say_alone(
-    systems: list[Network], noise: Noise, chosen: tuple[int, ...]
-) -> None:
-    members = [systems[number] for number in chosen]
-    waves = [Waveform(noise(seconds, (0.2, 0.5), seed=7), 8_000) for seconds in (0.7, 5.3, 1.0)]  # one is cut
-    alone = zip(*(score(member, *waves) for member in members), strict=True)
-    for fused, each in zip(score(Fusion(members), *waves), alone, strict=True):
-        assert exact(fused) == exact(mean_scores(each))
-
-
-def test_the_order_of_members_changes_no_bit(systems: list[Network], noise: Noise) -> None:
-    wave = Waveform(noise(2.7, (1.0, 1.5)), 8_000)
-    found = {exact(score(Fusion(order), wave)[0]) for order in permutations(systems)}
-    assert len(found) == 1
-
-
-def test_systems_weigh_the_same_however_many_epochs_they_are_made_of(systems: list[Network], noise: Noise) -> None:
-    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
-    first, second, third = (score(tagger, wave)[0] for tagger in systems[:3])
-    nested = Fusion([Fusion(systems[:2]), systems[2]])
-    assert networks_of(nested) == tuple(systems[:3])
-    assert exact(score(nested, wave)[0]) == exact(mean_scores([mean_scores([first, second]), third]))
-
-
-def test_epochs_of_one_training_share_decoding_and_features(
-    systems: list[Network], noise: Noise, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-    really = Network.features
-    monkeypatch.setattr(Network, "features", lambda self, *rest: asked.append(1) or really(self, *rest))
-    score(Fusion(systems[:2]), Waveform(noise(0.9), 8_000))
-    assert len(asked) == 1
-
-
 def test_a_recording_that_cannot_be_read_is_told_once_and_costs_no_other(
     systems: list[Network], noise: Noise, write: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -123,52 +86,12 @@ def save(tagger: Network, folder: Path, threshold: float = 0.5, **changes: objec
     return folder
 
 
-def test_several_directories_open_as_one_model(systems: list[Network], noise: Noise, tmp_path: Path) -> None:
-    folders = [save(tagger, tmp_path / str(n), 0.2 + 0.2 * n) for n, tagger in enumerate(systems[:3])]
-    pipeline = earmark.load(folders)
-    result = pipeline(noise(1.0, (0.2, 0.5)), 8_000)
-    plain = score(Fusion(systems[:3]), Waveform(noise(1.0, (0.2, 0.5)), 8_000))[0]
-    np.testing.assert_allclose(result.scores.clip, plain.clip, atol=1e-5)
-    np.testing.assert_allclose(result.scores.frames, plain.frames, atol=1e-5)
-    assert (result.scores.clock, result.scores.duration) == (plain.clock, plain.duration)
-    assert pipeline.operating_point.of("loud").onset == pytest.approx(0.4)
-    assert pipeline.operating_point.origin == MEAN
-    assert earmark.load(folders[::-1]).operating_point == pipeline.operating_point
-
-
-def test_one_directory_is_that_model(systems: list[Network], tmp_path: Path) -> None:
-    folder = save(systems[0], tmp_path / "a", 0.3)
-    pipeline = open_tagger([folder])
-    assert isinstance(pipeline.model, TorchEngine)
-    assert pipeline.operating_point == OperatingPoint.load(folder)
-
-
-def test_models_that_decide_in_different_ways_fall_back_to_the_default(systems: list[Network], tmp_path: Path) -> None:
-    folders = [save(systems[0], tmp_path / "a", 0.3), save(systems[1], tmp_path / "b", 0.3, method="boxes")]
-    point = open_tagger(folders).operating_point
-    assert point == named_point("default", point.labels).model_copy(update={"origin": DEFAULT})
-
-
-def test_models_that_decide_alike_go_on_so(systems: list[Network], tmp_path: Path) -> None:
-    folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
-    assert open_tagger(folders).operating_point == OperatingPoint.load(folders[0])
-
-
 def test_other_labels_are_refused_by_the_names_of_the_directories(
     network: Callable[..., Network], tmp_path: Path
 ) -> None:
     one, other = save(network(), tmp_path / "one"), save(network(labels=("loud", "cat")), tmp_path / "other")
     with pytest.raises(ConfigError, match=r"one has 'quiet', .*other does not"):
         open_tagger([one, other])
-
-
-def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Network], noise: Noise) -> None:
-    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
-    one, other = with_seed(network(), 1), with_seed(network(labels=("quiet", "loud")), 1)
-    fused = score(Fusion([other, one]), wave)[0]
-    assert fused.labels == Labels(["loud", "quiet"])  # sorted
-    expected = (score(one, wave)[0].clip + score(other, wave)[0].clip[::-1]) / 2
-    np.testing.assert_allclose(fused.clip, expected, atol=1e-6)
 
 
 def test_models_are_joined_into_a_directory_that_is_a_model(

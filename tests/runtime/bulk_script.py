@@ -1,6 +1,7 @@
 """A run in a process of its own, to be killed: `python bulk_script.py FOLDER OUT [processes] [option=value ...]`.
 
 Its engine is plain numpy and costs nothing: the loudness of each tenth of a second is the score of its one label.
+`make`, `detect` and `content` are what tests of runs in this process share.
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import soundfile
 
 from earmark.clock import Clock
 from earmark.decisions import OperatingPoint
@@ -20,6 +22,7 @@ from earmark.runtime.tagger import Tagger
 
 RATE = 8000
 STEP = RATE // 10
+FORMATS = ("csv", "tsv", "json", "audacity")
 
 
 class Loudness:
@@ -56,6 +59,32 @@ class Loudness:
 
 def open_tagger() -> Tagger:
     return Tagger(Loudness(), OperatingPoint.plain(Loudness.labels))
+
+
+def make(folder: Path, files: int = 12) -> Path:
+    """Short recordings in two folders, each loud somewhere else."""
+    rng = np.random.default_rng(0)
+    for number in range(files):
+        wave = np.zeros(4000)
+        first = rng.integers(0, 2500)
+        wave[first : first + 1400] = rng.uniform(0.2, 1)
+        path = folder / ("day" if number % 2 else "night") / f"{number:04d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, wave, 8000)
+    return folder
+
+
+def content(output: Path) -> dict[str, bytes]:
+    """All that a user sees of an output."""
+    files = (path for path in output.rglob("*") if path.is_file() and ".earmark" not in path.parts)
+    return {path.relative_to(output).as_posix(): path.read_bytes() for path in files}
+
+
+def detect(source: Path, output: Path, **options: Any) -> Any:
+    """Events of the recordings that `make` made, by the engine above."""
+    from earmark import api
+
+    return api.detect([source], output=output, tagger=open_tagger(), **{"formats": FORMATS, **options})
 
 
 def main() -> None:

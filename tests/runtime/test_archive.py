@@ -12,51 +12,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
+from bulk_script import FORMATS, content, detect, make, open_tagger
 
 from earmark import api
-from earmark.audio.listing import Listing, Shard
-from earmark.decisions import OperatingPoint
-from earmark.errors import ConfigError, DataError, OutputError
+from earmark.audio.listing import Listing
+from earmark.errors import OutputError
 from earmark.events import Event
 from earmark.formats import read_events, write_events
 from earmark.runtime.archive import Archive
 from earmark.runtime.bulk import Decided, Task
-from earmark.runtime.journal import Journal
 from earmark.runtime.place import Place
 
-sys.path.insert(0, str(Path(__file__).parent))
-from bulk_script import open_tagger
-
 SCRIPT = Path(__file__).with_name("bulk_script.py")
-FORMATS = ("csv", "tsv", "json", "audacity")
-
-
-def make(folder: Path, files: int = 12) -> Path:
-    """Short recordings in two folders, each loud somewhere else."""
-    rng = np.random.default_rng(0)
-    for number in range(files):
-        wave = np.zeros(4000)
-        first = rng.integers(0, 2500)
-        wave[first : first + 1400] = rng.uniform(0.2, 1)
-        path = folder / ("day" if number % 2 else "night") / f"{number:04d}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, wave, 8000)
-    return folder
-
-
-def content(output: Path) -> dict[str, bytes]:
-    """All that a user sees of an output."""
-    files = (path for path in output.rglob("*") if path.is_file() and ".earmark" not in path.parts)
-    return {path.relative_to(output).as_posix(): path.read_bytes() for path in files}
-
-
-def detect(source: Path, output: Path, **options: Any) -> api.Detected:
-    return api.detect([source], output=output, tagger=open_tagger(), **{"formats": FORMATS, **options})
 
 
 class Said(api.Reporter):
@@ -142,57 +112,6 @@ def test_a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path: P
     assert begun >= 2  # the others were over before they were hit
 
 
-def test_a_journal_that_was_cut_in_the_middle_of_a_line_has_that_line_done_again(tmp_path: Path) -> None:
-    source = make(tmp_path / "in")
-    detect(source, tmp_path / "out")
-    wanted = content(tmp_path / "out")
-    journal = tmp_path / "out" / ".earmark" / "detect.jsonl"
-    whole = journal.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    for cut in (len(whole) - 1, len(whole) - 20, len(b"".join(lines[:5])) + 10, len(lines[0]), len(lines[0]) - 3):
-        journal.write_bytes(whole[:cut])
-        found = detect(source, tmp_path / "out")
-        assert found.account.before == max(0, whole[:cut].count(b"\n") - 1)
-        assert content(tmp_path / "out") == wanted
-        assert journal.read_bytes() == whole
-
-
-def test_a_table_that_was_lost_or_cut_is_made_from_the_journal(tmp_path: Path) -> None:
-    source = make(tmp_path / "in")
-    detect(source, tmp_path / "out")
-    wanted = content(tmp_path / "out")
-    (tmp_path / "out" / "events.csv").write_bytes(wanted["events.csv"][:50])
-    (tmp_path / "out" / "events.json").unlink()
-    (tmp_path / "out" / "day" / "0001.txt").unlink()
-    found = detect(source, tmp_path / "out")
-    assert content(tmp_path / "out") == wanted
-    assert found.account.before == 12
-
-
-def test_other_options_are_refused_with_the_difference(tmp_path: Path) -> None:
-    source = make(tmp_path / "in")
-    detect(source, tmp_path / "out")
-    before = content(tmp_path / "out")
-    with pytest.raises(ConfigError, match=r"min score: 0.0 before, 0.7 now\).*--overwrite to begin anew"):
-        detect(source, tmp_path / "out", min_score=0.7)
-    changed = open_tagger()
-    changed.operating_point = OperatingPoint.plain(changed.labels).with_threshold(0.3)
-    with pytest.raises(ConfigError, match=r"operating point, classes, sound, tag_threshold: 0\.5 before, 0.3 now"):
-        api.detect([source], output=tmp_path / "out", tagger=changed, formats=FORMATS)
-    assert content(tmp_path / "out") == before
-    detect(source, tmp_path / "out", min_score=0.7, overwrite=True)
-    detect(source, tmp_path / "anew", min_score=0.7)
-    assert content(tmp_path / "out") == content(tmp_path / "anew")
-
-
-def test_where_the_numbers_come_from_is_no_other_option(tmp_path: Path) -> None:
-    source = make(tmp_path / "in")
-    detect(source, tmp_path / "out")
-    same = open_tagger()
-    same.operating_point = same.operating_point.model_copy(update={"origin": "said by somebody"})
-    assert api.detect([source], output=tmp_path / "out", tagger=same, formats=FORMATS).account.before == 12
-
-
 def test_a_finished_run_says_that_nothing_was_done(tmp_path: Path) -> None:
     source, said = make(tmp_path / "in"), Said()
     detect(source, tmp_path / "out")
@@ -261,18 +180,6 @@ def test_failures_are_listed_and_tried_again_when_asked_for(tmp_path: Path) -> N
     assert len((tmp_path / "out" / "failures.csv").read_text().splitlines()) == 2
 
 
-def test_tags_and_events_may_share_a_folder(tmp_path: Path) -> None:
-    source = make(tmp_path / "in", 4)
-    (source / "day" / "0001.wav").write_bytes(b"")
-    for _ in range(2):
-        detect(source, tmp_path / "out", formats=["csv"])
-        api.tag([source], output=tmp_path / "out", tagger=open_tagger())
-    assert sorted(content(tmp_path / "out")) == ["events.csv", "failures.csv", "failures.tags.csv", "tags.csv"]
-    detect(source, tmp_path / "events", formats=["csv"])
-    api.tag([source], output=tmp_path / "tags", tagger=open_tagger())
-    assert content(tmp_path / "out") == content(tmp_path / "events") | content(tmp_path / "tags")
-
-
 def test_nothing_is_left_where_no_recording_could_be_used(tmp_path: Path) -> None:
     source = make(tmp_path / "in", 1)
     (source / "night" / "0000.wav").write_bytes(b"")
@@ -314,86 +221,3 @@ def test_a_full_disk_stops_the_run_and_what_was_done_is_kept(tmp_path: Path, mon
     assert found.account.before >= 1
     detect(source, tmp_path / "anew")
     assert content(tmp_path / "out") == content(tmp_path / "anew")
-
-
-def test_a_journal_on_a_full_disk_keeps_whole_lines(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with Journal(tmp_path / "journal") as journal:
-        journal.begin({"verb": "detect"})
-        first = journal.append({"name": "a"})
-        resource.setrlimit(resource.RLIMIT_FSIZE, (journal.size + 5, limits[1]))
-        try:
-            with pytest.raises(OutputError, match="disk full"):
-                journal.append({"name": "b"})
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert (tmp_path / "journal").read_bytes().endswith(b'{"name":"a"}\n')
-        assert journal.append({"name": "b"}) == first + 13
-
-
-def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
-    source = make(tmp_path / "in", 2)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="is a file, not a folder"):
-        detect(source, tmp_path / "file" / "out")
-
-
-@pytest.mark.parametrize("formats", [FORMATS, ("json",)])
-def test_shards_together_are_the_undivided_run(tmp_path: Path, formats: tuple[str, ...]) -> None:
-    source = make(tmp_path / "in", 20)
-    (source / "day" / "0003.wav").write_bytes(b"")
-    detect(source, tmp_path / "whole", formats=formats)
-    for number in (3, 1, 2):
-        detect(source, tmp_path / f"part{number}", formats=formats, shard=f"{number}/3")
-    parts = [tmp_path / f"part{number}" for number in (2, 3, 1)]
-    merged = api.merge(parts, tmp_path / "merged")
-    assert content(tmp_path / "merged") == content(tmp_path / "whole")
-    assert (merged.account.scored, len(merged.account.failed)) == (19, 1)
-    with pytest.raises(ConfigError, match=r"shard 1/3 is missing \(1 of 3 are\)"):
-        api.merge(parts[:2], tmp_path / "less")
-    with pytest.raises(ConfigError, match="shard 2/3 is there twice"):
-        api.merge([*parts, parts[0]], tmp_path / "more")
-    with pytest.raises(DataError, match="made without --shard"):
-        api.merge([*parts[:2], tmp_path / "whole"], tmp_path / "other")
-    detect(source, tmp_path / "strange", formats=formats, shard="1/3", min_score=0.9)
-    with pytest.raises(ConfigError, match=r"different options: min score: 0\.0 before, 0\.9 now"):
-        api.merge([*parts[:2], tmp_path / "strange"], tmp_path / "other")
-
-
-@pytest.mark.parametrize("text", ["5/4", "0/4", "1", "a/b", "1/0", "-1/2"])
-def test_a_shard_that_does_not_exist_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=f"shard '{text}' does not exist: expected i/n"):
-        Shard.parse(text)
-
-
-def test_the_shard_of_a_recording_depends_on_its_name_alone(tmp_path: Path) -> None:
-    source = make(tmp_path / "in", 20)
-    held = {entry.name for entry in Listing([source], shard=Shard(1, 3))}
-    for path in source.rglob("*.wav"):
-        if path.relative_to(source).as_posix() not in held:
-            path.unlink()
-    assert {entry.name for entry in Listing([source], shard=Shard(1, 3))} == held
-    assert 2 <= len(held) <= 12
-
-
-def test_a_worker_process_that_dies_is_replaced_and_its_recordings_are_done_once(tmp_path: Path) -> None:
-    source = make(tmp_path / "in", 60)
-    detect(source, tmp_path / "whole", formats=["csv"])
-    words = [sys.executable, str(SCRIPT), str(source), str(tmp_path / "out"), "formats=csv", "processes=2"]
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "DIE_AT": str(tmp_path / "died")})
-    assert done.stdout.split() == ["60", "0", "0"], done.stderr
-    assert (tmp_path / "died").exists()
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
-
-
-def test_a_recording_that_kills_every_process_is_a_failure_and_costs_no_other(tmp_path: Path) -> None:
-    source = make(tmp_path / "in", 9)
-    words = [sys.executable, str(SCRIPT), str(source), str(tmp_path / "out"), "formats=csv", "processes=2"]
-    env = {**os.environ, "DIE_ON": "0.5"}
-    soundfile.write(source / "day" / "deadly.wav", np.full(4000, 0.5), 8000)
-    done = subprocess.run(words, capture_output=True, text=True, env=env)
-    assert done.stdout.split() == ["9", "0", "1"], done.stderr
-    failures = (tmp_path / "out" / "failures.csv").read_text()
-    assert failures.splitlines()[1].startswith("day/deadly.wav,")
-    assert "2 processes ended while they worked on it" in failures

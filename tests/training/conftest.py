@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import torch
 
+from earmark.data.manifest import read_manifest
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
 from earmark.models.network import ModelOptions, Network
+from earmark.recipes import load_recipe
+from earmark.training.request import Request
 
 RATE = 8_000
 
@@ -65,3 +68,26 @@ def untrained() -> Callable[..., Network]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
+
+
+Ask = Callable[..., Request]
+
+
+@pytest.fixture
+def ask(collection: Path, recipe: Path, tmp_path: Path) -> Ask:
+    def call(*changes: str, output: str = "m", seed: int = 0, validate: bool = True, **more: object) -> Request:
+        chosen = load_recipe(str(recipe), ["training.epochs=2", *changes])
+        train = read_manifest(collection / "train")
+        valid = read_manifest(collection / "dev", labels=train.labels) if validate else None
+        return Request(
+            train=train,
+            valid=valid,
+            network=chosen.network,
+            training=chosen.training,
+            output=tmp_path / output,
+            seed=seed,
+            recipe=chosen.to_yaml(),
+            **more,
+        )
+
+    return call

@@ -5,12 +5,10 @@ import numpy as np
 import pytest
 
 import earmark
-from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint
 from earmark.errors import ConfigError, DataError
 from earmark.models.directory import load_model
 from earmark.models.fusion import Fusion
-from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
 from earmark.runtime.ensemble import mean_scores
 from earmark.training.loop import Machine
@@ -21,24 +19,6 @@ MACHINE = Machine(precision="float32")
 FUSE = ("training.epochs=4", "training.fuse={first: 2, every: 2}")
 COARSE = "network.features={kind: logmel, rate: 8000, window: 256, hop: 256, bands: 16}"
 Ask = Callable[..., Request]
-
-
-@pytest.fixture
-def ask(collection: Path, recipe: Path, tmp_path: Path) -> Ask:
-    def call(*changes: str, output: str = "m", validate: bool = True) -> Request:
-        chosen = load_recipe(str(recipe), ["training.epochs=2", *changes])
-        train = read_manifest(collection / "train")
-        valid = read_manifest(collection / "dev", labels=train.labels) if validate else None
-        return Request(
-            train=train,
-            valid=valid,
-            network=chosen.network,
-            training=chosen.training,
-            output=tmp_path / output,
-            recipe=chosen.to_yaml(),
-        )
-
-    return call
 
 
 def finish(request: Request) -> None:

@@ -1,47 +1,21 @@
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from earmark.data.manifest import read_manifest
-from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint, named_point
-from earmark.decisions.tuning import Tuned, TuningReport
-from earmark.errors import ConfigError, DataError, OutputError
+from earmark.errors import ConfigError
 from earmark.models.network import Network
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
-from earmark.training.card import retuned, write_card
 from earmark.training.loop import Machine
-from earmark.training.preparing import prepare
-from earmark.training.request import Request, clear, is_finished
+from earmark.training.request import Request, is_finished
 from earmark.training.run import Run
 
 MACHINE = Machine(precision="float32")
 Ask = Callable[..., Request]
-
-
-@pytest.fixture
-def ask(collection: Path, recipe: Path, tmp_path: Path) -> Ask:
-    def call(*changes: str, output: str = "m", seed: int = 0, validate: bool = True, **more: object) -> Request:
-        chosen = load_recipe(str(recipe), ["training.epochs=2", *changes])
-        train = read_manifest(collection / "train")
-        valid = read_manifest(collection / "dev", labels=train.labels) if validate else None
-        return Request(
-            train=train,
-            valid=valid,
-            network=chosen.network,
-            training=chosen.training,
-            output=tmp_path / output,
-            seed=seed,
-            recipe=chosen.to_yaml(),
-            **more,
-        )
-
-    return call
 
 
 def weights(request: Request) -> bytes:
@@ -122,37 +96,6 @@ def test_seeds_differ_and_equal_seeds_do_not(ask: Ask) -> None:
     assert weights(requests[0]) == weights(requests[1]) != weights(requests[2])
 
 
-def test_a_request_knows_its_own_directory_and_no_other(ask: Ask) -> None:
-    request = ask()
-    request.check()
-    assert request.difference() == ""
-    assert request.claim("float32") is True
-    assert request.claim("float32") is False
-    request.check()
-    for other, named in (
-        (ask(seed=1), "seed"),
-        (ask("training.learning_rate=0.5"), "training.learning_rate"),
-        (ask("network.features.hop=160"), "network.features.hop"),
-        (ask(validate=False), "validation clips"),
-    ):
-        assert other.difference() == named
-        with pytest.raises(
-            ConfigError, match=f"already contains a training run with a different {named}; choose another"
-        ):
-            other.check()
-    ask(output="elsewhere", seed=1).check()
-
-
-def test_a_changed_collection_is_another(ask: Ask, collection: Path, tmp_path: Path) -> None:
-    shutil.copytree(collection / "train", tmp_path / "data")
-    request = ask()
-    request.claim("float32")
-    table = tmp_path / "data" / "weak.tsv"
-    table.write_text(table.read_text().replace("beep", "horn,beep"))
-    changed = Request(**{**vars(request), "train": read_manifest(table)})
-    assert changed.difference() == "training clips"
-
-
 def test_a_run_keeps_the_arithmetic_it_began_in(ask: Ask) -> None:
     request = ask()
     assert request.precision("bf16", "cpu") == "bf16"
@@ -160,76 +103,6 @@ def test_a_run_keeps_the_arithmetic_it_began_in(ask: Ask) -> None:
     assert request.precision("auto", "cpu") == "bf16"  # whatever a second measurement would say
     with pytest.raises(ConfigError, match=r"with a different precision \(bf16\)"):
         request.precision("float32", "cpu")
-
-
-def test_directories_that_are_taken_are_refused(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "m").mkdir()
-    ask().check()
-    (tmp_path / "m" / "thesis.tex").write_text("")
-    with pytest.raises(OutputError, match=r"m is not empty and contains no training run; choose a new directory"):
-        Run(ask(), MACHINE).train()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"file is a file; expected a directory for the model"):
-        ask(output="file").check()
-
-
-def test_clearing_takes_what_a_training_wrote_and_nothing_else(ask: Ask, tmp_path: Path) -> None:
-    finish(ask())
-    (tmp_path / "m" / "notes.txt").write_text("")
-    clear(tmp_path / "m")
-    assert [path.name for path in (tmp_path / "m").iterdir()] == ["notes.txt"]
-    (tmp_path / "m" / "training").mkdir()
-    (tmp_path / "m" / "README.md").write_text("mine")
-    clear(tmp_path / "m")  # holds neither a model nor a run
-    assert len(list((tmp_path / "m").iterdir())) == 3
-    clear(tmp_path / "nowhere")
-
-
-def broken(request: Request, *names: str) -> Request:
-    """The same request, these training clips being text."""
-    folder = request.output.parent / "data"
-    shutil.copytree(request.train.source, folder)
-    for name in names:
-        (folder / "audio" / name).write_text("no sound " * 9)
-    return Request(**{**vars(request), "train": read_manifest(folder)})
-
-
-@pytest.mark.parametrize("cache", ["on", "off"])
-def test_broken_clips_are_left_out_and_named(ask: Ask, cache: str) -> None:
-    request = broken(ask(cache=cache), "train00.wav", "train09.wav")
-    elsewhere = Request(**{**vars(request), "output": request.output.parent / "elsewhere"})
-    prepared = prepare(elsewhere, lambda text: None)
-    assert [(p.kind, p.where) for p in prepared.problems] == [("unreadable", f"train{n}.wav") for n in ("00", "09")]
-    assert len(prepared.train) == 30
-    assert "train09.wav" not in [clip.name for clip in prepared.train.clips]
-    assert (elsewhere.output / "cache").exists() == (cache == "on")
-    index = [clip.name for clip in prepared.train.clips].index("train10.wav")
-    assert prepared.train.samples(index) == len(prepared.train.read(index)) == 32_000
-    trained = Run(request, MACHINE).train()
-    assert trained.clips == (30, 16)
-    assert trained.problems == prepared.problems
-
-
-def test_a_label_without_clips_is_left_out_everywhere(ask: Ask) -> None:
-    request = ask()
-    manifest = request.train
-    clips = [clip for clip in manifest.clips if "hum" not in clip.labels]
-    lacking = Request(**{**vars(request), "train": manifest.with_clips(clips)})
-    trained = Run(lacking, MACHINE).train()
-    assert trained.model.labels.names == trained.point.labels == ("beep", "horn", "whistle")
-    message = "no usable clip has this label; the label is left out"
-    assert trained.problems == (Problem("label", "hum", message),)
-    card = write_card(lacking, trained, name="m", recipe="tiny", command="")
-    assert "hum" not in card
-    assert "**left out**: 1 clips or labels" in card
-
-
-def test_nothing_usable_leaves_nothing_behind(ask: Ask) -> None:
-    names = [f"train{n:02d}.wav" for n in range(32)]
-    request = broken(ask(), *names)
-    with pytest.raises(DataError, match=r"none of the 32 clips can be read; the first: .*train00.wav: cannot be read"):
-        Run(request, MACHINE).train()
-    assert not request.output.exists()
 
 
 def test_without_validation_there_is_no_evaluation(ask: Ask) -> None:
@@ -255,58 +128,6 @@ def test_weights_of_the_last_epochs_are_kept_where_asked_for(ask: Ask) -> None:
     finish(request)
     kept = sorted(path.name for path in (request.output / "training").glob("*.safetensors"))
     assert kept == ["epoch-0001.safetensors", "epoch-0002.safetensors"]
-
-
-CARD = """\
-# m
-
-- **recipe**: tiny
-- **operating point**: tuned long ago
-
-## How well it does
-
-Measured on the validation clips.
-
-| metric | value |
-|---|---:|
-| mAP | 0.5 |
-
-## Operating point
-
-Applied by default.
-
-| class | tag threshold |
-|---|---:|
-| dog | 0.100 |
-| cat | 0.200 |
-
-## Limits
-
-- It knows the labels above.
-"""
-
-
-def test_a_card_is_brought_up_to_a_new_operating_point() -> None:
-    point = OperatingPoint.plain(["dog"]).with_threshold(0.25)
-    tuned = Tuned(point, report_of("tagging-f1"))
-    card = retuned(CARD, tuned)
-    assert "- **operating point**: plain: 0.5 everywhere; threshold 0.25\n" in card
-    assert "| dog | 0.250 | 0.250 |" in card
-    assert "cat" not in card
-    assert "| mAP | 0.5 |" in card
-    assert "Measured on the validation clips. The operating point was changed afterwards" in card
-    assert card.endswith("\n\n## Limits\n\n- It knows the labels above.\n")
-    assert "tuned for tagging-f1" in card
-    assert retuned(card, tuned) == card
-
-
-def test_a_card_of_another_make_is_left_alone() -> None:
-    tuned = Tuned(OperatingPoint.plain(["dog"]), report_of("segment-f1"))
-    assert retuned("# Our model\n\nAsk Ann.\n", tuned) == "# Our model\n\nAsk Ann.\n"
-
-
-def report_of(objective: str) -> TuningReport:
-    return TuningReport(objective, False, 16, 5, 0, 8.0, {}, {"dog": 4})
 
 
 def test_a_training_that_diverges_stops_in_one_line_and_keeps_the_last_good_checkpoint(ask: Ask) -> None:

@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from earmark.data.batches import Batch
 from earmark.encoders import recurrence
-from earmark.encoders.recurrence import recur, run_apart
 from earmark.masking import MaskedBatchNorm2d
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import Recipe, load_recipe, recipe_names
@@ -89,17 +88,3 @@ def test_statistics_of_valid_steps_are_those_of_the_steps_cut_out() -> None:
     torch.testing.assert_close(norm(x, mask).permute(0, 2, 3, 1)[mask].reshape(-1, 4), plain(cut_out))
     torch.testing.assert_close(norm.running_mean, plain.running_mean)
     torch.testing.assert_close(norm.running_var, plain.running_var)
-
-
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_directions_apart_are_what_packing_gives(layers: int, bidirectional: bool) -> None:
-    torch.manual_seed(0)
-    gru = torch.nn.GRU(6, 5, layers, batch_first=True, bidirectional=bidirectional)
-    lengths = torch.tensor([9, 1, 4])
-    x = torch.randn(3, 9, 6, requires_grad=True)
-    packed, apart = recur(gru, x, lengths), run_apart(gru, x, lengths)
-    torch.testing.assert_close(apart, packed)
-    theirs, ours = (torch.autograd.grad(out.square().sum(), [x, *gru.parameters()]) for out in (packed, apart))
-    for mine, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, other)

@@ -16,7 +16,6 @@ from earmark.labels import Labels
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "audioset"
 needs_real_lists = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/audioset, the published lists")
-
 HEADER = (
     "# Segments csv created Sun Mar  5 10:54:25 2017",
     "# num_ytids=4, num_segs=4, num_unique_labels=3, num_positive_labels=5",
@@ -54,9 +53,6 @@ def messages(manifest):
     return [str(problem) for problem in manifest.problems]
 
 
-# A folder of it
-
-
 def test_a_folder_gives_clips_with_names_in_the_order_of_the_classes(folder):
     manifest = read_manifest(folder)
     assert tags(manifest) == TAGS
@@ -66,30 +62,6 @@ def test_a_folder_gives_clips_with_names_in_the_order_of_the_classes(folder):
     assert {clip.split for clip in manifest.clips} == {"eval"}
     assert [clip.duration for clip in manifest.clips] == [10, 10, 7, 10]
     assert all(clip.events is None for clip in manifest.clips)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["{}.wav", "Y{}.wav", "{}_30_40.wav", "{}_30.500_40.500.mp3", "Y{}_31.wav", "{}_30500_40500.wav", "{}_30500.flac"],
-)
-@pytest.mark.parametrize("place", ["", "audio/", "eval_segments/deep/"])
-def test_audio_may_be_named_in_many_ways_and_lie_anywhere(recordings, table, tmp_path, name, place):
-    table("eval_segments.csv", *HEADER, *ROWS)
-    recordings("a.wav")
-    path = tmp_path / (place + name.format("-0BIyqJj9ZU"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(tmp_path / "a.wav", path)
-    manifest = read_manifest(tmp_path)
-    assert [clip.path for clip in manifest.clips] == [path]
-
-
-@pytest.mark.parametrize(
-    "name", ["-0BIyqJj9ZU_90_100.wav", "0BIyqJj9ZU.wav", "-0BIyqJj9ZU-part.wav", "Y-0BIyqJj9ZUx.wav"]
-)
-def test_another_piece_or_another_video_is_not_taken_for_it(recordings, table, name):
-    table("eval_segments.csv", *HEADER, *ROWS)
-    with pytest.raises(DataError, match=r"none of its 4 clips is there \(looked in .* for Y--4gqARaEJE\.wav .*--audio"):
-        read_manifest(recordings(name))
 
 
 def test_a_list_by_its_own_path_with_audio_elsewhere(folder, table, recordings, tmp_path):
@@ -142,22 +114,6 @@ def test_the_labels_of_a_model_decide_where_they_are_given(folder):
     assert "Owl, eagle: not one of the 3 labels" in messages(manifest)[0]
 
 
-def test_two_files_for_a_clip_are_a_doubt_unless_a_folder_says_which(recordings, folder):
-    recordings("other/-0BIyqJj9ZU.wav")
-    manifest = read_manifest(folder)
-    assert "-0BIyqJj9ZU" not in tags(manifest)
-    assert "line 5: -0BIyqJj9ZU_30.500 fits several files" in messages(manifest)[0]
-    recordings("eval/-0BIyqJj9ZU_30.5.wav")
-    assert read_manifest(folder).clips[1].path == folder / "eval" / "-0BIyqJj9ZU_30.5.wav"
-
-
-def test_one_file_for_two_pieces_of_a_video_is_used_once(folder, table):
-    table("eval_segments.csv", *ROWS, '--4gqARaEJE, 60.000, 70.000, "/m/03l9g"')
-    manifest = read_manifest(folder)
-    assert len(manifest) == 4
-    assert "--4gqARaEJE_60.000 is the file Y--4gqARaEJE.wav, as is" in messages(manifest)[0]
-
-
 def test_labels_that_are_no_classes(folder, table):
     """In the ontology: left out and counted. Nowhere: the row cannot be trusted. Alone: no clip without sounds."""
     table("ontology.json", '[{"id": "/m/0dgw9r", "name": "Human sounds"}, {"id": "/m/09l8g", "name": "Human voice"}]')
@@ -179,9 +135,6 @@ def test_doctor_tells_few_lines_of_hundreds_of_labels(folder):
     assert diagnosis.clips == 4
     assert [note.message for note in diagnosis.notes if "of 527 labels have no clips" in note.message]
     assert len(diagnosis.notes) < 12
-
-
-# Lists, as published and as spreadsheets leave them
 
 
 def spreadsheet(row):
@@ -287,9 +240,6 @@ def test_a_class_list_without_its_header_is_understood(table):
     assert read_classes(table("c.csv", *CLASSES[1:])) == read_classes(table("d.csv", *CLASSES))
 
 
-# Events
-
-
 STRONG = (
     "segment_id|start_time_seconds|end_time_seconds|label",
     "--4gqARaEJE_0|0.5|1.25|/m/09x0r",
@@ -350,9 +300,6 @@ def test_a_strong_row_without_a_segment_is_told(table):
     listed = read_strong(table("s.tsv", *STRONG, "--4gqARaEJE|0|1|/m/09x0r"))
     assert len(listed.found) == 2
     assert "'--4gqARaEJE' is no <video>_<milliseconds>" in str(listed.problems[0])
-
-
-# The real lists
 
 
 @needs_real_lists

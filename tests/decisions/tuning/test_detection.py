@@ -3,15 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from earmark.decisions import ClassPoint, OperatingPoint, decide
+from earmark.decisions import OperatingPoint, decide
 from earmark.decisions.calibration import Platt
 from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection
-from earmark.decisions.tuning.aims import ErrorRate, macro_f1
+from earmark.decisions.tuning.aims import macro_f1
 from earmark.decisions.tuning.counting import SegmentCounter
-from earmark.decisions.tuning.detection import encode_tags
-from earmark.decisions.tuning.error_rate import OverallErrors
-from earmark.decisions.tuning.shrinkage import assign_folds, choose_by_cross_validation
-from earmark.decisions.tuning.sweep import method_of, sweep, sweep_thresholds
+from earmark.decisions.tuning.sweep import sweep_thresholds
 from earmark.decisions.tuning.timeline import lay_out
 from earmark.errors import ConfigError
 from earmark.events import Event
@@ -93,53 +90,6 @@ def test_sagging_events_call_for_hysteresis(made):
     assert tuned.report.reached > 0.9
 
 
-def overall_errors(references, scores, point):
-    """Substitutions + deletions + insertions, and active reference segments, counted segment by segment."""
-    wrong = there = 0
-    for reference, each in zip(references, scores, strict=True):
-        found = decide(each, point).events
-        for k in range(int(np.ceil(each.duration))):
-            one, two = ({e.label for e in events if e.onset < k + 1 and e.offset > k} for events in (reference, found))
-            wrong, there = wrong + max(len(one), len(two)) - len(one & two), there + len(one)
-    return wrong, there
-
-
-@pytest.mark.parametrize("grid", [SMALL, BoxGrid(merge_absolute=(0.2,), min_duration_on=(0.0,))], ids=["runs", "boxes"])
-def test_the_error_rate_is_the_overall_one_and_the_joint_choice_never_raises_it(made, grid):
-    references, scores = made(recordings=60, classes=4, noise=1.0)
-    for each in scores:
-        each.frames[:, 1] = np.maximum(each.frames[:, 1], 0.8 * each.frames[:, 0])  # a class mistaken for another
-    labels = scores[0].labels
-    fold = assign_folds(encode_tags(references, labels), 3, 0)
-    line = lay_out(scores, references, fold, 3)
-    counter = SegmentCounter(line)
-    swept = sweep(line, counter, grid)
-    errors = OverallErrors(line, counter, swept, method_of(grid))
-    chosen = choose_by_cross_validation(swept.counts, ErrorRate(), line.fold, swept.thresholds)
-    joint = errors.improve(chosen.choice)
-    rates = []
-    for choice in (chosen.choice, joint):
-        parts = {label: ClassPoint(**swept.fields(one)) for label, one in zip(labels, choice.tolist(), strict=True)}
-        wrong, there = overall_errors(references, scores, OperatingPoint(method=method_of(grid), classes=parts))
-        assert errors.rate(np.tile(choice, (3, 1))) == pytest.approx(wrong / there)
-        rates.append(wrong / there)
-    assert rates[1] <= rates[0]
-    report = tune_detection(references, scores, "error-rate", grid=grid).report
-    assert report.held_out["default 0.5"].objective > report.reached
-    assert report.gain > 0
-
-
-def test_classes_nobody_can_tell_apart_are_chosen_for_jointly(made):
-    """Each of three is right in a third of what it would report: alone none is worth it, one of them together is."""
-    references, scores = made(recordings=60, classes=3, noise=0.1, rates=(0, 0, 0))
-    for number, (reference, each) in enumerate(zip(references, scores, strict=True)):
-        each.frames[20:60] = 0.6
-        reference.append(Event(2.0, 6.0, f"c{number % 3}"))
-    report = tune_detection(references, scores, "error-rate", grid=PLAIN, shrinkages=(1.0,)).report
-    assert report.held_out["per class, shrunk"].objective == pytest.approx(1.0)
-    assert report.reached == pytest.approx(2 / 3, abs=0.01)
-
-
 def test_noisy_curves_call_for_a_median_filter(made):
     references, scores = made(recordings=60, classes=2, noise=1.2, scales=(0, 0))
     point = tune_detection(references, scores, "event-f1", grid=SMALL).point
@@ -190,15 +140,6 @@ def test_boxes_are_tuned_through_the_same_door(made):
     tuned = tune_detection(references, scores, "event-f1", grid=grid)
     assert tuned.point.method == "boxes"
     assert tuned.report.held_out["per class, shrunk"].objective > 0.3
-
-
-def test_same_seed_same_point_and_a_summary_a_person_can_read(made):
-    references, scores = made(recordings=30)
-    one, two = (tune_detection(references, scores, grid=PLAIN, seed=3, data="dev") for _ in range(2))
-    assert one == two
-    assert "on 30 recordings of dev" in one.point.origin
-    assert one.report.summary().splitlines()[0].startswith("tuned for segment-f1 (higher is better)")
-    assert len(one.report.summary().splitlines()) == 7
 
 
 def test_calibrations_are_kept_and_thresholds_fit_them(made):

@@ -1,4 +1,4 @@
-"""The calls behind the command line, from Python: what they return, and that they print nothing."""
+"""A model from clips, by one call after the other: what they return, and that they print nothing."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 from earmark import api
 from earmark.decisions import FILE_NAME, OperatingPoint
-from earmark.errors import ConfigError, OutputError
 from earmark.reporter import Reporter
 
 
@@ -58,25 +57,3 @@ def test_a_model_is_trained_tuned_measured_and_run_without_a_word_on_the_termina
     both = scored.to_json()["segment"]["f1"], measured.to_json()["segment"]["f1"]
     assert both[0] == pytest.approx(both[1], abs=0.02)
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_broken_recording_is_returned_and_the_others_are_tagged(
-    model: Path, collection: Path, tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken.wav"
-    broken.write_text("no sound")
-    good = collection / "dev" / "audio" / "dev00.wav"
-    found = api.tag([broken, good], models=[model], formats=["json"], output=tmp_path / "tags.json")
-    assert not found.complete
-    assert len(found.account.failed) == 1
-    assert "broken.wav" in found.account.failed[0]
-    assert (tmp_path / "tags.json").is_file()
-
-
-def test_what_cannot_be_is_refused_in_one_line(collection: Path, model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected one model, or two to compare, got 3"):
-        api.evaluate([model] * 3, collection / "dev")
-    with pytest.raises(ConfigError, match="--threshold and --operating-point exclude each other"):
-        api.open_models([model], threshold=0.5, operating_point="xu2018")
-    with pytest.raises(OutputError, match="not a regular file"):
-        api.tune(model, collection / "dev", output=Path("/dev/null"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from earmark.errors import ConfigError, DataError
+from earmark.errors import DataError
 from earmark.recipes import Recipe, load_recipe
-from earmark.studies import STUDIES, find_study, run, tables
+from earmark.studies import STUDIES, run, tables
 from earmark.studies.run import Outcome, read_material
-from earmark.studies.study import Budget, Expectation, PaperTable, Row
+from earmark.studies.study import Budget, Expectation, Row
 
 XU = STUDIES["xu2018"]
 GATED, PLAIN, FUSION = "tiny/gated", "tiny/plain", "tiny/fusion"
@@ -129,25 +129,3 @@ def test_findings_say_how_sure_they_are(gated, plain, said):
     row = dict(zip(table.header, table.rows[1], strict=True))
     assert (row["row"], row["F1, published"], row["seeds"]) == ("gated", "50.5", len(gated))
     assert row["F1, ours"].startswith(f"{100 * sum(gated) / len(gated):.1f}")
-
-
-@pytest.mark.parametrize("name", ["xu2018", "hong2020"])
-def test_every_row_of_the_papers_is_a_recipe(name, monkeypatch):
-    monkeypatch.setitem(STUDIES, "xu2018", XU)
-    study = find_study(name)
-    for row in study.recipes():
-        found = load_recipe(row)
-        assert found.paper
-        for member in found.members:
-            load_recipe(member)
-    tasks = [(table, column) for table in study.tables for column in table.columns]
-    for table, column in tasks:
-        printed = [
-            table.published(load_recipe(row.recipe), column, part)
-            for row in table.rows
-            for part in study.parts.values()
-        ]
-        assert any(value is not None for value in printed), f"{table.name} has no published {column.title}"
-    assert isinstance(study.tables[0], PaperTable)
-    with pytest.raises(ConfigError, match="did you mean"):
-        find_study(name + "x")

@@ -1,0 +1,104 @@
+"""The mean of several models."""
+
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from earmark.decisions import OperatingPoint
+from earmark.encoders import CRNNOptions
+from earmark.features import LogMelOptions
+from earmark.labels import Labels
+from earmark.models.directory import write_model
+from earmark.models.fusion import Fusion, networks_of
+from earmark.models.network import Network
+from earmark.models.torch_engine import engine_of
+from earmark.runtime.ensemble import mean_scores
+from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.scores import Scores
+
+Noise = Callable[..., np.ndarray]
+FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "window_seconds": 2.0}
+FAST = {"features": LogMelOptions(rate=16_000, window=1024, hop=640, bands=24)}
+
+
+def with_seed(tagger: Network, seed: int) -> Network:
+    """The same network with other weights; front-end and scaling stay."""
+    torch.manual_seed(seed)
+    for part in (tagger.encoder, tagger.pooling):
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return tagger.eval()
+
+
+@pytest.fixture
+def systems(network: Callable[..., Network]) -> list[Network]:
+    """Two epochs of one training, a system on another clock, and one at another rate."""
+    fine = {**FINE, "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)}
+    made = [network(), network(), network(**fine), network(**FAST)]
+    return [with_seed(tagger, seed) for seed, tagger in enumerate(made)]
+
+
+def score(model: Network | Fusion, *sources: object) -> list[Scores]:
+    jobs = [Job(str(number), source) for number, source in enumerate(sources)]
+    found = [scored.scores for scored in Scorer(engine_of(model)).score_all(jobs)]
+    assert all(found)
+    return found
+
+
+def exact(scores: Scores) -> tuple[object, ...]:
+    return scores.clip.tobytes(), scores.frames.tobytes(), scores.labels, scores.clock, scores.duration
+
+
+@pytest.mark.parametrize("chosen", [(0,), (0, 1), (0, 2), (0, 3), (0, 1, 2, 3)])
+def test_a_fusion_is_the_mean_of_what_its_members_say_alone(
+    systems: list[Network], noise: Noise, chosen: tuple[int, ...]
+) -> None:
+    members = [systems[number] for number in chosen]
+    waves = [Waveform(noise(seconds, (0.2, 0.5), seed=7), 8_000) for seconds in (0.7, 5.3, 1.0)]  # one is cut
+    alone = zip(*(score(member, *waves) for member in members), strict=True)
+    for fused, each in zip(score(Fusion(members), *waves), alone, strict=True):
+        assert exact(fused) == exact(mean_scores(each))
+
+
+def test_the_order_of_members_changes_no_bit(systems: list[Network], noise: Noise) -> None:
+    wave = Waveform(noise(2.7, (1.0, 1.5)), 8_000)
+    found = {exact(score(Fusion(order), wave)[0]) for order in permutations(systems)}
+    assert len(found) == 1
+
+
+def test_systems_weigh_the_same_however_many_epochs_they_are_made_of(systems: list[Network], noise: Noise) -> None:
+    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
+    first, second, third = (score(tagger, wave)[0] for tagger in systems[:3])
+    nested = Fusion([Fusion(systems[:2]), systems[2]])
+    assert networks_of(nested) == tuple(systems[:3])
+    assert exact(score(nested, wave)[0]) == exact(mean_scores([mean_scores([first, second]), third]))
+
+
+def test_epochs_of_one_training_share_decoding_and_features(
+    systems: list[Network], noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    really = Network.features
+    monkeypatch.setattr(Network, "features", lambda self, *rest: asked.append(1) or really(self, *rest))
+    score(Fusion(systems[:2]), Waveform(noise(0.9), 8_000))
+    assert len(asked) == 1
+
+
+def test_labels_in_another_order_are_brought_into_one(network: Callable[..., Network], noise: Noise) -> None:
+    wave = Waveform(noise(1.0, (0.2, 0.5)), 8_000)
+    one, other = with_seed(network(), 1), with_seed(network(labels=("quiet", "loud")), 1)
+    fused = score(Fusion([other, one]), wave)[0]
+    assert fused.labels == Labels(["loud", "quiet"])  # sorted
+    expected = (score(one, wave)[0].clip + score(other, wave)[0].clip[::-1]) / 2
+    np.testing.assert_allclose(fused.clip, expected, atol=1e-6)
+
+
+@pytest.fixture
+def fused(systems: list[Network], tmp_path: Path) -> Path:
+    folder = tmp_path / "fused"
+    write_model(Fusion(systems[:2], ["a", "b"]), folder, OperatingPoint.plain(systems[0].labels))
+    return folder

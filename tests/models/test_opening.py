@@ -1,0 +1,86 @@
+"""Model directories opened, one or several as one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import earmark
+from earmark.decisions import OperatingPoint, named_point
+from earmark.encoders import CRNNOptions
+from earmark.features import LogMelOptions
+from earmark.models.directory import write_model
+from earmark.models.fusion import Fusion
+from earmark.models.network import Network
+from earmark.models.opening import open_tagger
+from earmark.models.torch_engine import TorchEngine, engine_of
+from earmark.runtime.ensemble import DEFAULT, MEAN
+from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.scores import Scores
+
+Noise = Callable[..., np.ndarray]
+FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "window_seconds": 2.0}
+FAST = {"features": LogMelOptions(rate=16_000, window=1024, hop=640, bands=24)}
+
+
+def with_seed(tagger: Network, seed: int) -> Network:
+    """The same network with other weights; front-end and scaling stay."""
+    torch.manual_seed(seed)
+    for part in (tagger.encoder, tagger.pooling):
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return tagger.eval()
+
+
+@pytest.fixture
+def systems(network: Callable[..., Network]) -> list[Network]:
+    """Two epochs of one training, a system on another clock, and one at another rate."""
+    fine = {**FINE, "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)}
+    made = [network(), network(), network(**fine), network(**FAST)]
+    return [with_seed(tagger, seed) for seed, tagger in enumerate(made)]
+
+
+def score(model: Network | Fusion, *sources: object) -> list[Scores]:
+    jobs = [Job(str(number), source) for number, source in enumerate(sources)]
+    found = [scored.scores for scored in Scorer(engine_of(model)).score_all(jobs)]
+    assert all(found)
+    return found
+
+
+def save(tagger: Network, folder: Path, threshold: float = 0.5, **changes: object) -> Path:
+    point = OperatingPoint.plain(tagger.labels).with_threshold(threshold)
+    write_model(tagger, folder, point.model_copy(update=changes))
+    return folder
+
+
+def test_several_directories_open_as_one_model(systems: list[Network], noise: Noise, tmp_path: Path) -> None:
+    folders = [save(tagger, tmp_path / str(n), 0.2 + 0.2 * n) for n, tagger in enumerate(systems[:3])]
+    pipeline = earmark.load(folders)
+    result = pipeline(noise(1.0, (0.2, 0.5)), 8_000)
+    plain = score(Fusion(systems[:3]), Waveform(noise(1.0, (0.2, 0.5)), 8_000))[0]
+    np.testing.assert_allclose(result.scores.clip, plain.clip, atol=1e-5)
+    np.testing.assert_allclose(result.scores.frames, plain.frames, atol=1e-5)
+    assert (result.scores.clock, result.scores.duration) == (plain.clock, plain.duration)
+    assert pipeline.operating_point.of("loud").onset == pytest.approx(0.4)
+    assert pipeline.operating_point.origin == MEAN
+    assert earmark.load(folders[::-1]).operating_point == pipeline.operating_point
+
+
+def test_one_directory_is_that_model(systems: list[Network], tmp_path: Path) -> None:
+    folder = save(systems[0], tmp_path / "a", 0.3)
+    pipeline = open_tagger([folder])
+    assert isinstance(pipeline.model, TorchEngine)
+    assert pipeline.operating_point == OperatingPoint.load(folder)
+
+
+def test_models_that_decide_in_different_ways_fall_back_to_the_default(systems: list[Network], tmp_path: Path) -> None:
+    folders = [save(systems[0], tmp_path / "a", 0.3), save(systems[1], tmp_path / "b", 0.3, method="boxes")]
+    point = open_tagger(folders).operating_point
+    assert point == named_point("default", point.labels).model_copy(update={"origin": DEFAULT})
+
+
+def test_models_that_decide_alike_go_on_so(systems: list[Network], tmp_path: Path) -> None:
+    folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
+    assert open_tagger(folders).operating_point == OperatingPoint.load(folders[0])
