@@ -9,12 +9,11 @@ import pytest
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint, named_point
-from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.errors import ConfigError, DataError, OutputError
 from earmark.models.network import Network
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
-from earmark.training.card import retuned, write_card
+from earmark.training.card import write_card
 from earmark.training.loop import Machine
 from earmark.training.preparing import prepare
 from earmark.training.request import Request, clear, is_finished
@@ -255,58 +254,6 @@ def test_weights_of_the_last_epochs_are_kept_where_asked_for(ask: Ask) -> None:
     finish(request)
     kept = sorted(path.name for path in (request.output / "training").glob("*.safetensors"))
     assert kept == ["epoch-0001.safetensors", "epoch-0002.safetensors"]
-
-
-CARD = """\
-# m
-
-- **recipe**: tiny
-- **operating point**: tuned long ago
-
-## How well it does
-
-Measured on the validation clips.
-
-| metric | value |
-|---|---:|
-| mAP | 0.5 |
-
-## Operating point
-
-Applied by default.
-
-| class | tag threshold |
-|---|---:|
-| dog | 0.100 |
-| cat | 0.200 |
-
-## Limits
-
-- It knows the labels above.
-"""
-
-
-def test_a_card_is_brought_up_to_a_new_operating_point() -> None:
-    point = OperatingPoint.default(["dog"]).with_threshold(0.25)
-    tuned = Tuned(point, report_of("tagging-f1"))
-    card = retuned(CARD, tuned)
-    assert "- **operating point**: default: 0.5 everywhere; threshold 0.25\n" in card
-    assert "| dog | 0.250 | 0.250 |" in card
-    assert "cat" not in card
-    assert "| mAP | 0.5 |" in card
-    assert "Measured on the validation clips. The operating point was changed afterwards" in card
-    assert card.endswith("\n\n## Limits\n\n- It knows the labels above.\n")
-    assert "tuned for tagging-f1" in card
-    assert retuned(card, tuned) == card
-
-
-def test_a_card_of_another_make_is_left_alone() -> None:
-    tuned = Tuned(OperatingPoint.default(["dog"]), report_of("segment-f1"))
-    assert retuned("# Our model\n\nAsk Ann.\n", tuned) == "# Our model\n\nAsk Ann.\n"
-
-
-def report_of(objective: str) -> TuningReport:
-    return TuningReport(objective, False, 16, 5, 0, 8.0, {}, {"dog": 4})
 
 
 def test_a_training_that_diverges_stops_in_one_line_and_keeps_the_last_good_checkpoint(ask: Ask) -> None:
