@@ -40,11 +40,7 @@ assert spec.loader is not None
 matrix: Any = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(matrix)
 
-HEARING = {"wavegram": "logmel-waveform"}  # encoders that another front-end than log-mel is made for
-PAIRS = [
-    *((HEARING.get(encoder, "logmel"), encoder) for encoder in matrix.ENCODERS),
-    *((features, "crnn") for features in matrix.FEATURES if features != "logmel"),
-]
+PAIRS = list(dict.fromkeys(case.values[:2] for case in matrix.TRIPLES))
 
 
 def tagger(
@@ -52,6 +48,7 @@ def tagger(
     encoder: str = "crnn",
     pooling: str = "attention",
     changes: Mapping[str, dict[str, Any]] | None = None,
+    unstable: bool = False,
 ) -> Network:
     changes = changes or {}
     torch.manual_seed(0)
@@ -63,14 +60,18 @@ def tagger(
         "window_seconds": 2.0,
         "overlap_seconds": 0.5,
     }
-    return shaken(Network(ModelOptions.parse(data, "the matrix")))
+    return shaken(Network(ModelOptions.parse(data, "the matrix")), unstable)
 
 
-def shaken(model: Network) -> Network:
-    """Weights that no initialisation leaves (a zero would hide what is multiplied by it), and bands scaled."""
+def shaken(model: Network, unstable: bool = False) -> Network:
+    """Weights that no initialisation leaves (a zero would hide what is multiplied by it), and bands scaled.
+
+    Matrices keep their scale, unless that is wanted: noise as large on all of them makes wide recurrences unstable.
+    """
     for name, tensor in model.state_dict().items():
         if tensor.dtype.is_floating_point:
-            tensor += 0.1 * torch.randn(tensor.shape)
+            noise = 0.1 * torch.randn(tensor.shape)
+            tensor += noise * tensor if tensor.ndim > 1 and tensor.any() and not unstable else noise
             if name.endswith(("var", "std")):
                 tensor.abs_().add_(0.5)
     noise = 0.1 * torch.randn(1, 5 * model.rate)
@@ -79,7 +80,7 @@ def shaken(model: Network) -> Network:
 
 
 class EveryPooling(nn.Module):
-    """One front-end and encoder, and every pooling after it: one export in place of sixteen."""
+    """One front-end and encoder, and every pooling after it: one export in place of one a pooling."""
 
     def __init__(self, models: list[Network]) -> None:
         super().__init__()
@@ -168,10 +169,7 @@ VARIANTS: dict[str, Any] = {
 }
 
 
-REFUSED = ("keras", "torch-pair", "fill")  # the twin is not the network to 1e-5: of the first two on digital silence
-
-
-@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in REFUSED])
+@pytest.mark.parametrize("name", VARIANTS)
 def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> None:
     features, encoder, changes = VARIANTS[name]
     model = tagger(features, encoder, changes=changes)
@@ -182,12 +180,13 @@ def test_front_ends_and_recurrences_of_the_papers(name: str, tmp_path: Path) -> 
         assert engine.steps_in(samples) == model.steps_in(samples)
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_twin_that_differs_is_refused_and_not_left(name: str, tmp_path: Path) -> None:
-    features, encoder, changes = VARIANTS[name]
-    model = tagger(features, encoder, changes=changes)
+def test_weights_that_let_a_rounding_grow_are_refused_for_that_reason(tmp_path: Path) -> None:
+    """Recurrent matrices so large that states never die away: float32 gives such a network no scores of its own."""
+    features, encoder, changes = VARIANTS["keras"]
+    model = tagger(features, encoder, changes=changes, unstable=True)
     write_model(model, tmp_path, OperatingPoint.plain(model.labels))
-    with pytest.raises(ModelError, match=r"differ by .* more than 1e-05; nothing was written"):
+    said = r"differ by .* more than 1e-05; the model's own scores there move by .* one rounding of float32.*; nothing"
+    with pytest.raises(ModelError, match=said):
         export(tmp_path)
     assert not (tmp_path / TWIN).exists()
 

@@ -44,6 +44,32 @@ def test_the_library_the_verbs_and_the_tables_agree(clip: Path, earmark: Callabl
     assert all(label in tagged.out for label, _ in result.tags)
 
 
+def test_tune_evaluate_doctor_and_card(earmark: Callable[..., object], tmp_path: Path) -> None:
+    """Two clips with tags and times, decided by a point that was tuned on them, all without PyTorch's help."""
+    folder = tmp_path / "timed"
+    (folder / "audio").mkdir(parents=True)
+    sound = np.resize(box.check_clip(32_000), 160_000)
+    label = load("earmark/everyday", engine="onnx")(sound, 32_000).tags[0][0]
+    rows = []
+    for number, samples in enumerate((sound, 1e-4 * sound[::-1], sound[:96_000], np.zeros(64_000, np.float32))):
+        soundfile.write(folder / "audio" / f"{number}.wav", samples, 32_000, subtype="FLOAT")
+        rows.append(f"{number}.wav\t0.0\t1.0\t{label}" if number in (0, 2) else f"{number}.wav\t\t\t")
+    (folder / "strong.tsv").write_text("filename\tonset\toffset\tevent_label\n" + "\n".join(rows) + "\n")
+    options = ("--device", "cpu", "--precision", "float32")
+    point = tmp_path / "point.json"
+    tuned = earmark("tune", "earmark/everyday", folder, "-o", point, *options)
+    assert tuned.code == 0, tuned.err
+    assert "(onnxruntime, float32)" in tuned.err
+    assert label in json.loads(point.read_text())["classes"]
+    found = tmp_path / "figures.json"
+    words = ("--operating-point", point, "--resamples", "0", "--json", found)
+    measured = earmark("evaluate", "earmark/everyday", folder, *words, *options)
+    assert measured.code == 0, measured.err
+    assert json.loads(found.read_text())["tagging"]["clips"] == 4
+    assert "4" in earmark("doctor", folder).out
+    assert "everyday" in earmark("card").out
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
 def test_what_needs_torch_says_so(clip: Path, earmark: Callable[..., object]) -> None:
     refused = earmark("detect", clip, "--engine", "torch")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from earmark.decisions import OperatingPoint
 from earmark.hub import box
 
 ABSENT = ("torch", "lightning", "tensorboard", "onnx", "onnxscript", "av", "matplotlib", "jinja2")
@@ -85,6 +87,36 @@ def test_a_model_with_its_twin_is_enough(collection: Path, twin: Path) -> None:
     assert "(onnxruntime, float32)" in done.stderr
 
 
+def test_tune_and_evaluate_give_what_they_give_with_torch(collection: Path, twin: Path, tmp_path: Path) -> None:
+    from earmark import api
+
+    data, folder = collection / "dev", Path(shutil.copytree(twin, tmp_path / "light"))
+    plain = Path(shutil.copytree(twin, tmp_path / "plain"))
+    done = earmark("tune", folder, data, "--objective", "event-f1")
+    assert "16 recordings (onnxruntime, float32)" in done.stderr
+    api.tune(plain, data, objective="event-f1", device="cpu", precision="bf16")  # bf16: the engine in PyTorch
+    tuned, other = (OperatingPoint.load(each) for each in (folder, plain))
+    assert tuned.origin.partition(";")[0] == other.origin.partition(";")[0]
+    assert "tuned for event-f1" in (folder / "README.md").read_text()
+
+    done = earmark("evaluate", folder, data, "--resamples", "0", "--json", tmp_path / "light.json")
+    assert "event F1" in done.stdout
+    found = json.loads((tmp_path / "light.json").read_text())
+    measured = api.evaluate([folder], data, resamples=0, precision="bf16").to_json()
+    assert found["event"]["f1"] == pytest.approx(measured["event"]["f1"], abs=0.1)
+    assert found["tagging"]["map"] == pytest.approx(measured["tagging"]["map"], abs=0.02)
+
+
+def test_the_report_has_its_pictures_without_torch(collection: Path, twin: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    code = COMMAND.replace(repr(ABSENT), repr(("torch", "lightning", "tensorboard", "onnx", "onnxscript", "av")))
+    done = python(code, "evaluate", twin, collection / "dev", "--resamples", "0", "--report", tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<audio") >= 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -97,14 +129,19 @@ def test_a_model_with_its_twin_is_enough(collection: Path, twin: Path) -> None:
             ("detect", "CLIP", "--precision", "bf16"),
             '--device auto --precision bf16 needs PyTorch: pip install "earmark[torch]"',
         ),
+        (("tune", "MODEL", "DEV"), 'MODEL (a model without model.onnx) needs PyTorch: pip install "earmark[torch]"'),
+        (
+            ("evaluate", "MODEL", "DEV"),
+            'MODEL (a model without model.onnx) needs PyTorch: pip install "earmark[torch]"',
+        ),
         (("train", "CLIP", "-o", "OUT"), "'earmark train' needs PyTorch: pip install \"earmark[train]\""),
         (("export", "MODEL"), "'earmark export' needs PyTorch: pip install \"earmark[torch]\""),
     ],
 )
 def test_what_needs_torch_names_the_extra(
-    arguments: tuple[str, ...], said: str, clip: Path, trained: Path, tmp_path: Path
+    arguments: tuple[str, ...], said: str, clip: Path, trained: Path, collection: Path, tmp_path: Path
 ) -> None:
-    places = {"CLIP": clip, "MODEL": trained, "OUT": tmp_path / "new"}
+    places = {"CLIP": clip, "MODEL": trained, "DEV": collection / "dev", "OUT": tmp_path / "new"}
     done = earmark(*(places.get(each, each) for each in arguments), code=2)
     assert done.stderr.splitlines() == [f"earmark: {said.replace('MODEL', str(trained))}"]
 

@@ -16,6 +16,7 @@
 `blocks.py`    a recording of any length as mono blocks at one rate
 `resample.py`  the sample rate
 `decode.py`    a whole recording at once
+`mel.py`       mel scales and filters
 `records.py`   what is known of a recording
 
 Samples are mono float32 (samples,), nominally in [-1, 1]; rates are Hz.

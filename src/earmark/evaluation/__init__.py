@@ -3,5 +3,5 @@
 `labelled`      labelled recordings scored and measured; `score_cache`: scores kept on disk
 `tuning`        an objective in, an operating point out; `psds_tuning`, `psds_trials`: smoothing for PSDS
 `diagnostics`   curves, confusions and hard recordings
-`report`        the page of `earmark evaluate --report`
+`report`        the page of `earmark evaluate --report`; `card`: the model card after a tuning
 """

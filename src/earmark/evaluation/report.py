@@ -9,24 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
 from earmark.audio import read_audio
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import score_curve
 from earmark.evaluation.diagnostics import curves, hardest
 from earmark.evaluation.labelled import ScoredClips, within
 from earmark.events import Event
-from earmark.features import LogMelOptions, log_mel_in
-from earmark.features.mel import hz_to_mel, mel_to_hz
-from earmark.models.network import Network
-from earmark.models.torch_engine import network_of
 from earmark.report.charts import charts
 from earmark.report.comparison import Comparison
 from earmark.report.page import RecordingView, Report
 from earmark.report.points import calibration_text, method_text, point_table
+from earmark.report.spectrogram import log_mel
 from earmark.runtime.tagger import Tagger
 
 LONGEST = 60.0  # seconds; longer recordings are not shown
@@ -47,48 +40,30 @@ def choose_clips(scored: ScoredClips, count: int) -> list[int]:
 
 
 def recording_views(
-    network: Network, scored: ScoredClips, detected: Mapping[str, Sequence[Event]], point: OperatingPoint, count: int
+    rate: int, scored: ScoredClips, detected: Mapping[str, Sequence[Event]], point: OperatingPoint, count: int
 ) -> list[RecordingView]:
-    """Log-mel, scores, reference and detected events, and the sound of a few recordings."""
-    return [_view(network, scored, index, detected, point) for index in choose_clips(scored, count)]
-
-
-@torch.no_grad()
-def logmel_of(network: Network, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The log-mel (frames, bands) that a network computes from samples (samples,), on its front-end's clock.
-
-    Of a front-end without a log-mel, its features.
-    """
-    front = log_mel_in(network.front_end) or network.front_end
-    device = next(network.parameters()).device
-    logmel: npt.NDArray[np.float32] = front(torch.from_numpy(samples)[None].to(device))[0].cpu().numpy()
-    return logmel
+    """Log-mel, scores, reference and detected events, and the sound at `rate` Hz of a few recordings."""
+    return [_view(rate, scored, index, detected, point) for index in choose_clips(scored, count)]
 
 
 def _view(
-    network: Network, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
+    rate: int, scored: ScoredClips, index: int, detected: Mapping[str, Sequence[Event]], point: OperatingPoint
 ) -> RecordingView:
     clip, scores = scored.clips[index], scored.scores[index]
-    audio = read_audio(clip.path, network.rate)
-    front = log_mel_in(network.front_end)
+    audio = read_audio(clip.path, rate)
+    picture = log_mel(audio.samples, rate)
     return RecordingView(
         scores=score_curve(scores, point),  # what the thresholds meet
-        logmel=logmel_of(network, audio.samples),
-        logmel_clock=network.front_end.clock,
+        logmel=picture.values,
+        logmel_clock=picture.clock,
         detected=detected[clip.name],
         reference=None if clip.events is None else within(clip.events, scores.duration),
         thresholds={label: part.onset for label, part in point.classes.items()},
-        band_hz=_band_centres(front.options) if front else None,
+        band_hz=picture.band_hz,
         waveform=audio.samples,
-        rate=network.rate,
+        rate=rate,
         note="" if clip.events is not None else f"Tagged: {', '.join(clip.labels) or 'nothing'}.",
     )
-
-
-def _band_centres(options: LogMelOptions) -> list[float]:
-    low, high = hz_to_mel([options.fmin, options.fmax or options.rate / 2], options.mel_scale)
-    step = (high - low) / (options.bands + 1)
-    return [float(mel_to_hz(low + step * (band + 1), options.mel_scale)) for band in range(options.bands)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +87,12 @@ def evaluation_report(
     problems: Sequence[str] = (),
 ) -> Report:
     """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
-    network = network_of(measured.tagger.model)
+    rate = measured.tagger.rate
     point, scored = measured.tagger.operating_point, measured.scored
     if any(clip.record is not None for clip in scored.clips):
         shown = 0  # embeddings alone: nothing to show or play
     hard = hardest(scored, measured.detected, shown, LONGEST)
-    views = [replace(_view(network, scored, one.index, measured.detected, point), note=one.note) for one in hard]
+    views = [replace(_view(rate, scored, one.index, measured.detected, point), note=one.note) for one in hard]
     usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]
     names = comparison.names if comparison else (measured.name.name,)
     return Report(
@@ -136,7 +111,7 @@ def evaluation_report(
         history=read_log(measured.name / "log.csv"),
         operating_point=point_table(point),
         decisions=[method_text(point), calibration_text(point)],
-        recordings=[_view(network, scored, index, measured.detected, point) for index in usual],
+        recordings=[_view(rate, scored, index, measured.detected, point) for index in usual],
         hardest=views,
         sounds=sounds,
         charts=charts(curves(scored, point)),

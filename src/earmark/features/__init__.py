@@ -7,7 +7,7 @@
 `mfcc.py`             MFCC with derivatives, of any log-mel
 `logmel_waveform.py`  log-mel and the raw samples of each hop
 `embedding.py`        vectors that were computed elsewhere
-`contract.py`         what every front-end is; `mel.py`, `mirror.py`, `scaling.py`: mel filters, edges, per-band scaling
+`contract.py`         what every front-end is; `mirror.py`, `scaling.py`: edges, per-band scaling
 """
 
 from __future__ import annotations

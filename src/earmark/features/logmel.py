@@ -47,9 +47,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from earmark.audio.mel import MelScale, mel_filters
 from earmark.clock import Clock
 from earmark.features.contract import Count, at_least
-from earmark.features.mel import MelScale, mel_filters
 from earmark.features.mirror import mirror_ends
 from earmark.options import Options
 

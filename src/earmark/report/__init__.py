@@ -11,6 +11,7 @@ matplotlib and jinja2 come with the extra `report` and are imported only when a 
 `tables`, `comparison`, `meanings`       figures as tables, of one model or two, and what each means
 `study`, `charts`, `curves`, `confusion`, `trust`   charts of an evaluation, and what they are drawn from
 `figures`, `recording`, `trajectories`, `canvas`    training curves, recordings, attention weights
+`spectrogram`                            a recording's log-mel, for its picture
 `page`, `player`                         one HTML page, with sounds
 `model_card`, `points`                   the model card, and the operating point for people
 """

@@ -123,6 +123,6 @@ def _page(
         metrics=metrics,
         history=history,
         operating_point=point_table(point),
-        recordings=recording_views(network, scored, detected, point, 4),
+        recordings=recording_views(network.rate, scored, detected, point, 4),
         command=demo.command(folder),
     )

@@ -15,12 +15,13 @@ from earmark.audio import read_audio
 from earmark.data.records import Clip
 from earmark.errors import ConfigError, did_you_mean
 from earmark.evaluation.labelled import evaluate_scored, score_clips
-from earmark.evaluation.report import logmel_of, recording_views
+from earmark.evaluation.report import recording_views
 from earmark.files import write_aside
 from earmark.models.network import Network
 from earmark.models.torch_engine import network_of
 from earmark.report.canvas import png
 from earmark.report.page import view_figure
+from earmark.report.spectrogram import log_mel
 from earmark.report.trajectories import trajectories_figure
 from earmark.studies.run import Material, Reproduction
 
@@ -62,7 +63,7 @@ def _localisation(reproduction: Reproduction, recipe: str, seed: int, clips: Seq
     manifest = next(iter(reproduction.material.tests.values())).with_clips(clips).with_labels(tagger.labels)
     scored = score_clips(tagger.scorer, manifest)
     _, detected = evaluate_scored(scored, tagger.operating_point)
-    for view in recording_views(network_of(tagger.model), scored, detected, tagger.operating_point, len(clips)):
+    for view in recording_views(tagger.rate, scored, detected, tagger.operating_point, len(clips)):
         yield _write(reproduction.folder / f"figure-2-{Path(view.scores.recording).stem}.png", png(view_figure(view)))
 
 
@@ -74,7 +75,8 @@ def _weights(reproduction: Reproduction, recipes: Sequence[str], seed: int, clip
         weights = {name: (network.clock, _heads(network, clip)) for name, network in taggers.items()}
         samples = read_audio(clip.path, shown.rate).samples
         duration = len(samples) / shown.rate
-        figure = trajectories_figure(title, logmel_of(shown, samples), shown.front_end.clock, weights, duration)
+        picture = log_mel(samples, shown.rate)
+        figure = trajectories_figure(title, picture.values, picture.clock, weights, duration)
         yield _write(reproduction.folder / f"figure-3-{Path(clip.name).stem}.png", png(figure))
 
 

@@ -1,22 +1,20 @@
-"""What came of a training, and the model card that says so; the card of a model that was tuned again since."""
+"""What came of a training, and the model card that says so."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark import __version__
 from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint
-from earmark.decisions.tuning import Tuned, TuningReport
-from earmark.files import write_text
+from earmark.decisions.tuning import TuningReport
+from earmark.evaluation.card import how_chosen
 from earmark.metrics.evaluation import Evaluation
 from earmark.models.fusion import Fusion, Model
-from earmark.report.model_card import ModelCard, model_card, operating_point_section, with_operating_point
-from earmark.report.points import calibration_text, method_text, point_table
+from earmark.report.model_card import ModelCard, model_card
+from earmark.report.points import calibration_text, point_table
 from earmark.training.request import FusedRequest, Request
 
 if TYPE_CHECKING:
@@ -35,12 +33,6 @@ class Trained:
     evaluation: Evaluation | None  # on the validation clips, at the tuned operating point
     tuning: TuningReport | None
     unlabelled: int = 0  # clips without labels that a student was trained on as well
-
-
-_SINCE = (
-    "The operating point was changed afterwards: these figures belong to the previous one; run `earmark evaluate` for "
-    "current figures."
-)
 
 
 def write_card(request: Request | FusedRequest, trained: Trained, *, name: str, recipe: str, command: str) -> str:
@@ -72,7 +64,7 @@ def write_card(request: Request | FusedRequest, trained: Trained, *, name: str, 
             metrics=trained.evaluation.to_json() if trained.evaluation else {},
             measured_on="the validation clips, on which the operating point was also tuned (optimistic)",
             operating_point=point_table(trained.point),
-            tuning=_chosen(trained.point, trained.tuning),
+            tuning=how_chosen(trained.point, trained.tuning),
             calibration=calibration_text(trained.point),
             command=command,
         )
@@ -112,34 +104,8 @@ def fused_card(fusion: Fusion, point: OperatingPoint, *, name: str, command: str
             parameters=fusion.parameter_count(),
             facts={**_members(fusion), "operating point": point.origin},
             operating_point=point_table(point),
-            tuning=_chosen(point, None),
+            tuning=how_chosen(point, None),
             calibration=calibration_text(point),
             command=command,
         )
     )
-
-
-def update_card(folder: Path, tuned: Tuned) -> None:
-    """Bring the card of a model in `folder` up to its new operating point; a card of another make is left alone."""
-    path = folder / "README.md"
-    if path.is_file():
-        write_text(path, retuned(path.read_text(encoding="utf-8"), tuned))
-
-
-def retuned(card: str, tuned: Tuned) -> str:
-    """A card with another operating point: its origin, its section, and a word of warning at the figures."""
-    point = tuned.point
-    card = re.sub(r"(?m)^- \*\*operating point\*\*: .*$", lambda _: f"- **operating point**: {point.origin}", card)
-    card = with_operating_point(card, _section(point, tuned.report))
-    if _SINCE not in card:
-        card = re.sub(r"(?m)^(Measured on .*)$", lambda found: f"{found[1]} {_SINCE}", card)
-    return card
-
-
-def _section(point: OperatingPoint, report: TuningReport | None) -> str:
-    return operating_point_section(point_table(point), _chosen(point, report), calibration_text(point))
-
-
-def _chosen(point: OperatingPoint, report: TuningReport | None) -> str:
-    """How the operating point finds events, and how it was chosen."""
-    return f"{method_text(point)}\n{report.summary() if report else point.origin}"

@@ -2,7 +2,7 @@
 
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
-from earmark.training.card import retuned
+from earmark.evaluation.card import retuned
 
 CARD = """\
 # m

@@ -2,7 +2,7 @@ import librosa
 import numpy as np
 import pytest
 
-from earmark.features.mel import MelScale, hz_to_mel, mel_filters, mel_to_hz
+from earmark.audio.mel import MelScale, hz_to_mel, mel_filters, mel_to_hz
 
 
 @pytest.mark.parametrize(
