@@ -59,7 +59,9 @@ def test_a_title_above_the_header_is_passed_over() -> None:
 
 
 def test_a_misspelt_or_missing_column_is_refused_with_a_guess() -> None:
-    with pytest.raises(DataError, match="no column 'filename' or 'file' among filenme, label; should 'filenme' be 'filename'"):
+    with pytest.raises(
+        DataError, match="no column 'filename' or 'file' among filenme, label; should 'filenme' be 'filename'"
+    ):
         columns("filenme,label", "a.wav,dog")
     with pytest.raises(DataError, match=r"no column 'event_labels' or 'label' among filename, rating"):
         columns("filename,rating", "a.wav,5")
