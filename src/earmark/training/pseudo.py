@@ -24,7 +24,7 @@ from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
 from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.reporter import Progress
-from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.runtime.scorer import Embeddings, Job, Scorer, Waveform
 from earmark.scores import Scores
 from earmark.training.options import SelfTrainingOptions
 
@@ -81,7 +81,8 @@ def tags(scores: Scores, point: OperatingPoint) -> list[int]:
 
 def _scores(scorer: Scorer, clips: ClipStore) -> Iterator[Scores]:
     """Scores of every clip of a store, in order; the error of one that cannot be read any more is raised."""
-    jobs = (Job(clip.name, Waveform(clips.read(n), clips.rate)) for n, clip in enumerate(clips.clips))
+    kind = Embeddings if scorer.engines[0].takes == "embeddings" else Waveform
+    jobs = (Job(clip.name, kind(clips.read(n), clips.rate)) for n, clip in enumerate(clips.clips))
     for scored in scorer.score_all(jobs):
         if scored.error is not None or scored.scores is None:
             raise scored.error or ValueError(f"{scored.job.name} has no scores")

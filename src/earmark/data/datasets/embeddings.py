@@ -121,10 +121,10 @@ def read_vectors(clip: Clip) -> npt.NDArray[np.uint8]:
     return next(_vectors([clip]))
 
 
-def to_waveform(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def to_numbers(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Bytes of any shape as the numbers they stand for, laid end to end.
 
-    >>> to_waveform(np.array([[0, 128, 255]], np.uint8)).tolist()
+    >>> to_numbers(np.array([[0, 128, 255]], np.uint8)).tolist()
     [-1.0, 0.0, 0.9921875]
     """
     numbers: npt.NDArray[np.float32] = vectors.ravel().astype(np.float32)
@@ -136,7 +136,7 @@ def to_waveform(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 def inspect_vectors(clip: Clip) -> Inspection:
     """What a clip of embeddings is like, in the words for sound."""
     vectors = read_vectors(clip)
-    wave = to_waveform(vectors)
+    wave = to_numbers(vectors)
     level = 10 * np.log10(max(float(np.square(wave, dtype=np.float64).mean()), 1e-30))
     digest = hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest()
     info = AudioInfo(clip.name, "embeddings", WIDTH, 1, len(wave))
@@ -211,7 +211,7 @@ class EmbeddingStore:
         first, whole = int(self._first[index]), int(self.lengths[index])
         begin = min(max(0, start - start % WIDTH), whole)
         end = whole if length is None else min(whole, begin + max(0, length))
-        return to_waveform(np.asarray(self._bytes[first + begin : first + end]))
+        return to_numbers(np.asarray(self._bytes[first + begin : first + end]))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the mapped file when sent to another process."""
