@@ -30,7 +30,7 @@ class WindowScores:
         return np.minimum(frames // self.steps, len(self.clip) - 1)
 
     def of_frames(self, frames: int) -> FloatArray:
-        """The clip score that goes with each of so many frames, (frames, classes)."""
+        """The clip score for each of this many frames, (frames, classes)."""
         return self.clip[self.at(np.arange(frames))]
 
 

@@ -82,7 +82,7 @@ def test_a_recipe_for_sound_refuses_embeddings_and_leaves_nothing(
 ) -> None:
     ran = earmark("train", release, "-o", tmp_path / "m", "--recipe", recipe)
     assert ran.code == 2
-    assert "holds embeddings, but the model hears sound; for embeddings there are recipes such as kong2019" in ran.err
+    assert "holds embeddings, but the model takes sound; for embeddings there are recipes such as kong2019" in ran.err
     assert not (tmp_path / "m").exists()
 
 

@@ -33,7 +33,7 @@ def test_few_clips_begin_with_the_model_at_hand_and_both_terminal_and_card_say_s
 ) -> None:
     ran = earmark("train", collection / "train", "-o", tmp_path / "m", *QUICK, *HEAD)
     assert ran.code == 0
-    assert "beginning with old: it tells the labels of" in ran.err
+    assert "beginning with old: it separates the labels of" in ran.err
     assert "mean average precision 0.90, features alone 0.50" in ran.err
     assert "kept: the n" in ran.err
     assert "blocks frozen" in (tmp_path / "m" / "README.md").read_text()

@@ -136,7 +136,7 @@ def read_blocks(source: Source, rate: int | None = None, block_seconds: float = 
 
 
 def _gather(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
-    """Blocks (frames, channels) in pieces of `_PIECE` frames or more, but for the last."""
+    """Blocks (frames, channels) in pieces of `_PIECE` frames or more; the last may be shorter."""
     held: list[FloatArray] = []
     count = 0
     for block in blocks:

@@ -35,7 +35,7 @@ def find_links(file: BinaryIO, head: bytes) -> list[tuple[int, int]]:
 
 
 def _ogg_starts(file: BinaryIO) -> list[int]:
-    """Pages that begin a stream, but for those that follow another such page: one file's parallel streams."""
+    """Pages that begin a stream, except those that follow another such page: one file's parallel streams."""
     starts, expected = [0], 0
     for place, _ in _matches(file, _OGG, 14):
         file.seek(place)

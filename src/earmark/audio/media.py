@@ -32,7 +32,7 @@ LONGEST_SILENCE = 3_600.0  # seconds of zeros at most, all gaps of a file togeth
 _ZERO_BASED = ("mov", "matroska", "asf", "avi")  # their clocks begin at zero, whatever begins then
 _LENGTH_STATED = (*_ZERO_BASED, "caf", "wav", "w64", "ogg", "flac", "wv", "ape", "tta", "aiff")
 _STEP = 65_536  # zeros given out at once
-_OPTIONS = {"protocol_whitelist": "none"}  # no file refers to another, nor to the network
+_OPTIONS = {"protocol_whitelist": "none"}  # a file may refer neither to another nor to the network
 _FORMATS = (
     *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "avi", "flv", "aac", "amr", "ac3", "eac3", "adif"),
     *("mpeg", "mpegts", "wav", "w64", "caf", "ogg", "flac", "mp3", "aiff", "au", "wv", "ape", "tta"),

@@ -1,7 +1,7 @@
 """Recordings that are not on this machine, by fsspec (https://filesystem-spec.readthedocs.io, extra `remote`).
 
 `s3://bucket/folder`, `https://host/a.flac`, whatever fsspec and its plugins know. Nothing remote is touched unless it
-was asked for (`--allow-remote`). Audio is read as a stream of blocks; whether a recording has changed is told by its
+was asked for (`--allow-remote`). Audio is read as a stream of blocks; whether a recording has changed is seen from its
 size and by what the storage says of it (tag, or time of last change).
 """
 

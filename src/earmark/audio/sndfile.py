@@ -1,9 +1,9 @@
 """Decoding through libsndfile: wav, flac, ogg, opus, mp3 and their older relatives.
 
-Cut or damaged files give what can be read, with a `problem`. libsndfile tells of a loss in four ways, and all
+Cut or damaged files give what can be read, with a `problem`. libsndfile reports a loss in four ways, and all
 are listened to: it raises in the middle (flac, mp3), it gives fewer frames than promised (mp3), it corrects
 the promise on opening (wav), or it only notes it in its log (ogg, opus). A wav with damage in the middle
-cannot be told from music. mpg123 inside libsndfile writes its own warnings to the C stderr; nothing here can
+cannot be distinguished from music. mpg123 inside libsndfile writes its own warnings to the C stderr; nothing here can
 silence it without touching the whole process.
 
 What libsndfile would pass over is put before it as a file that it reads whole: the sound of a wav whose sizes are

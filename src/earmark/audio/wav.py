@@ -45,7 +45,7 @@ class WavSound:
 
     @property
     def size(self) -> int:
-        """Bytes of sound there are, as far as can be told."""
+        """Bytes of sound there are, as far as is known."""
         if self.stated == 0:
             return self.present if self.strays else 0
         if self.stated >= _NEVER:
@@ -53,7 +53,7 @@ class WavSound:
         if self.form in (b"RIFF", b"RIFX") and self.strays:
             if _is_streamed(self.stated):
                 return self.present
-            return self.stated + (self.present - self.stated) // _WRAP * _WRAP  # the same but for 4 GB or more
+            return self.stated + (self.present - self.stated) // _WRAP * _WRAP  # the same up to 4 GB
         return min(self.stated, self.present)
 
     @property
@@ -113,7 +113,7 @@ def _find(file: BinaryIO, size: int, form: bytes, chunks: Iterator[Chunk]) -> Wa
 
 
 def _strays(file: BinaryIO, form: bytes, start: int, stated: int, size: int) -> bool:
-    """Whether bytes follow the sound that are no chunk, nor filled up with zeros to the end of a block."""
+    """Whether the sound is followed by bytes that are neither a chunk nor zeros up to the end of a block."""
     end = start + stated + (stated % 8 and 8 - stated % 8 if form == b"W64" else stated % 2)
     if size - end < 8:
         return False

@@ -4,7 +4,7 @@ Item k of `TrainingBatches` is batch k of the training: which clips and which cu
 k). A batch is filled into one buffer at once, which costs less than collating clip by clip. Clips shorter than the
 longest of their batch are followed by zeros, and `lengths` says how far each one goes.
 
-Where it is known when in a clip its labels are heard (`frame_targets.py`), `targets` is (batch, 1 + steps, classes):
+Where the frames in which labels are active are known (`frame_targets.py`), `targets` is (batch, 1 + steps, classes):
 first the clip's labels, then those of each step of the cut.
 """
 
@@ -49,7 +49,7 @@ class Batch(NamedTuple):
     """waveform (batch, samples) float32, lengths (batch,) valid samples, targets (batch, classes) float32.
 
     With frame targets these are (batch, 1 + steps, classes), the clip's labels first. `whole` says that no clip is
-    padded; whoever makes a batch knows, and nobody has to read it from the lengths, which may lie on a GPU.
+    padded; the code that makes a batch knows it, so it need not be read from the lengths, which may lie on a GPU.
     """
 
     waveform: Tensor

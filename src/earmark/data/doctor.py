@@ -47,7 +47,7 @@ class Diagnosis:
     source: Path
     clips: int  # listed and present
     seconds: float  # of those that can be read
-    unlabelled: int  # clips in which none of the labels is heard
+    unlabelled: int  # clips without any of the labels
     labels: tuple[LabelRow, ...]
     formats: tuple[tuple[str, int], ...]  # "WAV PCM_16, 32000 Hz, 1 channel" and how many, most first
     problems: tuple[Problem, ...]

@@ -1,4 +1,4 @@
-"""Frame targets of very many clips, a bit a frame: when in a clip each of its labels is heard.
+"""Frame targets of millions of clips, a bit a frame: in which frames of a clip each of its labels is active.
 
 Bits are kept for the labels a clip has and no others, `np.packbits` of (labels of the clip, steps): ten seconds with
 two labels at 25 steps a second take 64 bytes, AudioSet's two million clips some 130 MB.
@@ -23,7 +23,7 @@ from earmark.data.targets import Targets
 from earmark.errors import DataError
 from earmark.files import write_aside
 
-Found = tuple[Sequence[int], BoolArray]  # of a clip: the columns of its labels, and (labels, steps) when each is heard
+Found = tuple[Sequence[int], BoolArray]  # of a clip: the columns of its labels, and (labels, steps) when each is active
 
 
 class FrameTargets:
@@ -64,7 +64,7 @@ class FrameTargets:
         return self._between(clip, 0, int(self.steps[clip]))
 
     def window(self, clip: int, start: int, steps: int) -> BoolArray:
-        """`steps` steps of a clip from sample `start` on, (steps, classes); nothing is heard beyond its end."""
+        """`steps` steps of a clip from sample `start` on, (steps, classes); no label is active beyond its end."""
         first = math.floor(start / self.step + Fraction(1, 2))
         return self._between(clip, first, steps)
 
@@ -79,7 +79,7 @@ class FrameTargets:
         return rows
 
     def steps_in(self, samples: int) -> int:
-        """Steps that are enough for a cut of so many samples, whatever the front-end does at the edges."""
+        """Steps that are enough for a cut of this many samples, whatever the front-end does at the edges."""
         return math.ceil(samples / self.step) + 1
 
     def save(self, path: Path) -> None:

@@ -39,7 +39,7 @@ class Reading:
 
 
 def read_label_file(path: Path, known: Collection[str] = (), reading: Reading | None = None) -> LabelTable:
-    """What a file of labels says. `DataError` where it is none, or (not a table) a row cannot be understood."""
+    """The content of a file of labels. `DataError` for other files, and for a row (not of a table) that is unclear."""
     reading = reading or Reading()
     head = Head.of(path)
     form = sniff(head)

@@ -10,7 +10,7 @@
   recordings without events from `durations.tsv`
 - a published data set as it lies (`datasets/`; docs/datasets.md lists them)
 
-Given a table, only that table says what is heard; beside `strong.tsv`, `durations.tsv` (beside `dev_strong.tsv`,
+Given a table, only that table gives the labels; beside `strong.tsv`, `durations.tsv` (beside `dev_strong.tsv`,
 `dev_durations.tsv`) adds the recordings in which nothing is.
 """
 
@@ -163,7 +163,7 @@ def _add_events(weak: LabelTable, strong: LabelTable) -> list[Problem]:
     """Put the events of a strong table beside the tags of a weak one."""
     problems = [*strong.problems, *(doubt for entry in strong.found.values() for doubt in entry.doubts)]
     if not strong.strong:
-        raise DataError(f"{strong.path}: no columns onset and offset; a strong table says when each event is heard")
+        raise DataError(f"{strong.path}: no columns onset and offset; a strong table gives the times of each event")
     for name, entry in strong.found.items():
         if name not in weak.found:
             problems.append(Problem("missing", strong.where(entry), f"{name} is not in {weak.path.name}; left out"))

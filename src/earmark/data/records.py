@@ -19,18 +19,18 @@ __all__ = ["Clip", "Manifest", "Problem", "folded"]
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording and what is said to be heard in it."""
+    """One recording and its labels."""
 
     path: Path
     name: str  # as the table writes it, or the path relative to the folder
-    labels: tuple[str, ...]  # weak labels; empty: none of the known sounds is heard
+    labels: tuple[str, ...]  # weak labels; empty: none of the known sounds is in it
     events: tuple[Event, ...] | None = None  # strong labels; None where they are not known
     split: str | None = None  # as the table's split or fold column writes it
     duration: float | None = None  # seconds, where the data set says so
     record: int | None = None  # where its embeddings begin in the TFRecord `path`, bytes; None: `path` is a recording
 
     def only(self, labels: Labels) -> Clip:
-        """The same clip, with what is said of these labels alone."""
+        """The same clip with only these labels and their events."""
         events = None if self.events is None else tuple(event for event in self.events if event.label in labels)
         return replace(self, labels=tuple(label for label in self.labels if label in labels), events=events)
 
@@ -39,8 +39,8 @@ class Clip:
 class Manifest:
     """A checked collection: every clip's file exists and its labels are beyond doubt.
 
-    What is missing or doubtful is left out and listed in `problems`; it is never passed on as a clip in which
-    nothing is heard.
+    What is missing or doubtful is left out and listed in `problems`; it is never passed on as a clip without
+    any sound of these labels.
     """
 
     source: Path

@@ -87,7 +87,7 @@ class DirectClips:
                 info = probe(clip.path)
                 if info.frames:
                     lengths.append(round(info.frames * rate / info.rate))
-                else:  # no promise, or none at all: only decoding tells
+                else:  # the header does not say: only decoding shows
                     lengths.append(len(self._decode(clip)))
                 good.append(clip)
             except (AudioError, MissingExtraError) as error:

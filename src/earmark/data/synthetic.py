@@ -1,7 +1,7 @@
 """Eight sounds synthesised from numbers alone, each drawn anew from a random generator.
 
 A voice is a function `(rng, rate, longest) -> waveform (samples,)`: one event at `rate` Hz, at most `longest`
-seconds, of any level (whoever mixes it sets that). Pitch, tempo, colour and duration differ from draw to
+seconds, of any level (the mixer sets that). Pitch, tempo, colour and duration differ from draw to
 draw, so that a class is a kind of sound and not one sound. Families overlap on purpose: beeps, bells and
 chirps share a range, as do horns and sirens, and engines and drills both buzz.
 
@@ -318,7 +318,7 @@ def _build(directory: Path, wanted: _Wanted, progress: Progress) -> None:
 
 
 def _write_labels(folder: Path, strong: Mapping[str, list[Event]], seconds: float) -> None:
-    """Weak labels; and, but for the training split, strong labels and durations."""
+    """Weak labels; and, except for the training split, strong labels and durations."""
     tags = {name: sorted({event.label for event in events}) for name, events in strong.items()}
     dcase.write_weak(folder / "weak.tsv", tags)
     if folder.name != "train":

@@ -1,4 +1,4 @@
-"""Weak labels of very many clips, as lists: what is heard in each, not what is not.
+"""Weak labels of millions of clips, as lists of the labels that each has.
 
 A table of AudioSet's two million clips and 527 classes would take a gigabyte; its two labels a clip take 20 MB. A
 `Targets` gives the rows of a table on demand, `targets[clips]` a bool array (clips, classes), and for each class the

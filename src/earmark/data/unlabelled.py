@@ -16,7 +16,7 @@ from earmark.labels import Labels
 
 
 def read_unlabelled(data: Path, labelled: Iterable[Manifest]) -> Manifest:
-    """The recordings that are none of `labelled`, as clips without labels; lines that name no file are problems.
+    """The recordings that are not among `labelled`, as clips without labels; lines that name no file are problems.
 
     `DataError` when none is left.
     """

@@ -11,7 +11,7 @@ so that every step is a handful of array operations. The order of steps:
    the last, never beyond the recording's end; pads are added last, and what then overlaps is joined.
 
 Durations are compared in whole frames, exactly: a run of 5 frames of 40 ms is not shorter than 0.2 s.
-(pyannote pads before steps 2 and 3; here a duration is always one the model heard.)
+(pyannote pads before steps 2 and 3; here a duration is always one that the model scored.)
 
 The score of an event is the *largest* value of the smoothed curve within: no part of it would be left were
 `onset` above that, so dropping events by score never drops one that a higher `onset` would have kept.

@@ -7,7 +7,7 @@ kernels are shared by all bands, and every band mixes its own from them, by what
     y(t, f) = sum over k of a_k(f) (W_k * x)(t, f)         a(f) = softmax(z(f) / 31)
 
 with z (bands, K) from the mean of x over time: a convolution over bands to a quarter of the channels, normalisation,
-ReLU, and a convolution of one band to K. At the start all kernels count nearly alike, for which the temperature is.
+ReLU, and a convolution of one band to K. At the start all kernels count nearly alike; the temperature sees to that.
 
 Differs from the paper in: the mean is of a clip's valid steps.
 """

@@ -86,7 +86,7 @@ class SegmentCNN(nn.Module):
         return Encoded(x.mean(dim=3).transpose(1, 2), lengths)  # (batch, steps, channels)
 
     def _apart(self, features: Tensor, segment: int, segments: Tensor | None) -> Tensor:
-        """Embeddings (batch, segments, channels) of segments heard one by one; those beyond a clip's end are zero."""
+        """Embeddings (batch, segments, channels) of segments encoded one by one; those beyond a clip's end are zero."""
         batch, frames, bands = features.shape
         count = frames // segment
         pieces = features[:, : count * segment].reshape(batch * count, segment, bands)

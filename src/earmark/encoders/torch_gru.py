@@ -2,7 +2,7 @@
 
 torch's cell has a smooth sigmoid, resets after the matrix product, has two biases a gate, and knows no candidate but
 tanh. A `sigmoid` candidate is imitated by (1 + h) / 2: with sigmoid(2 a) = (1 + tanh a) / 2 that is what a sigmoid
-candidate would give, but for a state that starts at one half instead of zero. `linear` and `relu` are tanh too.
+candidate would give, except that the state starts at one half instead of zero. `linear` and `relu` are tanh too.
 """
 
 from __future__ import annotations

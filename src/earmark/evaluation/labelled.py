@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from earmark.audio import SHORT, Source, too_short
-from earmark.data.datasets.embeddings import WIDTH, check_kind, read_vectors, to_waveform
+from earmark.data.datasets.embeddings import WIDTH, check_kind, read_vectors, to_numbers
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.decisions import OperatingPoint, decide_all
 from earmark.decisions.decide import calibrated, score_curve
@@ -24,7 +24,7 @@ from earmark.metrics.evaluation import Evaluation, evaluate
 from earmark.metrics.event import Collars
 from earmark.metrics.intersection import Criteria
 from earmark.reporter import Progress
-from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.runtime.scorer import Embeddings, Job, Scorer
 from earmark.scores import Scores
 
 
@@ -70,9 +70,9 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
     return ScoredClips(scorer.labels, tuple(clips), tuple(scores), tuple(problems))
 
 
-def source(clip: Clip) -> Source | Waveform:
-    """Where a scorer finds a clip: its file, or its embeddings as a waveform."""
-    return clip.path if clip.record is None else Waveform(to_waveform(read_vectors(clip)), WIDTH)
+def source(clip: Clip) -> Source | Embeddings:
+    """Where a scorer finds a clip: its file, or its embeddings."""
+    return clip.path if clip.record is None else Embeddings(to_numbers(read_vectors(clip)), WIDTH)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Grid:
         self.least = max(_LEAST_STEPS, -(-fill // frames))
 
     def samples(self, steps: Any) -> Any:
-        """Samples of so many steps, a number or a dimension that is not known yet."""
+        """Samples of this many steps, a number or a dimension that is not known yet."""
         return self.unit * steps + self.offset
 
 

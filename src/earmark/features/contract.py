@@ -25,7 +25,7 @@ class FrontEnd(Protocol):
         ...
 
     def frames_in(self, samples: Count) -> Count:
-        """Number of frames of clips of so many samples; at least one."""
+        """Number of frames of clips of this many samples; at least one."""
         ...
 
     def __call__(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -64,7 +64,7 @@ class Embedding(nn.Module):
         return Clock.from_hop(self.bands, self.options.rate)
 
     def frames_in(self, samples: Count) -> Count:
-        """Number of whole vectors in so many values; at least one."""
+        """Number of whole vectors in this many values; at least one."""
         return at_least(samples // self.bands, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:

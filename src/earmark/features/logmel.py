@@ -135,7 +135,7 @@ class LogMel(nn.Module):
         return Clock(Fraction(options.hop, options.rate), Fraction(late, 2 * options.rate))
 
     def frames_in(self, samples: Count) -> Count:
-        """Number of frames of clips of so many samples; at least one."""
+        """Number of frames of clips of this many samples; at least one."""
         return at_least(self._spectra_in(samples) - int(self.options.drop_last), 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -152,7 +152,7 @@ class LogMel(nn.Module):
         return torch.cat([self._transform(piece) for piece in torch.split(frames, block, dim=1)], dim=1)
 
     def _spectra_in(self, samples: Count) -> Count:
-        """Number of spectra that are taken of clips of so many samples."""
+        """Number of spectra that are taken of clips of this many samples."""
         options = self.options
         if not options.centre:
             frames = (samples - options.window) // options.hop + 1

@@ -1,4 +1,4 @@
-"""Log-mel with the waveform beside it, for encoders that hear both (Wavegram, Kong et al. 2020).
+"""Log-mel with the waveform beside it, for encoders that take both (Wavegram, Kong et al. 2020).
 
 Of every frame i the first `bands` values are its log-mel, the other `hop` are the samples [i * hop, (i + 1) * hop) as
 they are, so that laid end to end they are the waveform again: zero beyond its end, cut after the last frame.
@@ -56,7 +56,7 @@ class LogMelWaveform(nn.Module):
         return self.logmel.clock
 
     def frames_in(self, samples: Count) -> Count:
-        """Number of frames of clips of so many samples; at least one."""
+        """Number of frames of clips of this many samples; at least one."""
         return self.logmel.frames_in(samples)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -68,7 +68,7 @@ class MFCC(nn.Module):
         self.logmel = LogMel(options.logmel)
         places = torch.arange(-_REACH, _REACH + 1, dtype=torch.float64)
         squares = places.square() - places.square().mean()
-        # None is learned nor saved: all follow from the options.
+        # These are neither learned nor saved: they follow from the options.
         self.register_buffer("basis", _dct(options.logmel.bands, options.coefficients), persistent=False)
         self.register_buffer("slope", (places / places.square().sum()).float(), persistent=False)
         self.register_buffer("curvature", (2 * squares / squares.square().sum()).float(), persistent=False)
@@ -82,7 +82,7 @@ class MFCC(nn.Module):
         return self.logmel.clock
 
     def frames_in(self, samples: Count) -> Count:
-        """Number of frames of clips of so many samples; at least one."""
+        """Number of frames of clips of this many samples; at least one."""
         return self.logmel.frames_in(samples)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -4,7 +4,7 @@ Audacity writes and reads them (File > Import > Labels); so do scaper and URBAN-
 (`.ann`). They hold no scores, and nothing is ever quoted. Lines that begin with a backslash give the frequency range of
 the label above them; they are passed over. Read as well: spaces in place of tabs, decimal commas (as Audacity writes
 where that is the custom), and a fourth column, a probability (MAESTRO's soft labels) or an annotator. A label
-without a name is refused, for nothing tells what is heard.
+without a name is refused, because its label is unknown.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Labels are identifiers ("mid", /m/09x0r); their names are in `audioset_names.py`
 Segment lists are often saved anew by a spreadsheet, which takes the blank after a comma for part of the field: quotes
 come back doubled or as part of a label, header lines and decimals go, commas become semicolons. A row is therefore read
 by what must be in it: an id of 11 letters, two times, and identifiers with nothing but quotes and separators between
-them. What is otherwise is refused with its line, and the clip is left out, for nothing tells what is heard in it.
+them. What is otherwise is refused with its line, and the clip is left out, because its labels are unknown.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Segment:
 
     @property
     def key(self) -> Key:
-        """What tells segments apart."""
+        """What distinguishes segments."""
         return self.video, round(1000 * self.start)
 
     @property

@@ -2,7 +2,7 @@
 
 `{"annotations": [{"namespace": "scaper", "data": [{"time": 0.5, "duration": 1, "value": {"label": "dog"}}]}]}`
 
-Of scaper's namespaces (`scaper`, `sound_event`) the foreground is what is heard; of others (`tag_open`,
+Of scaper's namespaces (`scaper`, `sound_event`) the foreground is what counts; of others (`tag_open`,
 `segment_open`, ...) a plain string is the label. Seconds. Specified by E. J. Humphrey et al. 2014, "JAMS: a JSON
 annotated music specification for reproducible MIR research", ISMIR; J. Salamon et al. 2017, "Scaper", WASPAA.
 """

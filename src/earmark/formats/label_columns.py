@@ -1,4 +1,4 @@
-"""Which column of a label table is which, and whether the table says when each event is heard.
+"""Which column of a label table is which, and whether the table has the times of events.
 
 A table without a header is read as DCASE publishes them: file, label; file, onset, offset, label; file, scene, onset,
 offset, label. A title above the header is passed over. A strong table without file names is of the one recording that
@@ -49,7 +49,7 @@ class Columns:
 
 
 def choose_columns(table: Table, known: Collection[str], divided: bool, strong: bool | None = None) -> Columns:
-    """Tell the columns apart. `divided`: cells hold several labels whatever their column is called; `strong` says what
+    """Recognise the columns. `divided`: cells hold several labels whatever their column is called; `strong` says what
     the table is to be read as. `DataError` for a table without a column of file names or labels.
     """
     onset, unit = _time_column(table, ONSET)

@@ -1,15 +1,15 @@
 """A label table of any usual form -> one entry a recording. The one reader of label tables, whatever asks for them.
 
-Forms, told apart by their columns:
+Forms, recognised by their columns:
 
 - strong: `filename onset offset event_label`, a row an event; a file name alone is a recording without events. In
   place of the offset there may be a `duration`; times may be in milliseconds where the column says so (`onset_ms`).
 - weak list: `filename event_labels`, a row a clip; names comma separated; an empty cell is a clip without events
 - weak rows: `filename label` (or a list column never used as one), a row a label; an empty label is a slip
 
-`label_columns.py` tells the columns apart.
+`label_columns.py` recognises the columns.
 
-A recording with a doubtful row has `doubts`: its other rows may not be all that is heard in it. Who reads strictly
+A recording with a doubtful row has `doubts`: its other rows may not be all that is in it. Who reads strictly
 raises the first (`LabelTable.raise_doubts`), who collects leaves the recording out.
 """
 
@@ -68,7 +68,7 @@ class LabelTable:
             raise DataError(min(found)[1])
 
     def tags(self) -> dict[str, list[str]]:
-        """Labels by recording; of events only those that last, for `0 0 label` (DCASE2017) marks what is not heard."""
+        """Labels by recording; of events only those that last, for `0 0 label` (DCASE2017) marks what is absent."""
         if not self.strong:
             return {name: list(entry.labels) for name, entry in self.found.items()}
         return {name: tags_of(entry.events or ()) for name, entry in self.found.items()}

@@ -37,7 +37,7 @@ PROSE = ("readme", "license", "licence", "copying", "changelog", "changes", "not
 
 @dataclass(frozen=True)
 class Reader:
-    """How a format is told from others, and read."""
+    """How a format is recognised, and read."""
 
     sniff: Callable[[Head], bool]
     read: Callable[[Source], Events]
@@ -196,7 +196,7 @@ class LabelFile:
 
     @classmethod
     def of_events(cls, events: Events) -> LabelFile:
-        """Of strong labels, the tags are the events that last: `0 0 label` (DCASE2017) marks what is not heard."""
+        """Of strong labels, the tags are the events that last: `0 0 label` (DCASE2017) marks what is absent."""
         return cls({name: tags_of(found) for name, found in events.items()}, events)
 
     @classmethod

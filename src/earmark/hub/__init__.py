@@ -7,7 +7,7 @@
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
 `box`                   "earmark/everyday", which is in the package
 
-`locate` is the door for whoever takes a model by name; `at_hand` lists those that need no download.
+`locate` finds a model by its name or directory; `at_hand` lists those that need no download.
 """
 
 from earmark.hub.names import at_hand, locate

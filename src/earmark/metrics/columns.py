@@ -91,7 +91,7 @@ def pair(
 def pair_recordings(
     reference: Mapping[str, object], estimated: Mapping[str, object], unknown: Unknown = "error"
 ) -> tuple[str, ...]:
-    """The recordings to be compared, the reference's first; `DataError` for unknown ones as told."""
+    """The recordings to be compared, the reference's first; `unknown` says what becomes of the others, as above."""
     extra = [name for name in estimated if name not in reference]
     if extra and unknown == "error":
         raise DataError(

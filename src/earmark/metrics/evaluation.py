@@ -168,7 +168,7 @@ def _of_events(
 
 
 def tags_of_events(events: EventLists) -> dict[str, list[str]]:
-    """The labels heard in each recording; events of no length (rows `0 0 label`) are not heard."""
+    """The labels of each recording; events of no length (rows `0 0 label`) do not count."""
     return {
         name: list(dict.fromkeys(event.label for event in found if event.offset > event.onset))
         for name, found in events.items()
@@ -185,7 +185,7 @@ def encode_tags(
     """Tags by recording as two arrays (clips, classes), rows in the reference's order.
 
     A recording that is missing from the estimate has no tags there. An estimated label that is unknown is a
-    `DataError` unless told to be ignored; it has no column, so `"count"` leaves it out as well.
+    `DataError` unless they are to be ignored; it has no column, so `"count"` leaves it out as well.
     """
     recordings = pair_recordings(reference, estimated, unknown_recordings)
     truth = [labels.encode(reference.get(name, ())) for name in recordings]

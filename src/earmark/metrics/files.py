@@ -6,7 +6,7 @@ is taken of the frame scores. Labels are those of the reference. Recordings are 
 extension where one side has none.
 
 `durations.tsv` beside a strong reference (`dev_durations.tsv` beside `dev_strong.tsv`) says how long recordings last,
-those included in which nothing is heard: reports there are false alarms, slices end where the recording does, and PSDS
+those without events included: reports there are false alarms, slices end where the recording does, and PSDS
 counts false alarms per hour of their sum. Events that lie outside their recording are counted by each metric's own rule
 and listed in `Evaluation.problems`. An estimate without rows is an empty one.
 
@@ -71,7 +71,7 @@ def score_files(
     if not len(labels):
         raise DataError(f"{reference} contains no label; are reference and estimate swapped?")
     durations = _durations(reference) if truth.events is not None else {}
-    for name in durations:  # recordings in which nothing is heard
+    for name in durations:  # recordings without events
         truth.tags.setdefault(name, [])
         (truth.events or {}).setdefault(name, [])
     if formats[1] is None and (tables := score_tables(estimate)):

@@ -127,7 +127,7 @@ def roc_auc(reference: npt.NDArray[Any], scores: npt.NDArray[Any]) -> DoubleArra
 
 
 def d_prime(auc: float) -> float:
-    """The distance of two unit normal distributions that this AUC tells apart; NaN of NaN, infinite at 0 and 1.
+    """The distance of two unit normal distributions with this AUC; NaN of NaN, infinite at 0 and 1.
 
     >>> d_prime(0.5), round(d_prime(0.9), 4)
     (0.0, 1.8124)

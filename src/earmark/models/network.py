@@ -112,11 +112,11 @@ class Network(nn.Module):
         return Clock(front.step * self.encoder.reduction, front.start)
 
     def steps_in(self, samples: Count) -> Count:
-        """Steps of the frame scores of clips of so many samples."""
+        """Steps of the frame scores of clips of this many samples."""
         return self.steps_of(self.front_end.frames_in(samples))
 
     def steps_of(self, frames: Count) -> Count:
-        """Steps of the frame scores that so many frames of features give."""
+        """Steps of the frame scores for this many frames of features."""
         reduction = self.encoder.reduction
         return at_least(frames * reduction.denominator // reduction.numerator, 1)
 
@@ -124,7 +124,7 @@ class Network(nn.Module):
         """Scaled features (batch, frames, bands) and the valid frames of each clip.
 
         `lengths` (batch,) counts the valid samples of each clip; what lies beyond must be zero. None says that all
-        samples are valid, which is faster: whoever knows the lengths as numbers decides it, for here
+        samples are valid, which is faster: the caller, which knows the lengths as numbers, decides it, for here
         their values are never read. Frames beyond a clip's end are zero, unless the front-end fills short clips
         (`fill`).
         """

@@ -1,6 +1,6 @@
 """Sound files cut around detections, to listen to and to train with, and a table of them that is a data set itself.
 
-`choose`   of each label so many events: the most confident, random ones, or spread evenly over all scores
+`choose`   up to a number of events of each label: the most confident, random ones, or spread evenly over all scores
 `cut`      the files `label/recording_onset-offset.wav` (mono, 16 bit, at the recording's own rate) and `clips.csv`
 
 A clip has the labels of all detections that it overlaps, not only of the one it was cut around.

@@ -119,7 +119,7 @@ class TwinCard:
             ) from error
 
     def steps_in(self, samples: int) -> int:
-        """Steps of the frame scores of a clip of so many samples."""
+        """Steps of the frame scores of a clip of this many samples."""
         frames = max(0, samples - self.first + self.hop) // self.hop + 1
         return max(1, frames * self.reduction.denominator // self.reduction.numerator)
 
@@ -148,7 +148,7 @@ class OnnxEngine:
         return self.card.fingerprint
 
     def steps_in(self, samples: int) -> int:
-        """Steps of the frame scores of a clip of so many samples."""
+        """Steps of the frame scores of a clip of this many samples."""
         return self.card.steps_in(samples)
 
     def listen(

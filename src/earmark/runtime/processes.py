@@ -26,7 +26,7 @@ _READY, _DONE, _FAULT = "ready", "done", "fault"
 
 
 class ProcessBackend:
-    """Calls `open_tagger` in each of so many processes; it must be something that can be pickled."""
+    """Calls `open_tagger` in each of this many processes; it must be picklable."""
 
     def __init__(self, open_tagger: Callable[[], Tagger], work: Work, processes: int) -> None:
         self.open_tagger, self.work, self.processes = open_tagger, work, processes
@@ -72,7 +72,7 @@ class ProcessBackend:
                     continue
                 still_born += not worker.ready
                 if still_born > TRIES:
-                    raise ModelError("worker processes ended without a word; is there memory for so many?")
+                    raise ModelError("worker processes ended without an error; use fewer processes if memory is short")
                 yield from suspects.add(list(worker.holds.values()))
                 worker.holds = {}
 

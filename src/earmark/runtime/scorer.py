@@ -43,11 +43,19 @@ class Waveform:
 
 
 @dataclass(frozen=True)
+class Embeddings:
+    """Vectors that another network computed: (vectors, bands), or (vectors * bands,), at `rate` values a second."""
+
+    vectors: FloatArray
+    rate: int
+
+
+@dataclass(frozen=True)
 class Job:
     """One recording to be scored, and the name its scores carry."""
 
     name: str
-    source: Source | Waveform
+    source: Source | Waveform | Embeddings
 
 
 @dataclass(frozen=True)
@@ -188,16 +196,23 @@ class Scorer:
     def _cut(job: Job, panel: Panel, number: int) -> Iterator[_Message]:
         """The recording's beginning, its windows for one panel, and what was done to it."""
         takes = next(iter(panel.engines.values())).takes  # a rate is one of embeddings, or of sound
-        if takes == "embeddings" and getattr(job.source, "rate", None) != panel.rate:
+        given = job.source
+        if isinstance(given, Embeddings):
+            if takes != "embeddings":
+                raise AudioError(f"{job.name}: is embeddings, but the model takes sound")
+            if given.rate != panel.rate:
+                raise AudioError(f"{job.name}: has {given.rate} values a second, but the model takes {panel.rate}")
+            given = Waveform(given.vectors.reshape(-1), given.rate)
+        elif takes == "embeddings":
             raise AudioError(f"{job.name}: is audio, but the model takes precomputed embeddings")
-        if isinstance(job.source, Waveform):
-            audio = from_array(job.source.samples, job.source.rate, panel.rate, job.name)
+        if isinstance(given, Waveform):
+            audio = from_array(given.samples, given.rate, panel.rate, job.name)
             if number == 0:
                 yield _Begin(job, len(audio.samples) / panel.rate)
             yield from (_Cut(number, window) for window in cut(panel.plan, [audio.samples]))
             yield _End(actions=audio.actions)
             return
-        with read_blocks(job.source, panel.rate) as blocks:
+        with read_blocks(given, panel.rate) as blocks:
             if number == 0:
                 yield _Begin(job, blocks.info.duration or 0.0)
             yield from (_Cut(number, window) for window in cut(panel.plan, blocks))

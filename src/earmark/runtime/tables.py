@@ -61,14 +61,14 @@ class GrowingTable:
         return self._body
 
     def fits(self, body: int) -> bool:
-        """Whether the file can hold so many bytes of recordings, put there by an earlier run."""
+        """Whether the file can hold this many bytes of recordings, written by an earlier run."""
         try:
             return self.path.stat().st_size >= body
         except OSError:
             return not body
 
     def go_on(self, body: int) -> None:
-        """Keep so many bytes of the file that is there; what comes is added after them."""
+        """Keep this many bytes of the file; what follows is added after them."""
         self._body, self._begun = body, bool(body)
         with writing(self.path):
             if not body:

@@ -23,7 +23,7 @@ from earmark.errors import AudioError, EarmarkError, recording_error
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble
-from earmark.runtime.scorer import Job, Scored, Scorer, Waveform
+from earmark.runtime.scorer import Embeddings, Job, Scored, Scorer, Waveform
 from earmark.scores import Scores
 from earmark.stopwatch import stage
 
@@ -78,7 +78,8 @@ class Tagger:
         """Tags and events of a path, a file object, or an array with its `rate` (Hz); any length, any rate.
 
         An array is (samples,) or (samples, channels); a tensor of PyTorch is taken as well, and a dict of `waveform`
-        (channels, samples) and `sample_rate`, as other audio packages pass it.
+        (channels, samples) and `sample_rate`, as other audio packages pass it. For a model of embeddings an array is
+        (vectors, bands), and its rate is the number of values a second.
         A list of paths gives an iterator of results, scored in batches; a recording that cannot be
         read then raises when its turn comes (`stream` gives the error in its place instead). Raises `AudioError`.
         """
@@ -89,7 +90,8 @@ class Tagger:
         if (array := _as_array(source)) is not None:
             if rate is None:
                 raise AudioError("an array needs a sample rate: tagger(waveform, rate)")
-            return self._one(Job("array", Waveform(array, rate)))
+            kind = Embeddings if self.scorer.engines[0].takes == "embeddings" else Waveform
+            return self._one(Job("array", kind(array, rate)))
         if rate is not None:
             raise AudioError("rate is for arrays only; a file has its own")
         if isinstance(source, str | os.PathLike) or hasattr(source, "read"):

@@ -146,7 +146,7 @@ def clip_weights(targets: npt.NDArray[np.bool_]) -> Tensor:
 
 
 def separable(embeddings: Embeddings, targets: npt.NDArray[np.bool_]) -> float:
-    """How well the labels `targets` (clips, classes) can be told from these embeddings: a mean average precision.
+    """How well the labels `targets` (clips, classes) can be predicted from these embeddings: a mean average precision.
 
     That of the best of some penalties, over classes that some clips hold and some do not.
     """

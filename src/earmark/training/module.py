@@ -24,7 +24,7 @@ from earmark.training.transfer import settle
 
 
 class TrainingModule(lightning.LightningModule):
-    """One training of one network; `scored` holds what the last validation said, for the log to be made of."""
+    """One training of one network; `scored` holds the figures of the last validation, for the log."""
 
     def __init__(self, network: Network, options: TrainingOptions, total_steps: int, seed: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class TrainingModule(lightning.LightningModule):
 
     @torch.no_grad()
     def heard(self, batch: Batch, step: int) -> tuple[Tensor, Tensor | None, Tensor]:
-        """What the network hears of a batch at a step, augmented: features, valid frames (None: all), targets.
+        """What the network is given of a batch at a step, augmented: features, valid frames (None: all), targets.
 
         Targets of steps, where the batch has them, are as many as the network's steps.
         """
@@ -103,7 +103,7 @@ class TrainingModule(lightning.LightningModule):
 def parameters(network: Network, share: float) -> list[dict[str, Any]]:
     """Groups of parameters for an optimiser: those of the encoder apart, with their share of the learning rate, if any.
 
-    The rate that the log tells is the first group's.
+    The rate in the log is the first group's.
     """
     if share == 1:
         return [{"params": list(network.parameters())}]

@@ -19,7 +19,7 @@ class BalanceOptions(Options):
 
 
 class FuseOptions(Options):
-    """Epochs whose models are fused into one (Xu et al. 2018, section 2.4): every so many, to the end."""
+    """Epochs whose models are fused into one (Xu et al. 2018, section 2.4): every n-th, to the end."""
 
     first: int = Field(20, gt=0)  # counted from 1
     every: int = Field(10, gt=0)
@@ -31,7 +31,7 @@ class SelfTrainingOptions(Options):
     begin: Literal["anew", "teacher"] = "anew"  # with weights of its own draw, or where the teacher ended
     epochs: int | None = Field(None, gt=0)  # of the student; null: as many as the teacher's
     learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False)  # of the student; null: the teacher's
-    threshold: float = Field(0.1, ge=0, lt=1)  # of the teacher's frame scores, above which a clip's label is heard
+    threshold: float = Field(0.1, ge=0, lt=1)  # of the teacher's frame scores, above which a clip's label is active
     median_seconds: float = Field(0.44, ge=0)  # of the filter over those scores
     weight: float = Field(1.0, gt=0)  # of the frames' part of the loss; the clips' part counts once
 
@@ -89,7 +89,7 @@ class TrainingOptions(Options):
         return range(max(1, self.epochs - self.average_last + 1), self.epochs + 1)
 
     def updates_per_epoch(self, clips: int) -> int:
-        """Updates in an epoch of so many training clips.
+        """Updates in an epoch of this many training clips.
 
         >>> [TrainingOptions(epochs=10, least_updates=200).updates_per_epoch(clips) for clips in (24, 640, 2000)]
         [20, 20, 62]
@@ -99,7 +99,7 @@ class TrainingOptions(Options):
         return max(1, round(clips / self.batch_size), -(-self.least_updates // self.epochs))
 
     def warmup(self, total: int) -> int:
-        """Updates over which the rate rises, of so many in all.
+        """Updates over which the rate rises, of this many in all.
 
         >>> [TrainingOptions(warmup_steps=50).warmup(total) for total in (60, 200, 558)]
         [15, 50, 50]

@@ -1,7 +1,7 @@
 """Where the weights of a training come from: a draw (anew), or a model at hand.
 
 Of `FEW` clips or more a network learns what it needs, and the training begins anew. Of fewer, a model that was trained
-on other sounds is the better beginning wherever what its encoder says of the clips tells their labels apart better than
+on other sounds is the better beginning wherever the embeddings of its encoder separate the clips' labels better than
 the log-mel features that it is given do: `head.separable`, on `COMPARED` of the training clips at most. Of several such
 models the best is taken, its convolution blocks frozen. A model is at hand when it is in the package or in the user's
 cache; nothing is downloaded.
@@ -77,7 +77,7 @@ def choose_origin(
         return Origin(
             None, f"beginning anew: {best} does not tell the labels apart better than features ({how})", found
         )
-    reason = f"beginning with {best}: it tells the labels of {len(train):,} clips apart ({how})"
+    reason = f"beginning with {best}: it separates the labels of {len(train):,} clips ({how})"
     return Origin(sources[best], reason, found)
 
 

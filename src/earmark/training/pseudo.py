@@ -1,11 +1,11 @@
-"""Pseudo labels: when, by a teacher's scores, each label of a clip is heard.
+"""Pseudo labels: the frames in which each label of a clip is active, by a teacher's scores.
 
-    heard(k, t)  where the clip carries label k, and  median(p(k, .))(t) > threshold
+    active(k, t)  where the clip carries label k, and  median(p(k, .))(t) > threshold
 
 on the clip as it is, not augmented, whole (in overlapping windows, where it is longer than the model's). The weak label
 is beyond doubt, so the threshold can be low: it has to tell where in the clip, not whether. Of a clip without labels
 the teacher says first which it carries: those whose clip score passes its operating point's threshold. A clip in which
-none does is one in which nothing is heard.
+none does is one without sounds.
 
 After Ebbers and Haeb-Umbach 2021, "Self-trained audio tagging and sound event detection in domestic environments";
 filter and threshold are one for all classes here.
@@ -24,7 +24,7 @@ from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
 from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.reporter import Progress
-from earmark.runtime.scorer import Job, Scorer, Waveform
+from earmark.runtime.scorer import Embeddings, Job, Scorer, Waveform
 from earmark.scores import Scores
 from earmark.training.options import SelfTrainingOptions
 
@@ -66,7 +66,7 @@ def pseudo_labels(
 
 
 def heard(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:
-    """When the labels in these columns are heard."""
+    """When the labels in these columns are active."""
     frames = scores.frames[:, columns]
     length = odd_frames(options.median_seconds, scores.clock.step)
     return columns, (median_filter(frames, [length] * len(columns)) > options.threshold).T
@@ -81,7 +81,8 @@ def tags(scores: Scores, point: OperatingPoint) -> list[int]:
 
 def _scores(scorer: Scorer, clips: ClipStore) -> Iterator[Scores]:
     """Scores of every clip of a store, in order; the error of one that cannot be read any more is raised."""
-    jobs = (Job(clip.name, Waveform(clips.read(n), clips.rate)) for n, clip in enumerate(clips.clips))
+    kind = Embeddings if scorer.engines[0].takes == "embeddings" else Waveform
+    jobs = (Job(clip.name, kind(clips.read(n), clips.rate)) for n, clip in enumerate(clips.clips))
     for scored in scorer.score_all(jobs):
         if scored.error is not None or scored.scores is None:
             raise scored.error or ValueError(f"{scored.job.name} has no scores")

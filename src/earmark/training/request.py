@@ -45,7 +45,7 @@ _FILES = (CONFIG, WEIGHTS, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
 
 
 class _Claim:
-    """What fills a directory over time, and knows it again: whoever asks for the same goes on."""
+    """What fills a directory over time, and recognises it: the same request continues there."""
 
     output: Path  # the directory
     recipe: str  # YAML text, kept beside the model

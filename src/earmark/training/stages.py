@@ -4,7 +4,8 @@ Self-training, after Ebbers and Haeb-Umbach 2021, "Self-trained audio tagging an
 environments" (DCASE workshop):
 
 1. The teacher is what the recipe makes without self-training, to the last bit.
-2. Its scores say when each clip's labels are heard (`pseudo.py`): labels that are weak become strong, if not true.
+2. Its scores give the frames in which each clip's labels are active (`pseudo.py`): weak labels become strong ones, with
+   errors.
 3. The student is the same network with weights of its own draw, or the teacher's, trained by the same recipe on the
    sum of the clips' loss and, `self_training.weight` times, that of the frames against these labels. What augmentation
    does to the sounds it does to them. The student's averaged weights are the model.

@@ -66,7 +66,7 @@ class Source:
             raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
     def asked(self) -> dict[str, Any]:
-        """What tells this source from another, as plain data."""
+        """What distinguishes this source from others, as plain data."""
         return {"weights": self.digest, "freeze": self.freeze}
 
     def describe(self) -> str:

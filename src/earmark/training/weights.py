@@ -36,7 +36,7 @@ def save_epoch(folder: Path, epoch: int, state: dict[str, Tensor]) -> None:
     """Keep the weights after `epoch`."""
     with write_aside(epoch_file(folder, epoch)) as temporary:
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        temporary.write_bytes(safetensors.torch.save(weights))  # a full disk is an OSError so, and told as one
+        temporary.write_bytes(safetensors.torch.save(weights))  # so a full disk is an OSError and is reported as one
 
 
 def average_weights(paths: Iterable[Path]) -> dict[str, Tensor]:

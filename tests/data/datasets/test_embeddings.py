@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earmark.data.datasets.embeddings import EmbeddingStore, check_kind, read_vectors, to_waveform
+from earmark.data.datasets.embeddings import EmbeddingStore, check_kind, read_vectors, to_numbers
 from earmark.data.doctor import examine
 from earmark.data.manifest import read_manifest
 from earmark.data.reading import Wanted, read_parts
@@ -98,7 +98,7 @@ def test_a_pack_is_made_once_and_again_when_a_file_changes(release, tmp_path):
     assert len(list(cache.iterdir())) == 2
     for half in cache.iterdir():
         os.truncate(half, 100)
-    np.testing.assert_array_equal(open_store(clips, 128, cache).read(1), to_waveform(vectors_of("video-00002")))
+    np.testing.assert_array_equal(open_store(clips, 128, cache).read(1), to_numbers(vectors_of("video-00002")))
 
 
 def test_what_is_wrong_is_told_with_its_place_and_costs_nothing_else(release, tfrecords):

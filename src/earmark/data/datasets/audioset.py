@@ -5,14 +5,14 @@
     FOLDER/class_labels_indices.csv, ontology.json, mid_to_display_name.tsv                  names, if any
     FOLDER/Y--4gqARaEJE.wav                                                                  or anywhere below
 
-`DATA` is FOLDER, or one list, and then that list alone says what is heard; audio then lies beside it or below.
+`DATA` is FOLDER, or one list; then only that list gives the labels, and the audio lies beside it or below.
 
 - A recording is `Y<id>`, `<id>`, `Y<id>_<start>` or `<id>_<start>_<end>`, any extension; times are seconds with or
   without decimals, or milliseconds as in the strong lists. It must fit its segment's start.
 - Labels are display names; the classes are all of the class list, in its order (of a strong list alone: all of
   `mid_to_display_name.tsv`). `split` is `balanced_train`, `unbalanced_train`, `train` or `eval`, by the list's name.
-- Of most lists much cannot be had any more. Such clips are left out and told in one line a list, never taken for clips
-  in which nothing is heard. So are those whose rows cannot be understood (`formats/audioset.py`).
+- Many clips of most lists are no longer available. They are left out and reported in one line for each list, never
+  taken for clips without sounds. So are those whose rows cannot be understood (`formats/audioset.py`).
 - Where segment lists and strong lists lie together, the segment lists say which clips there are and their tags, and the
   strong lists add events. Of the 456 strong labels only 382 are classes; the events of the others are left out.
 - A folder of TFRecords is read by `embeddings.py`.

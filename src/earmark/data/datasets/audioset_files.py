@@ -19,7 +19,7 @@ _FILE = re.compile(r"(?P<video>[A-Za-z0-9_-]{11})(_(?P<start>\d+(\.\d+)?)(_\d+(\
 
 
 def split_of(path: Path) -> str | None:
-    """The split that a list's name tells.
+    """The split that a list's name stands for.
 
     >>> split_of(Path("unbalanced_train_segments.csv")), split_of(Path("my_segments.csv"))
     ('unbalanced_train', None)

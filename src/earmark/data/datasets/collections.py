@@ -132,7 +132,7 @@ def sonyc(root: Path) -> Iterator[Part]:
 
 
 def maestro(root: Path) -> Iterator[Part]:
-    """Tracks of soft labels: onset, offset, label, share of annotators who heard it."""
+    """Tracks of soft labels: onset, offset, label, share of annotators who marked it."""
     lists = root / "development_annotation"
     heads = [each for each in label_files(lists) if each[0] == "audacity"] if lists.is_dir() else []
     if heads:

@@ -1,6 +1,6 @@
 """The published lists of DCASE2017 task 4, each -> what it says of every clip (`dcase2017.py` says which are which).
 
-Three forms, told apart by their content: a weak list (tab separated: name, place in the video, label), a strong list
+Three forms, recognised by their content: a weak list (tab separated: name, place in the video, label), a strong list
 (name, onset, offset, label) and a `*_set.csv` (comma separated: id, start, end, labels, ids of labels). Encodings, line
 ends and byte-order marks as `formats` reads them. Of a clip with a row that cannot be understood a list says nothing.
 
@@ -13,10 +13,10 @@ A DCASE2017 task 4 folder as its organisers publish it, or any part of it.
 
 Lists may lie in FOLDER itself or in a folder `groundtruth_release`, `metadata`, `meta`, `labels`, `lists`; the weak
 list of a part is preferred to its `*_set.csv`. `DATA` is FOLDER; or one part, `FOLDER/testing`, whether or not there is
-such a folder; or one list, and then that list alone says what is heard (a list of one's own in the same form, too).
+such a folder; or one list, and then only that list gives the labels (it may also be your own list in the same form).
 
 - Audio is found by id and times, with or without the leading `Y`, whatever its extension. Of most parts something is
-  missing for good, so absent clips are told in one line a list, and a part without any clip is not told at all.
+  missing for good, so absent clips are reported in one line for each list, and a part without any clip is not reported.
 - Of a strong list, `0 0 label` means: tagged, but not audible. The tag stays and there is no event.
 - `*_set.csv` are split by the ids of labels: the names of two labels hold commas.
 - Of a whole folder, `training` trains, `testing` validates, and `evaluation` does neither (`development`).

@@ -4,11 +4,11 @@ A record is a clip: its context has `video_id`, `start_time_seconds`, `end_time_
 class list; its list `audio_embedding` has the vectors. A clip's "waveform" is its vectors laid end to end, 128 numbers
 a second at a rate of 128, so that they go where sound goes: stores, batches, windows; the front-end `embedding` folds
 them back. A byte u is the number (u - 128) / 128, as in the code of Yu et al. 2018 and Kong et al. 2019 (the 8-bit code
-of the release stands for u * 4 / 255 - 2: but for scale and offset, which batch normalisation takes away, the same).
+of the release stands for u * 4 / 255 - 2: the same except for scale and offset, which batch normalisation removes).
 
 The vectors of the released set last 0.96 s; like its users we count them as seconds, ten to a ten-second clip.
 
-A record that is damaged, has no labels or other vectors is left out and told with its place in the file.
+A record that is damaged, has no labels or other vectors is left out and reported with its place in the file.
 Formats and sources: docs/papers/hong2020.md, section 7.
 """
 
@@ -76,7 +76,7 @@ def read_embeddings(source: Path, files: Sequence[Path], classes: Mapping[str, s
 
 
 def split_of(path: Path) -> str | None:
-    """The split that the folder of a file tells.
+    """The split that the folder of a file stands for.
 
     >>> split_of(Path("audioset_v1_embeddings/unbal_train/00.tfrecord")), split_of(Path("mine/00.tfrecord"))
     ('unbalanced_train', None)
@@ -121,10 +121,10 @@ def read_vectors(clip: Clip) -> npt.NDArray[np.uint8]:
     return next(_vectors([clip]))
 
 
-def to_waveform(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def to_numbers(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Bytes of any shape as the numbers they stand for, laid end to end.
 
-    >>> to_waveform(np.array([[0, 128, 255]], np.uint8)).tolist()
+    >>> to_numbers(np.array([[0, 128, 255]], np.uint8)).tolist()
     [-1.0, 0.0, 0.9921875]
     """
     numbers: npt.NDArray[np.float32] = vectors.ravel().astype(np.float32)
@@ -136,7 +136,7 @@ def to_waveform(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 def inspect_vectors(clip: Clip) -> Inspection:
     """What a clip of embeddings is like, in the words for sound."""
     vectors = read_vectors(clip)
-    wave = to_waveform(vectors)
+    wave = to_numbers(vectors)
     level = 10 * np.log10(max(float(np.square(wave, dtype=np.float64).mean()), 1e-30))
     digest = hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest()
     info = AudioInfo(clip.name, "embeddings", WIDTH, 1, len(wave))
@@ -153,7 +153,7 @@ def check_kind(
     held = any(clip.record is not None for clip in manifest.clips)
     if held and takes != "embeddings":
         raise DataError(
-            f"{manifest.source}: holds embeddings, but the model hears sound; for embeddings there are recipes such as"
+            f"{manifest.source}: holds embeddings, but the model takes sound; for embeddings there are recipes such as"
             " kong2019/feature-attention"
         )
     if not held and takes == "embeddings":
@@ -211,7 +211,7 @@ class EmbeddingStore:
         first, whole = int(self._first[index]), int(self.lengths[index])
         begin = min(max(0, start - start % WIDTH), whole)
         end = whole if length is None else min(whole, begin + max(0, length))
-        return to_waveform(np.asarray(self._bytes[first + begin : first + end]))
+        return to_numbers(np.asarray(self._bytes[first + begin : first + end]))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the mapped file when sent to another process."""

@@ -26,11 +26,11 @@ class PublishedSet:
     recognised_by: str
     labels_from: str
     splits_from: str
-    find: Callable[[Path], Iterator[Part]] | None = None  # nothing: the folder is none; None: it has a room of its own
+    find: Callable[[Path], Iterator[Part]] | None = None  # yields nothing: another folder; None: it has its own module
 
 
 def find_parts(data: Path) -> list[Part] | None:
-    """The parts of the published set that a folder, or one of its lists, is; None where it is none."""
+    """The parts of the published set that a folder, or one of its lists, is; None for other folders."""
     for one in SETS:
         if one.find is None:
             continue

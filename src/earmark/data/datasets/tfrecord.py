@@ -5,8 +5,8 @@
     n bytes  the data
     4 bytes  masked CRC-32C of the data
 
-A record whose data is damaged is told and skipped. Where its length is damaged, or the file ends within it, nothing
-tells where the next one begins: what is left of the file is told as lost.
+A record whose data is damaged is reported and skipped. Where its length is damaged, or the file ends within it, the
+beginning of the next one is unknown: the rest of the file is reported as lost.
 
 The checksum is a sum (exclusive or) over the bytes of what each adds, which depends on its value and on how many bytes
 come after it: so a block is one look-up in a table (bytes that follow, values) and one reduction, where the usual loop
@@ -23,7 +23,7 @@ The `SequenceExample` messages that TFRecords hold, out of their bytes.
     Feature           one of bytes_list = 1, float_list = 2, int64_list = 3, each with value = 1
 
 In the protocol buffers' wire format a message is fields one after another, each a varint key (number * 8 + wire type)
-and a value: a varint (type 0), 8 bytes (1), a length and so many bytes (2) or 4 bytes (5). Numbers stand one by one or
+and a value: a varint (type 0), 8 bytes (1), a length and its bytes (2) or 4 bytes (5). Numbers stand one by one or
 packed into one field; both are read. Unknown fields are skipped. `ValueError` for bytes that are no such message.
 """
 
@@ -42,7 +42,7 @@ import numpy.typing as npt
 from earmark.errors import DataError
 
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, bits reversed
-_BLOCK = 1024  # bytes summed at once; the table of so many places takes a megabyte
+_BLOCK = 1024  # bytes summed at once; the table for this many places takes a megabyte
 _HEAD, _FOOT = 12, 4  # bytes before and after the data
 _PIECE = 1 << 20  # bytes read at once: a length that lies is found out before memory is taken for it
 
@@ -193,7 +193,7 @@ class SequenceExample:
 
 
 def parse_sequence_example(record: bytes) -> SequenceExample:
-    """Take a message apart. `ValueError` where it is none.
+    """Take a message apart. `ValueError` for anything else.
 
     >>> parse_sequence_example(bytes.fromhex("0a0b0a090a016212040a020a00"))
     SequenceExample(context={'b': [b'']}, lists={})
@@ -270,7 +270,7 @@ def _fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(message: bytes, place: int) -> tuple[int, int]:
-    """A number in groups of 7 bits, lowest first, the top bit set but for the last; and the place after it."""
+    """A number in groups of 7 bits, lowest first, the top bit set except in the last; and the place after it."""
     value = shift = 0
     while place < len(message) and shift < 64:
         byte = message[place]

@@ -1,9 +1,9 @@
-"""What of an isolated recording is heard, and a part of it cut out, faded and ready to be laid into a soundscape.
+"""Where an isolated recording is active, and a part of it cut out, faded and ready for a soundscape.
 
-A recording is heard in frames of 10 ms whose level lies within `drop` dB of its loudest frame and above -70 dB re full
+A recording is active in frames of 10 ms whose level lies within `drop` dB of its loudest frame and above -70 dB re full
 scale. Level is the power of a frame about its own mean, so that a constant offset is no sound. Silences shorter than
 `gap` belong to what they interrupt; longer ones part two bursts, and each burst is an event. Digital padding, breath
-before a cough, noise after a bark: none of it is labelled, and none of it gets into the soundscape but for the fades.
+before a cough, noise after a bark: none of it is labelled, and only the fades of it get into the soundscape.
 
 Fades lie outside a burst where the recording goes on there, quietly; so a sharp attack stays as it is. Where it does
 not (it begins or ends in full sound, or is cut), they lie inside.
@@ -27,10 +27,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Activity:
-    """Where a recording is heard."""
+    """Where a recording is active."""
 
     bursts: tuple[Span, ...]  # empty: nowhere
-    offset: float  # constant that its samples are about, the median over the frames that are heard
+    offset: float  # constant that its samples are about, the median over the active frames
 
 
 def find_activity(samples: Samples, rate: int, drop: float = 30.0, gap: float = 0.5) -> Activity:
@@ -59,7 +59,7 @@ def find_activity(samples: Samples, rate: int, drop: float = 30.0, gap: float = 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A part of a recording: silent but for its bursts and their fades."""
+    """A part of a recording: silent except for its bursts and their fades."""
 
     wave: npt.NDArray[np.float64]  # (samples,)
     bursts: tuple[Span, ...]  # in `wave`
@@ -71,7 +71,7 @@ class Sound:
         return self.bursts[0][0], self.bursts[-1][1]
 
     def power(self) -> float:
-        """Mean square while it is heard."""
+        """Mean square while it is active."""
         return float(np.mean(np.concatenate([self.wave[first:last] for first, last in self.bursts]) ** 2))
 
 

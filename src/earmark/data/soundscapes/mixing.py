@@ -2,10 +2,10 @@
 
 Everything drawn follows from (seed, number of the soundscape), so it is the same whatever is made beside it, and
 background and sounds draw from streams of their own. A sound's level is set against the background's in the very
-spans where the sound is heard: SNR = 10 log10(mean square of the sound / mean square of the background), both over
+spans where the sound is active: SNR = 10 log10(mean square of the sound / mean square of the background), both over
 its bursts. If the sum would clip, all of it is made fainter alike, which changes no ratio.
 
-At most `polyphony` sounds are heard at one time, and two of one label are at least `gap` apart, as two events of one
+At most `polyphony` sounds are active at one time, and two of one label are at least `gap` apart, as two events of one
 recording are. A sound for which there is no such place is replaced by another of its label, a few times, then left out.
 """
 
@@ -160,7 +160,7 @@ def _level(
 
 
 def _full(others: Sequence[Placed], label: str, options: SoundscapeOptions) -> list[Span]:
-    """Where no further sound of this label may be heard."""
+    """Spans in which no further sound of this label may be active."""
     heard = [(other.bursts[0][0], other.bursts[-1][1]) for other in others]
     gap = math.ceil(options.gap * options.rate)
     full = [(a - gap, b + gap) for (a, b), o in zip(heard, others, strict=True) if o.source.label == label]

@@ -17,16 +17,16 @@ class SoundscapeOptions(Options):
     seed: int = Field(0, ge=0)
     seconds: float = Field(10.0, ge=1, le=3600)  # of every soundscape
     rate: int = Field(32_000, ge=8_000, le=192_000)  # Hz
-    events: tuple[int, int] = (1, 4)  # fewest and most sounds laid into one; each may be heard as several events
-    snr: tuple[float, float] = (0.0, 20.0)  # dB of a sound over the background while it is heard, drawn between
+    events: tuple[int, int] = (1, 4)  # fewest and most sounds laid into one; each may give several events
+    snr: tuple[float, float] = (0.0, 20.0)  # dB of a sound over the background while it is active, drawn between
     level: tuple[float, float] = (-40.0, -28.0)  # dB of the background, drawn between
     polyphony: int = Field(3, ge=1)  # most sounds at one time
     speed: tuple[float, float] = (1.0, 1.0)  # that sounds are played at, drawn between on a log scale; pitch follows
     long_tail: float = Field(1.0, ge=1, le=1e6)  # the first label, by name, is drawn this often the last
     longest: float = Field(5.0, gt=0)  # of a sound; a longer one gives a part of it
-    activity: float = Field(30.0, gt=0, le=80)  # dB under a recording's loudest moment within which it is heard
+    activity: float = Field(30.0, gt=0, le=80)  # dB under a recording's loudest moment within which it counts as active
     gap: float = Field(0.5, ge=0.25)  # silences shorter than this do not part two events
-    fade: float = Field(0.01, ge=0, le=0.1)  # in and out of what is heard
+    fade: float = Field(0.01, ge=0, le=0.1)  # at the beginning and end of a sound
     format: Literal["wav", "flac"] = "wav"  # 16 bits
 
     @field_validator("events", "snr", "level", "speed")

@@ -22,7 +22,7 @@ _PATIENCE = 0.5  # seconds between looks at whether the processes are alive
 
 
 def share_out(work: Work, numbers: Sequence[int], processes: int, done: Callable[[int], object]) -> None:
-    """Do all numbers; `done` is told how many are. What `work` raises is raised here, the rest then left."""
+    """Do all numbers; `done` gets the number done so far. An error of `work` is raised here; the rest is not done."""
     if processes == 1 or len(numbers) < 2:
         for count, _ in enumerate(work(numbers), 1):
             done(count)

@@ -24,7 +24,7 @@ _BLOCKS, _BLOCK_SECONDS = 30, 10.0
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One recording at the rate of the soundscapes, and where it is heard."""
+    """One recording at the rate of the soundscapes, and where it is active."""
 
     source: SoundSource
     samples: Samples
@@ -33,7 +33,7 @@ class Decoded:
 
 
 def at_speed(decoded: Decoded, options: SoundscapeOptions, rng: np.random.Generator) -> Decoded:
-    """The recording played slower or faster by a drawn factor, its pitch with it; where it is heard is found anew."""
+    """The recording played slower or faster by a drawn factor, which changes its pitch; its activity is new."""
     slowest, fastest = options.speed
     speed = float(np.exp(rng.uniform(np.log(slowest), np.log(fastest)))) if slowest < fastest else slowest
     if speed == 1:

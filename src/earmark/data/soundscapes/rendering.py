@@ -50,7 +50,7 @@ def make_soundscapes(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Made:
-    """Make soundscapes 0 to `clips` - 1, but for those that are there, and the tables of all (see the module).
+    """Make soundscapes 0 to `clips` - 1, except those that exist, and the tables of all (see the module).
 
     `OutputError` where the directory holds something else or cannot be written; `ConfigError` where it holds
     soundscapes of other options or recordings; `DataError` where no recording can be used.

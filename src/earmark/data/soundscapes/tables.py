@@ -63,7 +63,7 @@ class Part:
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
-        """The inverse of `as_json`. `KeyError` or `TypeError` where it is none."""
+        """The inverse of `as_json`. `KeyError` or `TypeError` for anything else."""
         rows = tuple(Row(**row) for row in data["rows"])
         return cls(data["filename"], data["seconds"], rows, data["crowded_out"], tuple(data["faults"]))
 

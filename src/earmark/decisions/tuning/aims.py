@@ -157,7 +157,7 @@ _NAMED: dict[str, tuple[Unit, Aim]] = {
 def parse_objective(text: str, also: Iterable[str] = ()) -> tuple[Unit, Aim]:
     """What is counted and what is aimed at; `ConfigError` with a guess when the name is unknown.
 
-    `also` names objectives that the caller knows besides, for the error's sake.
+    `also` names further objectives of the caller, for the error message.
 
     >>> parse_objective("precision=0.9")
     ('tags', AtLeast(what='precision', target=0.9, lower_is_better=False))

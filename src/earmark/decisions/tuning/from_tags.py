@@ -47,7 +47,7 @@ from earmark.scores import Scores
 TAGS_ALONE = ", tags alone"  # the end of the origin of a point that was tuned without times
 NOT_TUNED = (
     "tuned on tags alone: the tag thresholds and the gate of the events are tuned; onset, offset and durations are "
-    "defaults scaled by the model's own frame scores, for no event with times was given"
+    "defaults scaled by the model's own frame scores, because no event with times was given"
 )
 TIMED_CLIPS = (
     "clips with timed events measure how good the events are; on the scapes benchmark ten of them did not improve on "
