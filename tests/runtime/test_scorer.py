@@ -259,12 +259,12 @@ def test_a_rounding_above_one_is_one_and_nothing_else_is_hidden() -> None:
 
 
 class Sum:
-    """An engine of embeddings: four values a vector, a vector a second; the score is the first value of each."""
+    """An engine of embeddings: 128 values a vector, a vector a second; the score is the first value of each."""
 
     labels = Labels(["first"])
-    rate = 4
+    rate = 128
     clock = Clock(Fraction(1))
-    plan = WindowPlan.of(10.0, 2.0, 4, Clock(Fraction(1)))
+    plan = WindowPlan.of(10.0, 2.0, 128, Clock(Fraction(1)))
     takes = "embeddings"
     batch = 8
     arithmetic = "numpy"
@@ -274,30 +274,30 @@ class Sum:
         return "first"
 
     def steps_in(self, samples: int) -> int:
-        return samples // 4
+        return samples // 128
 
     def listen(self, waveform: np.ndarray, lengths: np.ndarray, watch: object = None) -> tuple[np.ndarray, np.ndarray]:
-        frames = waveform[:, : waveform.shape[1] // 4 * 4].reshape(len(waveform), -1, 4)[:, :, :1]
+        frames = waveform[:, : waveform.shape[1] // 128 * 128].reshape(len(waveform), -1, 128)[:, :, :1]
         return frames.max(axis=1), frames
 
 
 def test_embeddings_are_scored_vector_by_vector_however_they_are_laid_out() -> None:
-    vectors = np.random.default_rng(0).random((25, 4)).astype(np.float32)
-    jobs = [Job("a", Embeddings(vectors, 4)), Job("b", Embeddings(vectors.reshape(-1), 4))]
+    vectors = np.random.default_rng(0).random((25, 128)).astype(np.float32)
+    jobs = [Job("a", Embeddings(vectors, 128)), Job("b", Embeddings(vectors.reshape(-1), 128))]
     one, other = Scorer(Sum()).score_all(jobs)
     np.testing.assert_allclose(one.scores.frames[:, 0], vectors[:, 0], atol=1e-6)
     np.testing.assert_array_equal(one.scores.frames, other.scores.frames)
-    found = Tagger(Sum(), OperatingPoint.plain(["first"]))(vectors, 4)
+    found = Tagger(Sum(), OperatingPoint.plain(["first"]))(vectors, 128)
     np.testing.assert_array_equal(found.scores.frames, one.scores.frames)
 
 
 def test_sound_and_embeddings_are_not_taken_for_each_other(loudness: Network) -> None:
     values = np.zeros(400, np.float32)
-    jobs = [Job("a", Waveform(values, 4)), Job("b", Embeddings(values, 8))]
+    jobs = [Job("a", Waveform(values, 128)), Job("b", Embeddings(values, 8))]
     errors = [str(scored.error) for scored in Scorer(Sum()).score_all(jobs)]
     assert errors == [
         "a: is audio, but the model takes precomputed embeddings",
-        "b: has 8 values a second, but the model takes 4",
+        "b: has 8 values a second, but the model takes 128",
     ]
     (scored,) = Scorer(engine_of(loudness)).score_all([Job("c", Embeddings(values, 8_000))])
     assert str(scored.error) == "c: is embeddings, but the model takes sound"

@@ -163,7 +163,7 @@ def test_sound_and_embeddings_are_not_taken_for_each_other(release, recordings):
     embedded, sound = read_manifest(release), read_manifest(recordings("sounds/dog/a.wav").joinpath("sounds"))
     check_kind(embedded, "embeddings")
     check_kind(sound, "sound", 32_000, 64)
-    with pytest.raises(DataError, match="holds embeddings, but the model hears sound"):
+    with pytest.raises(DataError, match="holds embeddings, but the model takes sound"):
         check_kind(embedded, "sound", 32_000, 64)
     with pytest.raises(DataError, match="holds sound, but the model takes embeddings"):
         check_kind(sound, "embeddings")
