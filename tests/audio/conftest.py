@@ -32,3 +32,13 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture(name="tone")
 def tone_fixture() -> Callable[..., np.ndarray]:
     return tone
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Recordings at several depths, and files that are none."""
+    for name in ("b.wav", "a.FLAC", "sub/c.ogg", "sub/deep/d.m4a", "notes.txt", ".hidden.wav", ".git/e.wav"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path

@@ -7,15 +7,6 @@ from earmark.audio import find_recordings, read_audio
 from earmark.errors import AudioError, DataError
 
 
-@pytest.fixture
-def tree(tmp_path):
-    for name in ("b.wav", "a.FLAC", "sub/c.ogg", "sub/deep/d.m4a", "notes.txt", ".hidden.wav", ".git/e.wav"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return tmp_path
-
-
 def test_a_file_named_by_hand_is_taken_whatever_it_is_called(tree):
     assert [recording.name for recording in find_recordings([tree / "notes.txt"])] == ["notes.txt"]
 

@@ -8,15 +8,6 @@ from earmark.audio import find_recordings, scan_folder
 from earmark.errors import DataError
 
 
-@pytest.fixture
-def tree(tmp_path):
-    for name in ("b.wav", "a.FLAC", "sub/c.ogg", "sub/deep/d.m4a", "notes.txt", ".hidden.wav", ".git/e.wav"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return tmp_path
-
-
 def test_a_folder_is_searched_to_the_bottom_and_sorted(tree):
     found = find_recordings([tree])
     assert [recording.name for recording in found] == ["a.FLAC", "b.wav", "sub/c.ogg", "sub/deep/d.m4a"]

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from earmark.data.manifest import read_manifest
+
 
 @pytest.fixture(scope="session")
 def tfrecords() -> ModuleType:
@@ -44,3 +46,13 @@ def table(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def clips(recordings):
+    """Clips of two labels at 22,050 Hz, one of them very quiet."""
+    root = recordings(*(f"dog/{i}.wav" for i in range(4)), *(f"cat/{i}.flac" for i in range(3)), rate=22_050)
+    soundfile.write(
+        root / "dog" / "quiet.wav", 1e-4 * soundfile.read(root / "dog" / "0.wav")[0], 22_050, subtype="FLOAT"
+    )
+    return read_manifest(root).clips

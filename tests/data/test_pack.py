@@ -6,20 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.data.manifest import read_manifest
 from earmark.data.pack import quantise
 from earmark.data.store import open_store
 
 RATE = 16_000
-
-
-@pytest.fixture
-def clips(recordings):
-    root = recordings(*(f"dog/{i}.wav" for i in range(4)), *(f"cat/{i}.flac" for i in range(3)), rate=22_050)
-    soundfile.write(
-        root / "dog" / "quiet.wav", 1e-4 * soundfile.read(root / "dog" / "0.wav")[0], 22_050, subtype="FLOAT"
-    )
-    return read_manifest(root).clips
 
 
 def test_a_quiet_clip_keeps_its_precision():

@@ -2,23 +2,12 @@ import pickle
 
 import numpy as np
 import pytest
-import soundfile
 
 from earmark.audio import read_audio
-from earmark.data.manifest import read_manifest
 from earmark.data.store import open_store
 from earmark.errors import AudioError, DataError
 
 RATE = 16_000
-
-
-@pytest.fixture
-def clips(recordings):
-    root = recordings(*(f"dog/{i}.wav" for i in range(4)), *(f"cat/{i}.flac" for i in range(3)), rate=22_050)
-    soundfile.write(
-        root / "dog" / "quiet.wav", 1e-4 * soundfile.read(root / "dog" / "0.wav")[0], 22_050, subtype="FLOAT"
-    )
-    return read_manifest(root).clips
 
 
 @pytest.mark.parametrize("packed", [True, False])

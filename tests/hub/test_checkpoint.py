@@ -50,6 +50,17 @@ def test_weights_come_back_as_they_were(tmp_path: Path, zipped: bool) -> None:
     assert all(torch.equal(found[name], WEIGHTS[name]) and found[name].dtype == WEIGHTS[name].dtype for name in found)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_is_no_tensor_is_skipped_and_never_run(tmp_path: Path, zipped: bool) -> None:
+    path = saved(tmp_path / "c.pth", {"sampler": sampler(tmp_path), "model": WEIGHTS}, zipped)
+    found = read_tensors(path, "model")
+    assert torch.equal(found["a"], WEIGHTS["a"])
+    assert not (tmp_path / "harm").exists()
+    assert not (tmp_path / "in a set").exists()
+    torch.load(path, weights_only=False)
+    assert (tmp_path / "harm").exists()  # the file meant harm indeed
+
+
 def test_parameters_are_tensors_too(tmp_path: Path) -> None:
     content = {"sampler": np.arange(3), "model": {"w": torch.nn.Parameter(torch.ones(2))}}
     assert not read_tensors(saved(tmp_path / "c.pth", content), "model")["w"].requires_grad

@@ -14,6 +14,8 @@ from earmark.models.network import ModelOptions, Network
 from earmark.pooling import Pooled
 
 RATE = 8_000
+FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "window_seconds": 2.0}
+FAST = {"features": LogMelOptions(rate=16_000, window=1024, hop=640, bands=24)}
 
 
 def options(**changes: object) -> ModelOptions:
@@ -83,3 +85,20 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return save
+
+
+def with_seed(tagger: Network, seed: int) -> Network:
+    """The same network with other weights; front-end and scaling stay."""
+    torch.manual_seed(seed)
+    for part in (tagger.encoder, tagger.pooling):
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return tagger.eval()
+
+
+@pytest.fixture
+def systems(network: Callable[..., Network]) -> list[Network]:
+    """Two epochs of one training, a system on another clock, and one at another rate."""
+    fine = {**FINE, "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)}
+    made = [network(), network(), network(**fine), network(**FAST)]
+    return [with_seed(tagger, seed) for seed, tagger in enumerate(made)]

@@ -5,12 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import earmark
 from earmark.decisions import OperatingPoint, named_point
-from earmark.encoders import CRNNOptions
-from earmark.features import LogMelOptions
 from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion
 from earmark.models.network import Network
@@ -21,25 +18,6 @@ from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.scores import Scores
 
 Noise = Callable[..., np.ndarray]
-FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "window_seconds": 2.0}
-FAST = {"features": LogMelOptions(rate=16_000, window=1024, hop=640, bands=24)}
-
-
-def with_seed(tagger: Network, seed: int) -> Network:
-    """The same network with other weights; front-end and scaling stay."""
-    torch.manual_seed(seed)
-    for part in (tagger.encoder, tagger.pooling):
-        for parameter in part.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return tagger.eval()
-
-
-@pytest.fixture
-def systems(network: Callable[..., Network]) -> list[Network]:
-    """Two epochs of one training, a system on another clock, and one at another rate."""
-    fine = {**FINE, "encoder": CRNNOptions(channels=(4,), pools=(4,), last=8, units=6)}
-    made = [network(), network(), network(**fine), network(**FAST)]
-    return [with_seed(tagger, seed) for seed, tagger in enumerate(made)]
 
 
 def score(model: Network | Fusion, *sources: object) -> list[Scores]:
