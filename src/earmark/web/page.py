@@ -181,8 +181,8 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/recordings/{id}/events")
     async def events(id: str, wanted: Wanted) -> Response:
-        found, scores = scored(id)
-        return Response(await run_in_threadpool(decided, service, found, scores, wanted), media_type="application/json")
+        found, _ = scored(id)
+        return Response(await run_in_threadpool(decided, service, found, wanted), media_type="application/json")
 
     @routes.post("/operating-point")
     def operating_point(change: PointChange) -> dict[str, Any]:
@@ -284,11 +284,12 @@ def reduced(scores: Scores, begin: float, end: float, points: int) -> tuple[list
     return [round(scores.clock.time(first + int(place)), 4) for place in starts], values
 
 
-def decided(service: Service, held: Held, scores: Scores, wanted: Wanted) -> bytes:
+def decided(service: Service, held: Held, wanted: Wanted) -> bytes:
     """Tags and events with changes of the operating point, as JSON: rows, for there may be many."""
     began = time.perf_counter()
     point = changed(service.point(held.model, wanted.base), wanted.changes)
-    found = decide(scores, point, min_score=wanted.min_score)
+    assert held.repeated is not None
+    found = held.repeated.decide(point, min_score=wanted.min_score)
     rows = [
         [round(onset, 3), round(offset, 3), label, None if score is None else round(float(score), 4)]
         for onset, offset, label, score in found.events
