@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ HOME = "http://127.0.0.1"
 @pytest.fixture(scope="session")
 def tagger() -> Tagger:
     """The model of the package as `earmark serve` opens it."""
-    return open_tagger([box.directory()], engine="onnx")
+    with ThreadPoolExecutor(1) as aside:  # ONNX Runtime flushes denormals in the thread that opens a model
+        return aside.submit(open_tagger, [box.directory()], engine="onnx").result()
 
 
 @pytest.fixture(scope="session")

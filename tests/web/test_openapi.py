@@ -1,20 +1,21 @@
 """The OpenAPI document describes what is there; requests made from it never meet a fault of the server."""
 
-from collections.abc import Callable
 from typing import Any
+from unittest import SkipTest
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from starlette.testclient import TestClient
-
-schemathesis = pytest.importorskip("schemathesis", reason="makes requests out of the document")
 
 from earmark.runtime.tagger import Tagger
 from earmark.web.app import create_app
 from earmark.web.settings import Settings
 from tests.web.conftest import HOME
 
-EXAMPLES = 12  # of each operation; `benchmarks/speed/serve.py --schema` makes more
+schemathesis = pytest.importorskip("schemathesis", reason="makes requests out of the document")
+
+EXAMPLES = 6  # of each operation; `benchmarks/speed/serve.py --schema` makes more
 ENDLESS = "/v1/events/stream"
 
 
@@ -65,7 +66,43 @@ def app(tagger: Tagger, tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield made
 
 
-@pytest.fixture
-def schema(app: Any) -> Any:
-    loaded = schemathesis.openapi.from_asgi("/openapi.json", app, headers={"host": "127.0.0.1"})
-    return loaded.exclude(path=ENDLESS)
+def requests_meet_no_fault(app: Any, examples: int) -> int:
+    """Make requests, right and wrong, for each operation of the document; how many operations there are.
+
+    The checks also hold statuses, types and shapes of the answers against the document.
+    """
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    headers = {"host": "127.0.0.1"}
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=headers).exclude(path=ENDLESS)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    for operation in operations:
+        for mode in schemathesis.GenerationMode:
+
+            @settings(
+                max_examples=examples,
+                deadline=None,
+                phases=[Phase.generate],
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case: Any) -> None:
+                case.call_and_validate(checks=checks, headers=headers)
+
+            try:
+                ask()
+            except (Unsatisfiable, SkipTest):  # nothing can be wrong with a request that takes nothing
+                assert mode is schemathesis.GenerationMode.NEGATIVE
+    return len(operations)
+
+
+def test_no_request_meets_a_fault(app: Any, document: dict[str, Any]) -> None:
+    operations = sum(len(methods) for methods in document["paths"].values())
+    assert requests_meet_no_fault(app, EXAMPLES) == operations - 1

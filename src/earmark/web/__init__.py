@@ -4,6 +4,7 @@
 `server`       the application behind a socket, from start to SIGTERM
 `app`          the routes put together; the page's routes are described there
 `v1`           the routes of the public API
+`listen`       sound in over a WebSocket, events out
 `parameters`   what its requests may ask for
 `stream`       events as they are found
 `telemetry`    what is counted

@@ -52,7 +52,7 @@ from starlette.staticfiles import StaticFiles
 
 from earmark import __version__
 from earmark.errors import EarmarkError, FaultError, OutputError
-from earmark.web import page, v1
+from earmark.web import listen, page, v1
 from earmark.web.answers import Json
 from earmark.web.scoring import CodingError, LongError
 from earmark.web.security import COOKIE, Gate, same
@@ -64,7 +64,7 @@ from earmark.web.v1 import LeftError
 from earmark.web.work import BusyError, SlowError
 
 STATIC = Path(str(resources.files("earmark.web") / "static"))
-ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, page.router)
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, listen.router, page.router)
 
 LEFT = 499  # nobody reads it; as nginx counts a client that closed its connection
 
@@ -93,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         default_response_class=Json,
-        responses={status: {"model": Problem} for status in (400, 401, 403, 404, 408, 413, 415, 422, 503)},
+        responses={status: {"model": Problem} for status in (400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 503)},
     )
     service = app.state.service = Service(settings)
     for made in ROUTERS:

@@ -42,6 +42,8 @@ class Service:
         self.telemetry.watch("earmark_running", "Recordings in work.", lambda: self.work.running)
         self.telemetry.watch("earmark_waiting", "Recordings in the queue.", lambda: self.work.queue)
         self.telemetry.watch("earmark_followers", "Streams of events.", lambda: len(self.stream.followers))
+        self.listeners = 0  # connections that are listened to
+        self.telemetry.watch("earmark_listeners", "WebSockets that are listened to.", lambda: self.listeners)
         self.version = __version__
         self.ending = False  # what goes on without end should end
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -98,6 +100,15 @@ class Service:
         began = time.perf_counter()
         yield self.telemetry.audio.labels(model).inc
         self.telemetry.scoring.labels(model).observe(time.perf_counter() - began)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Count a connection that is listened to."""
+        self.listeners += 1
+        try:
+            yield
+        finally:
+            self.listeners -= 1
 
     def start(self, job: Coroutine[Any, Any, None]) -> None:
         """Let something go on beside the requests."""

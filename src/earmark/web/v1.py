@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
@@ -176,6 +176,8 @@ Changes = Annotated[
 ]
 Form = Annotated[str | None, Query(alias="format", description="json, csv, tsv, ...; default: by Accept.")]
 Name = Annotated[str | None, Query(description="What the recording is called.", max_length=1000)]
+LabelNames = Annotated[list[str] | None, Query(description="Only events of these labels.")]
+SourceName = Annotated[Literal["listen", "upload"] | None, Query(description="Only events from there.")]
 TopK = Annotated[int | None, Query(ge=1, le=10_000, description=f"Labels that are given; default {TOP}.")]
 
 
@@ -238,7 +240,7 @@ def router(service: Service) -> APIRouter:
         response_class=StreamingResponse,
         responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
-    def follow(label: Annotated[list[str] | None, Query()] = None, source: str | None = None) -> StreamingResponse:
+    def follow(label: LabelNames = None, source: SourceName = None) -> StreamingResponse:
         """Events as they are found, as server-sent events; it does not end before the server does."""
         service.stream.check()
 
