@@ -23,7 +23,7 @@ changes = st.dictionaries(st.sampled_from(("*", *LABELS)), words)
 
 @given(changes)
 def test_what_is_said_is_what_differs_and_nothing_else(wanted: dict[str, dict[str, float]]) -> None:
-    before = OperatingPoint.default(LABELS)
+    before = OperatingPoint.plain(LABELS)
     after = changed(before, wanted)
     for label in LABELS:
         said = {**wanted.get("*", {}), **wanted.get(label, {})}
@@ -39,7 +39,7 @@ def test_what_is_said_is_what_differs_and_nothing_else(wanted: dict[str, dict[st
 
 @given(changes)
 def test_applying_the_differences_gives_the_same_point(wanted: dict[str, dict[str, float]]) -> None:
-    before = OperatingPoint.default(LABELS)
+    before = OperatingPoint.plain(LABELS)
     after = changed(before, wanted)
     again: dict[str, dict[str, float | bool]] = {}
     for label, word, _, value in differences(before, after):
@@ -49,12 +49,12 @@ def test_applying_the_differences_gives_the_same_point(wanted: dict[str, dict[st
 
 
 def test_a_label_comes_after_all() -> None:
-    point = changed(OperatingPoint.default(LABELS), {"dog": {"onset": 0.9}, "*": {"onset": 0.1}})
+    point = changed(OperatingPoint.plain(LABELS), {"dog": {"onset": 0.9}, "*": {"onset": 0.1}})
     assert [point.of(label).onset for label in LABELS] == [0.9, 0.1, 0.1]
 
 
 def test_a_gate_may_be_switched_or_set() -> None:
-    point = OperatingPoint.default(LABELS)
+    point = OperatingPoint.plain(LABELS)
     assert changed(point, {"dog": {"gate": True}}).of("dog").gate == 0.5
     assert changed(point, {"dog": {"gate": 0.2}}).of("dog").gate == 0.2
 
@@ -80,4 +80,4 @@ def test_what_is_not_changed_stays_whatever_it_is() -> None:
 )
 def test_what_cannot_be_is_refused_with_its_label_and_word(wanted: dict[str, dict[str, float]], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        changed(OperatingPoint.default(LABELS), wanted)
+        changed(OperatingPoint.plain(LABELS), wanted)

@@ -72,7 +72,7 @@ def test_it_is_decide_whatever_was_asked_before(seed: int, asked: list[Operating
 
 def test_a_recording_without_frames() -> None:
     made = scores(0, frames=0)
-    point = OperatingPoint.default(LABELS)
+    point = OperatingPoint.plain(LABELS)
     assert Repeated(made).decide(point) == decide(made, point)
 
 

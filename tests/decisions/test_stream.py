@@ -175,7 +175,7 @@ def test_a_gated_event_is_announced_when_the_clip_passes():
 
 
 def test_updates_say_how_events_stand_where_they_are_asked_for():
-    decoder = StreamDecoder(OperatingPoint.default(["dog"]), Labels(["dog"]), Clock(Fraction(1, 2)), updates=True)
+    decoder = StreamDecoder(OperatingPoint.plain(["dog"]), Labels(["dog"]), Clock(Fraction(1, 2)), updates=True)
     assert [update.kind for update in decoder.push(np.float32([[0.6]]))] == ["begin"]
     (update,) = decoder.push(np.float32([[0.9], [0.6]]))
     assert (update.kind, update.id, update.onset, update.offset) == ("update", 1, 0.0, 1.5)
@@ -185,7 +185,7 @@ def test_updates_say_how_events_stand_where_they_are_asked_for():
 
 
 def test_ids_go_on_from_where_they_are_said_to():
-    decoder = StreamDecoder(OperatingPoint.default(["dog"]), Labels(["dog"]), CLOCK, first_id=41)
+    decoder = StreamDecoder(OperatingPoint.plain(["dog"]), Labels(["dog"]), CLOCK, first_id=41)
     decoder.push(np.float32([[1], [0], [1], [0]]))
     assert decoder.next_id == 43
 
@@ -205,7 +205,7 @@ def test_what_is_held_does_not_grow_and_times_stay_exact():
 
 
 def test_boxes_are_refused_in_a_line():
-    boxes = OperatingPoint.default(["dog"]).model_copy(update={"method": "boxes"})
+    boxes = OperatingPoint.plain(["dog"]).model_copy(update={"method": "boxes"})
     with pytest.raises(ConfigError, match=r'joined over the whole recording; listening live needs method "threshold"$'):
         StreamDecoder(boxes, Labels(["dog"]), CLOCK)
     with pytest.raises(ConfigError, match="boxes"):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from earmark.runtime.live import Listener
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from earmark.runtime.live import Listener
 from earmark.runtime.tagger import Tagger
 from earmark.web import listen
 

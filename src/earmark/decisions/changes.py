@@ -46,7 +46,7 @@ class Difference(NamedTuple):
 def changed(point: OperatingPoint, changes: Changes) -> OperatingPoint:
     """The point with these changes. `ConfigError` for a label or word that is unknown, and for impossible values.
 
-    >>> point = OperatingPoint.default(["dog", "siren"])
+    >>> point = OperatingPoint.plain(["dog", "siren"])
     >>> changed(point, {"*": {"onset": 0.3}, "dog": {"median": 0.5}}).of("dog").offset
     0.3
     """
@@ -79,7 +79,7 @@ def _changed(part: ClassPoint, label: str, words: Mapping[str, Value]) -> ClassP
 def differences(before: OperatingPoint, after: OperatingPoint) -> list[Difference]:
     """Every number that differs, label by label in the order of `after`.
 
-    >>> point = OperatingPoint.default(["dog", "siren"])
+    >>> point = OperatingPoint.plain(["dog", "siren"])
     >>> differences(point, changed(point, {"dog": {"onset": 0.7}}))
     [Difference(label='dog', word='onset', before=0.5, after=0.7)]
     """

@@ -3,7 +3,7 @@
 `Repeated(scores).decide(point)` is `decide(scores, point)`, to the last bit. Kept label by label are the curve that the
 thresholds meet (`score_curve`) and the events, so that another threshold costs no smoothing, and another label nothing.
 A label whose scores stay below its onset threshold has no events, nor one whose gate its clip does not pass: neither is
-looked at. Boxes are found anew each time.
+looked at. Boxes, and scores that say which windows they come from, are decided anew each time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Repeated:
     def decide(self, point: OperatingPoint, *, min_score: float = 0.0) -> Decision:
         """As `decide(scores, point, min_score=min_score)`."""
         padded = any(part.pad_onset or part.pad_offset for part in point.classes.values())
-        if point.method != "threshold" or (padded and min_score > 0):  # what is left out is not joined with the rest
+        windows = self.scores.windows is not None  # a gate asks about each of them
+        if point.method != "threshold" or windows or (padded and min_score > 0):  # what is left out joins nothing
             return decide(self.scores, point, min_score=min_score)
         with self._lock:
             tags = decide(replace(self.scores, frames=self.scores.frames[:0]), point, min_score=min_score).tags

@@ -349,7 +349,7 @@ class StreamDecoder:
 
     >>> from fractions import Fraction
     >>> labels, clock = Labels(["dog"]), Clock(Fraction(1, 2))
-    >>> decoder = StreamDecoder(OperatingPoint.default(labels), labels, clock)
+    >>> decoder = StreamDecoder(OperatingPoint.plain(labels), labels, clock)
     >>> [(u.kind, u.id, u.onset) for u in decoder.push(np.float32([[0.1], [0.9]]))]
     [('begin', 1, 0.5)]
     >>> [(u.kind, u.id, u.onset, u.offset) for u in decoder.push(np.float32([[0.8], [0.2]]))]

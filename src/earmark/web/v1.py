@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
@@ -44,6 +44,7 @@ from earmark.web.service import Service
 from earmark.web.telemetry import CONTENT_TYPE_LATEST
 from earmark.web.uploads import Upload, receive
 
+Answered = TypeVar("Answered")
 TOP = 5  # labels of a classification
 
 
@@ -365,7 +366,7 @@ class LeftError(Exception):
     """The client closed its connection before it was answered."""
 
 
-async def unless_left(request: Request, work: Any) -> Any:
+async def unless_left(request: Request, work: Coroutine[Any, Any, Answered]) -> Answered:
     """What `work` gives; it is cancelled, and `LeftError` raised, where the client leaves before."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_left(request.receive))
