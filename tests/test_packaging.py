@@ -131,7 +131,7 @@ def test_version_is_said_once_the_same() -> None:
 
 def test_package_data_is_where_the_code_looks_for_it() -> None:
     package = resources.files("earmark")
-    for path in ("py.typed", "report/page.html.j2", "recipes/default.yaml"):
+    for path in ("py.typed", "report/page.html.j2", "recipes/default.yaml", "web/static/index.html"):
         assert package.joinpath(path).is_file(), path
 
 
