@@ -112,6 +112,7 @@ def test_the_rooms_that_need_no_torch_import_none() -> None:
         "earmark",
         "earmark.metrics.evaluation, earmark.decisions, earmark.decisions.tuning, earmark.formats, earmark.report.page",
         "earmark.audio, earmark.options, earmark.scores, earmark.files",
+        "earmark.web.server, earmark.web.app, earmark.web.listen",
     ],
 )
 def test_importing_them_loads_no_torch(names: str) -> None:

@@ -131,7 +131,7 @@ def test_version_is_said_once_the_same() -> None:
 
 def test_package_data_is_where_the_code_looks_for_it() -> None:
     package = resources.files("earmark")
-    for path in ("py.typed", "report/page.html.j2", "recipes/default.yaml"):
+    for path in ("py.typed", "report/page.html.j2", "recipes/default.yaml", "web/static/index.html"):
         assert package.joinpath(path).is_file(), path
 
 
@@ -151,7 +151,7 @@ def test_the_core_needs_no_torch() -> None:
 
 def test_extra_all_is_what_one_machine_wants() -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
-    assert extras["all"] == ["earmark[train,media,report,export,parquet]"]
+    assert extras["all"] == ["earmark[train,media,report,export,parquet,web]"]
     assert "lightning>=2.6.4,<2.7" in extras["train"]  # 2.6.2 and 2.6.3 were malicious uploads
 
 

@@ -9,6 +9,7 @@ and `reliability` make scores mean what they say.
 
 `operating_point`, `named`   the numbers that decide, per label; points published by papers
 `decide`                     the one door
+`repeated`                   the same scores decided again and again
 `changes`                    changes of a point by hand, and what differs between two
 `calibration`, `smoothing`, `segments`, `boxes`   its steps
 `reliability`                how far scores can be trusted

@@ -21,7 +21,7 @@ fractions of a second until they are given out, so that they do not drift over w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -41,6 +41,8 @@ from earmark.runtime.ensemble import Ensemble, engines_of
 from earmark.runtime.tagger import Tagger
 from earmark.runtime.windows import LiveCutter, LiveEngine, Window, scored_by
 from earmark.stopwatch import Stopwatch
+
+OnScores = Callable[[float, FloatArray], None]  # seconds at which the first frame begins, and (frames, classes)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Listener:
         self.rate = self.engine.rate if rate is None else rate
         self.min_score, self.updates = min_score, updates
         self.stopwatch: Stopwatch | None = None
+        self.on_scores: OnScores | None = None  # called with the frame scores as they come
         self._began = Fraction(0)  # seconds, of the segment that is listened to
         self._next_id = 1
         self._segment = self._new_segment()
@@ -160,6 +163,7 @@ class _Segment:
         self._resampler = Resampler(listener.rate, listener.engine.rate)
         self._cutter = LiveCutter(listener.plan)
         self._samples = 0  # at the rate they come
+        self._frames = 0  # scored
 
     @property
     def heard(self) -> Fraction:
@@ -196,7 +200,11 @@ class _Segment:
         """Clip scores (classes,), and the frame scores (steps, classes) that the window is there for."""
         engine, length = self.listener.engine, len(window.samples)
         clip, frames = engine.listen(window.samples[None], np.array([length], np.int64), self.listener.stopwatch)
-        return clip[0], scored_by(self.listener.plan, window, frames[0, : engine.steps_in(length)])
+        wanted = scored_by(self.listener.plan, window, frames[0, : engine.steps_in(length)])
+        if self.listener.on_scores is not None:
+            self.listener.on_scores(float(self.listener._began) + engine.clock.time(self._frames), wanted)
+        self._frames += len(wanted)
+        return clip[0], wanted
 
 
 def live_tagger(tagger: Tagger, windows: LiveWindows) -> Tagger:

@@ -36,31 +36,43 @@ changes are those of `earmark.decisions.changes`.
 from __future__ import annotations
 
 import contextlib
-import logging
+import errno
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from earmark import __version__
-from earmark.errors import AudioError, ConfigError, EarmarkError, FaultError, OutputError
-from earmark.web import page
+from earmark.errors import EarmarkError, FaultError, OutputError
+from earmark.web import listen, page, v1
+from earmark.web.answers import Json
 from earmark.web.scoring import CodingError, LongError
 from earmark.web.security import COOKIE, Gate, same
 from earmark.web.service import NotFoundError, Service
 from earmark.web.settings import Settings
-from earmark.web.uploads import UploadError, drain
-from earmark.web.work import BusyError
+from earmark.web.telemetry import Measured
+from earmark.web.uploads import DRAINED, UploadError, drain
+from earmark.web.v1 import LeftError
+from earmark.web.work import BusyError, SlowError
 
-_LOG = logging.getLogger(__name__)
 STATIC = Path(str(resources.files("earmark.web") / "static"))
-ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (page.router,)
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, listen.router, page.router)
+
+LEFT = 499  # nobody reads it; as nginx counts a client that closed its connection
+
+
+class Problem(BaseModel):
+    """What is wrong, in one line."""
+
+    error: str
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -80,17 +92,20 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        default_response_class=Json,
+        responses={status: {"model": Problem} for status in (400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 503)},
     )
     service = app.state.service = Service(settings)
     for made in ROUTERS:
         app.include_router(made(service))
     _add_page(app, settings)
-    _add_errors(app, settings)
+    _add_errors(app, service)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["*"], allow_headers=["*"]
         )
     app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Measured, telemetry=service.telemetry)
     return app
 
 
@@ -112,17 +127,20 @@ def _add_page(app: FastAPI, settings: Settings) -> None:
         return Response(status_code=204)
 
 
-def _add_errors(app: FastAPI, settings: Settings) -> None:
+def _add_errors(app: FastAPI, service: Service) -> None:
     """Every error as a status and one line."""
+    settings = service.settings
 
     async def failed(request: Request, error: Exception) -> Response:
         status, text = status_of(error)
-        if status in (503, 413):
-            await drain(request, settings.max_upload if status == 503 else 16 * 2**20, settings.idle)
+        service.telemetry.errors.labels(type(error).__name__).inc()
+        if status != LEFT:
+            await drain(request, settings.max_upload if status == 503 else DRAINED, settings.idle)
         headers = {"retry-after": str(error.seconds)} if isinstance(error, BusyError) else {}
-        return JSONResponse({"error": " ".join(text.split())}, status, headers)
+        return Json({"error": " ".join(text.split())}, status, headers)
 
-    for kind in (EarmarkError, BusyError, RequestValidationError, HTTPException):
+    ours = (EarmarkError, BusyError, SlowError, LeftError)
+    for kind in (*ours, RequestValidationError, HTTPException, ClientDisconnect, OSError, Exception):
         app.add_exception_handler(kind, failed)
 
 
@@ -136,7 +154,13 @@ def status_of(error: Exception) -> tuple[int, str]:
     if isinstance(error, UploadError):
         return error.status, str(error)
     kinds: tuple[tuple[type[Exception], int], ...] = (
-        *((BusyError, 503), (NotFoundError, 404), (FaultError, 500), (CodingError, 415), (LongError, 413)),
-        *((AudioError, 422), (ConfigError, 422), (OutputError, 507)),
+        *((BusyError, 503), (SlowError, 413), (LeftError, LEFT), (ClientDisconnect, LEFT), (NotFoundError, 404)),
+        *((FaultError, 500), (CodingError, 415), (LongError, 413)),
+        *((OutputError, 507), (EarmarkError, 422)),
     )
-    return next((status for kind, status in kinds if isinstance(error, kind)), 422), str(error)
+    for kind, status in kinds:
+        if isinstance(error, kind):
+            return status, str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return 507, "the disk is full"
+    return 500, f"a fault of earmark ({type(error).__name__}); please report it"

@@ -10,13 +10,14 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse
 
 from earmark.arrays import FloatArray
 from earmark.decisions import decide
 from earmark.decisions.changes import changed, differences
 from earmark.errors import ConfigError
 from earmark.scores import Scores
+from earmark.web.answers import Json
 from earmark.web.places import below, listed
 from earmark.web.scoring import tag_items
 from earmark.web.security import COOKIE, same
@@ -173,15 +174,15 @@ def router(service: Service) -> APIRouter:
             shape = {"x-points": str(len(values)), "x-labels": str(values.shape[1])}
             content = values.astype("<f2").tobytes()
             return Response(content, media_type="application/octet-stream", headers=shape)
-        lanes = {
+        curves = {
             label: values[:, place].astype(np.float64).round(4).tolist() for place, label in enumerate(scores.labels)
         }
-        return JSONResponse({"times": times, "lanes": lanes})
+        return Json({"times": times, "lanes": curves})
 
     @routes.post("/recordings/{id}/events")
     async def events(id: str, wanted: Wanted) -> Response:
-        found, scores = scored(id)
-        return Response(await run_in_threadpool(decided, service, found, scores, wanted), media_type="application/json")
+        found, _ = scored(id)
+        return Response(await run_in_threadpool(decided, service, found, wanted), media_type="application/json")
 
     @routes.post("/operating-point")
     def operating_point(change: PointChange) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def session_answer(service: Service, token: str, request: Request) -> Response:
     if service.settings.token is None:
         return Response(status_code=204)
     if not same(service.settings.token, token):
-        return JSONResponse({"error": "that is not the token"}, 401)
+        return Json({"error": "that is not the token"}, 401)
     answer = Response(status_code=204)
     answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
@@ -283,11 +284,12 @@ def reduced(scores: Scores, begin: float, end: float, points: int) -> tuple[list
     return [round(scores.clock.time(first + int(place)), 4) for place in starts], values
 
 
-def decided(service: Service, held: Held, scores: Scores, wanted: Wanted) -> bytes:
+def decided(service: Service, held: Held, wanted: Wanted) -> bytes:
     """Tags and events with changes of the operating point, as JSON: rows, for there may be many."""
     began = time.perf_counter()
     point = changed(service.point(held.model, wanted.base), wanted.changes)
-    found = decide(scores, point, min_score=wanted.min_score)
+    assert held.repeated is not None
+    found = held.repeated.decide(point, min_score=wanted.min_score)
     rows = [
         [round(onset, 3), round(offset, 3), label, None if score is None else round(float(score), 4)]
         for onset, offset, label, score in found.events

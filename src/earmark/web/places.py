@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 from earmark.audio import AUDIO_EXTENSIONS
 from earmark.errors import AudioError
+from earmark.options import shown
 
 MOST = 5000  # recordings of a folder that are listed
 
@@ -18,16 +20,12 @@ def below(root: Path, asked: str) -> Path:
     parts = PurePosixPath(asked).parts
     odd = any(letter in asked for letter in ("\0", "\\")) or not parts or asked.startswith(("/", "~"))
     if odd or ".." in parts or any(ord(letter) < 32 for letter in asked):
-        raise AudioError(f"{asked!r} is no path below the root folder; expected for example 'street/a.wav'")
+        raise AudioError(f"{shown(asked)} is no path below the root folder; expected for example 'street/a.wav'")
     home = root.resolve()
-    try:
-        place = home.joinpath(*parts).resolve()
-        inside = place.is_relative_to(home) and place.is_file()
-    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, bytes that no name has
-        inside = False
-    if not inside:
-        raise AudioError(f"{asked!r}: no such recording below the root folder")
-    return place
+    place = home.joinpath(*parts)
+    if not (_within(place, home) and os.path.isfile(place)):
+        raise AudioError(f"{shown(asked)}: no such recording below the root folder")
+    return place.resolve()
 
 
 def listed(root: Path, folder: str = "") -> tuple[list[str], list[str]]:
@@ -36,18 +34,26 @@ def listed(root: Path, folder: str = "") -> tuple[list[str], list[str]]:
     place = home
     if folder:
         parts = PurePosixPath(folder).parts
-        if ".." in parts or folder.startswith("/") or "\0" in folder or "\\" in folder:
-            raise AudioError(f"{folder!r} is no folder below the root folder")
-        place = home.joinpath(*parts).resolve()
-    if not place.is_relative_to(home) or not place.is_dir():
-        raise AudioError(f"{folder!r}: no such folder below the root folder")
+        if ".." in parts or folder.startswith("/") or any(letter in folder for letter in ("\0", "\\")):
+            raise AudioError(f"{shown(folder)} is no folder below the root folder")
+        place = home.joinpath(*parts)
+    if not _within(place, home) or not os.path.isdir(place):
+        raise AudioError(f"{shown(folder)}: no such folder below the root folder")
     folders: list[str] = []
     files: list[str] = []
     for each in sorted(place.iterdir()):
-        if each.name.startswith(".") or not each.resolve().is_relative_to(home):
+        if each.name.startswith(".") or not _within(each, home):
             continue
         if each.is_dir():
             folders.append(each.name)
         elif each.suffix.lower() in AUDIO_EXTENSIONS and len(files) < MOST:
             files.append(each.name)
     return folders, files
+
+
+def _within(path: Path, home: Path) -> bool:
+    """Whether a path, its links followed, lies below `home`."""
+    try:
+        return path.resolve().is_relative_to(home)
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, bytes that no name has
+        return False

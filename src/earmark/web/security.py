@@ -15,10 +15,12 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earmark.web.settings import Settings, is_loopback
+from earmark.web.uploads import DRAINED, drain
 
 COOKIE = "earmark-token"
 OPEN = ("/", "/health", "/api/session", "/favicon.ico")
@@ -61,6 +63,7 @@ class Gate:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": why[:100]})
             return
+        await drain(Request(scope, receive), DRAINED, self.settings.idle)
         answer = JSONResponse({"error": why}, status)
         if status == 401:
             answer.headers["www-authenticate"] = "Bearer"

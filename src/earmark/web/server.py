@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import uvicorn
 
 from earmark.errors import OutputError
 from earmark.web.app import create_app
+from earmark.web.listen import LARGEST
 from earmark.web.service import Service
 from earmark.web.settings import Settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+FAREWELL = 30.0  # seconds for the last messages of those who are listened to
 BACKLOG = 2048  # connections that the system holds until they are taken
 
 
@@ -35,6 +39,15 @@ class Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those who are listened to hear the end of it first."""
+        for listener in sockets or ():
+            listener.close()
+        ends = time.monotonic() + FAREWELL
+        while self.service.listeners and time.monotonic() < ends:
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
+
     def _end(self, number: int, frame: object) -> None:
         self.service.end_soon()
         self.handle_exit(number, None)  # the second SIGINT does not wait any more
@@ -47,7 +60,9 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     shown = f"[{host}]" if ":" in host else host
     query = "" if settings.token is None else f"/?token={settings.token}"
     app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", server_header=False, ws_max_size=LARGEST
+    )
     say(f"listening on http://{shown}:{port}{query}")
     Server(config, app.state.service).run(sockets=[listener])
 

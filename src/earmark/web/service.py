@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+from earmark import __version__
 from earmark.decisions import OperatingPoint, named_point
 from earmark.decisions.named import NAMES
 from earmark.errors import ConfigError, EarmarkError, did_you_mean
 from earmark.runtime.tagger import Tagger
 from earmark.web.settings import Settings
 from earmark.web.shelf import Held, Shelf, work_on
+from earmark.web.stream import Stream
+from earmark.web.telemetry import Telemetry
 from earmark.web.work import Work
 
 OWN, SAVED = "model", "saved"  # names of points, beside those of `named_point`
@@ -32,6 +37,14 @@ class Service:
         (self.folder / "recordings").mkdir()
         self.shelf = Shelf(self.folder / "recordings", settings.keep)
         self.work = Work(settings.jobs, settings.waiting)
+        self.telemetry = Telemetry()
+        self.stream = Stream(lambda: self.ending)
+        self.telemetry.watch("earmark_running", "Recordings in work.", lambda: self.work.running)
+        self.telemetry.watch("earmark_waiting", "Recordings in the queue.", lambda: self.work.queue)
+        self.telemetry.watch("earmark_followers", "Streams of events.", lambda: len(self.stream.followers))
+        self.listeners = 0  # connections that are listened to
+        self.telemetry.watch("earmark_listeners", "WebSockets that are listened to.", lambda: self.listeners)
+        self.version = __version__
         self.ending = False  # what goes on without end should end
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -71,10 +84,31 @@ class Service:
         """Read and score a recording of the page, when its turn comes."""
         tagger = self.tagger(held.model)
 
+        def score(stop: object) -> None:
+            with self.measured(held.model) as note:
+                work_on(held, tagger, self.settings.longest)
+                note(held.scores.duration if held.scores is not None else 0.0)
+
         async def job() -> None:
-            await self.work.run(lambda stop: work_on(held, tagger, self.settings.longest))
+            await self.work.run(score)
 
         self.start(job())
+
+    @contextlib.contextmanager
+    def measured(self, model: str) -> Iterator[Callable[[float], None]]:
+        """Count the time of scoring a recording, and its seconds, given to what is yielded."""
+        began = time.perf_counter()
+        yield self.telemetry.audio.labels(model).inc
+        self.telemetry.scoring.labels(model).observe(time.perf_counter() - began)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Count a connection that is listened to."""
+        self.listeners += 1
+        try:
+            yield
+        finally:
+            self.listeners -= 1
 
     def start(self, job: Coroutine[Any, Any, None]) -> None:
         """Let something go on beside the requests."""

@@ -28,6 +28,7 @@ class Settings:
     max_upload: int = 1024 * MEGABYTE  # bytes of a recording that is uploaded
     jobs: int = 2  # recordings scored at once
     waiting: int = 64  # recordings that wait; more are refused with 503
+    listeners: int = 8  # connections that are listened to live
     keep: int = 500  # recordings that the page lists; the oldest is dropped for a new one
     longest: float = 24 * 3600.0  # seconds of a recording
     patience: float = 900.0  # seconds that scoring one recording of the API may take

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from earmark.audio import AudioInfo, probe
+from earmark.decisions.repeated import Repeated
 from earmark.errors import EarmarkError
 from earmark.runtime.scorer import StoppedError
 from earmark.runtime.tagger import Result, Tagger
@@ -44,6 +45,7 @@ class Held:
     info: AudioInfo | None = None
     spectrogram: Spectrogram | None = None
     result: Result | None = None
+    repeated: Repeated | None = None  # decides for the sliders
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -107,6 +109,7 @@ def work_on(held: Held, tagger: Tagger, longest: float) -> None:
         held.state = "scoring"
         result = score_file(tagger, held.path, held.name, longest=longest, stop=held.stop)
         held.result = replace(result, scores=on_disk(result.scores, held.folder / FRAMES))
+        held.repeated = Repeated(held.result.scores)
         held.state = "ready"
     except StoppedError:
         held.error, held.state = "stopped", "failed"
@@ -118,5 +121,5 @@ def work_on(held: Held, tagger: Tagger, longest: float) -> None:
 
 def on_disk(scores: Scores, file: Path) -> Scores:
     """The same scores, their frames mapped from a file."""
-    np.save(file, scores.frames)
+    np.save(file, np.asfortranarray(scores.frames))  # a label's scores lie together
     return replace(scores, frames=np.asarray(np.load(file, mmap_mode="r")))

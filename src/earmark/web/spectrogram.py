@@ -28,6 +28,7 @@ WINDOW, HOP = 0.032, 0.010  # seconds
 BANDS = 160
 LOWEST, HIGHEST = 40.0, 24_000.0  # Hz
 FLOOR, CEILING = -110.0, -20.0  # decibels below a full-scale sine: what the bytes 0 and 255 stand for
+_CLOSE = 1e-6  # frames: a time this near to a frame's centre is that
 _AT_ONCE = 2048  # frames whose spectra are computed together
 _ANCHORS = ((0, 4, 14), (38, 18, 82), (112, 31, 108), (184, 55, 84), (238, 105, 52), (252, 180, 66), (253, 247, 195))
 WIDEST, TALLEST = 4096, 2048  # pixels of a tile
@@ -114,10 +115,12 @@ def tile(spectrogram: Spectrogram, begin: float, end: float, width: int, height:
     What lies outside the recording is drawn as silence.
     """
     levels = spectrogram.levels
-    # Frame i is nearest for the times from (i - 0.5) * hop to (i + 0.5) * hop.
-    places = np.linspace(begin, end, width + 1) / spectrogram.hop + 0.5
-    first = np.floor(places[:-1]).astype(np.int64)
-    last = np.maximum(np.ceil(places[1:]).astype(np.int64), first + 1)  # of each pixel, exclusive
+    # A pixel shows the frames whose centres lie in it; where there are none, the nearest one.
+    places = np.linspace(begin, end, width + 1) / spectrogram.hop
+    edges = np.ceil(places - _CLOSE).astype(np.int64)
+    nearest = np.floor((places[:-1] + places[1:]) / 2 + 0.5).astype(np.int64)
+    first = np.where(edges[1:] > edges[:-1], edges[:-1], nearest)
+    last = np.maximum(edges[1:], first + 1)  # exclusive
     columns = np.zeros((width, levels.shape[1]), np.uint8)
     inside = np.flatnonzero((last > 0) & (first < len(levels)))
     if len(inside):

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from earmark.errors import EarmarkError
 
 NAME = "recording"  # what a recording without a name is called
 LONGEST_NAME = 150  # letters
+DRAINED = 16 * 2**20  # bytes of a body that is refused; what is larger finds its connection closed
 MOST_FIELDS = 65_536  # bytes of all parameters of a form
 
 
@@ -223,5 +224,9 @@ async def drain(request: Request, most: int, idle: float) -> None:
     try:
         async for _ in limited(request, most, idle):
             pass
-    except (EarmarkError, RuntimeError):  # it goes on too long, or is read already
+    except (
+        EarmarkError,
+        RuntimeError,
+        ClientDisconnect,
+    ):  # it goes on too long, or is read already; or nobody is there
         return

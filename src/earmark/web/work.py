@@ -27,6 +27,13 @@ class BusyError(Exception):
         self.seconds = seconds
 
 
+class SlowError(Exception):
+    """A job took longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"scoring takes longer than {seconds:.0f} s, which is the most that is given to a recording")
+
+
 class Work:
     """`jobs` threads and `waiting` places beside them. Used from one event loop."""
 
@@ -53,22 +60,27 @@ class Work:
         finally:
             self.taken -= 1
 
-    async def run(self, job: Callable[[threading.Event], Answer]) -> Answer:
-        """What `job` returns or raises, from a thread. Where the caller is cancelled the job's event is set.
+    async def run(self, job: Callable[[threading.Event], Answer], patience: float | None = None) -> Answer:
+        """What `job` returns or raises, from a thread; `SlowError` where it takes more than `patience` seconds.
 
-        The thread is waited for even then, so that no more than `jobs` ever run.
+        Then, and where the caller is cancelled, the job's event is set and its thread waited for: no more than `jobs`
+        ever run.
         """
         async with self._free:
             self.running += 1
             stop, began = threading.Event(), time.perf_counter()
             future = asyncio.get_running_loop().run_in_executor(self._threads, job, stop)
             try:
-                return await asyncio.shield(future)
-            except asyncio.CancelledError:
+                return await asyncio.wait_for(asyncio.shield(future), patience)
+            except (asyncio.CancelledError, TimeoutError) as error:
+                if future.done() and not future.cancelled() and isinstance(error, TimeoutError):
+                    raise  # the job's own
                 stop.set()
                 await asyncio.wait([future])
                 if not future.cancelled():
                     future.exception()  # seen
+                if patience is not None and isinstance(error, TimeoutError):
+                    raise SlowError(patience) from error
                 raise
             finally:
                 self.running -= 1
