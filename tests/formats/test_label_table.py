@@ -127,7 +127,7 @@ def test_a_cell_that_is_no_list_is_refused_with_its_row():
     text = "filename,labels\na.wav,\"['dog', 'cat']\"\nb.wav,__import__('os')\nc.wav,\"[1, 2]\"\n"
     table = read(text, separator="list")
     assert [bool(entry.doubts) for entry in table.found.values()] == [False, True, True]
-    assert "line 3: \"__import__('os')\" is no list of labels" in str(table.found["b.wav"].doubts[0])
+    assert "line 3: \"__import__('os')\" is not a list of labels" in str(table.found["b.wav"].doubts[0])
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def _listed(path: Path) -> tuple[list[Recording], list[Problem]]:
     except OSError as error:
         raise DataError(f"{path} is not a list of recordings: {error}") from error
     if any("\0" in line for line in lines):
-        raise DataError(f"{path}: is no list of recordings, but not text at all")
+        raise DataError(f"{path}: is not a list of recordings, not even text")
     files, problems = [], []
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and (path.parent / line).is_file():

@@ -87,7 +87,9 @@ def framing(front_end: FrontEnd, rate: int) -> tuple[int, int]:
     """
     hop = front_end.clock.step * rate
     if hop.denominator != 1:
-        raise ModelError(f"a hop of {hop} samples is no whole number of samples: such a front-end cannot be exported")
+        raise ModelError(
+            f"a hop of {hop} samples is not a whole number of samples: such a front-end cannot be exported"
+        )
     low, high = 0, 2
     while front_end.frames_in(high) < 2:
         low, high = high, 2 * high

@@ -135,7 +135,7 @@ def read_strong(path: Path) -> Segments:
         where = f"{path}, line {number}"
         identifier = _STRONG_ID.fullmatch(row[_STRONG[0]].strip())
         if identifier is None or not _ID.fullmatch(identifier[1]):
-            message = f"{row[_STRONG[0]]!r} is no <video>_<milliseconds>; the row is left out"
+            message = f"{row[_STRONG[0]]!r} is not <video>_<milliseconds>; the row is left out"
             problems.append(Problem("row", where, message))
             continue
         segment = Segment(identifier[1], int(identifier[2]) / 1000, None, number)
@@ -143,7 +143,7 @@ def read_strong(path: Path) -> Segments:
         try:
             event = parse_event(where, *(row[name].strip() for name in _STRONG[1:]))
             if not MID.fullmatch(event.label):
-                raise DataError(f"{where}: {event.label!r} is no label's identifier such as /m/09x0r")
+                raise DataError(f"{where}: {event.label!r} is not a label's identifier such as /m/09x0r")
         except DataError as error:
             doubtful.add(segment.key)
             message = f"{str(error).removeprefix(f'{where}: ')}; {segment.name} is left out"
@@ -204,12 +204,12 @@ def _segment(line: str, number: int) -> Segment:
     video, start, end, mids = parts
     if not _ID.fullmatch(video):
         guess = "; did a spreadsheet change it?" if re.search(r"#|E\+|\d[.,]\d", video) else ""
-        raise DataError(f"{video!r} is no video id of 11 letters{guess}")
+        raise DataError(f"{video!r} is not a video id of 11 letters{guess}")
     times = [_seconds(text) for text in (start, end)]
     if not 0 <= times[0] < times[1]:
-        raise DataError(f"from {start} to {end} is no stretch of time in seconds")
+        raise DataError(f"from {start} to {end} is not a range of times in seconds")
     if mids is None:
-        raise DataError(f"{_shown(line)}: its labels are no identifiers such as /m/09x0r")
+        raise DataError(f"{_shown(line)}: its labels are not identifiers such as /m/09x0r")
     return Segment(video, times[0], times[1], number, mids)
 
 
@@ -230,7 +230,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"{text!r} is no time in seconds")
+        raise DataError(f"{text!r} is not a time in seconds")
     return value
 
 

@@ -61,7 +61,7 @@ def read_ontology(path: Path) -> Mapping[str, str]:
     try:
         return {node["id"]: node["name"] for node in json.loads(read_text(path))}
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: is no ontology of AudioSet ({type(error).__name__}: {error})") from error
+        raise DataError(f"{path}: is not an ontology of AudioSet ({type(error).__name__}: {error})") from error
 
 
 def find_classes(folder: Path) -> dict[str, str]:

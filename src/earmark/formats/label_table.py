@@ -155,7 +155,7 @@ class _Reader:
             entry.doubts.append(Problem("row", where, f"{message}; {entry.name} is left out"))
             return
         except ValueError:
-            entry.doubts.append(Problem("row", where, f"{label!r} is no list of labels; {entry.name} is left out"))
+            entry.doubts.append(Problem("row", where, f"{label!r} is not a list of labels; {entry.name} is left out"))
             return
         for one in labels:
             self._check_label(entry, where, one)
@@ -181,7 +181,7 @@ class _Reader:
         try:
             labels = self._split(cell)
         except ValueError:
-            entry.doubts.append(Problem("row", where, f"{cell!r} is no list of labels; {entry.name} is left out"))
+            entry.doubts.append(Problem("row", where, f"{cell!r} is not a list of labels; {entry.name} is left out"))
             return
         for label in labels:
             self._check_label(entry, where, label)
@@ -212,7 +212,7 @@ class _Reader:
         try:
             labels = [cell] if self.separator is None else split_by(cell, self.separator)
         except ValueError:
-            entry.doubts.append(Problem("row", where, f"{cell!r} is no list of labels; {entry.name} is left out"))
+            entry.doubts.append(Problem("row", where, f"{cell!r} is not a list of labels; {entry.name} is left out"))
             return
         for label in labels:
             self._check_label(entry, where, label)

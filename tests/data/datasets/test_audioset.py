@@ -125,7 +125,7 @@ def test_labels_that_are_no_classes(folder, table):
         f"{folder}/eval_segments.csv, line 2: none of the labels of -0BIyqJj9ZU_30.500 is a class; it is left out",
         f"{folder}/eval_segments.csv, line 3: YBfvyPmVMo__20.000 has the label /m/03l, which is none of AudioSet's; "
         "it is left out",
-        "Human sounds: is no class of the class list; left out of 1 clips",
+        "Human sounds: is not in the class list; left out of 1 clips",
     ]
 
 
@@ -177,16 +177,16 @@ def test_a_mangled_list_is_understood(table, how, kept):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ('#NAME?, 0.000, 10.000, "/m/09x0r"', r"'#NAME\?' is no video id of 11 letters; did a spreadsheet"),
-        ('1.23E+10, 0.000, 10.000, "/m/09x0r"', r"'1\.23E\+10' is no video id of 11 letters; did a spreadsheet"),
-        ('short, 0.000, 10.000, "/m/09x0r"', "'short' is no video id of 11 letters; the clip"),
-        ('abcdefghijk, 0:30, 0:40, "/m/09x0r"', "'0:30' is no time in seconds"),
-        ("abcdefghijk;30,000;40,000;/m/09x0r", "from 30 to 000 is no stretch of time"),
-        ('abcdefghijk, 40.000, 30.000, "/m/09x0r"', "from 40.000 to 30.000 is no stretch of time"),
-        ('abcdefghijk, 30.000, 40.000, "Speech"', "its labels are no identifiers"),
-        ('abcdefghijk, 30.000, 40.000, "/m/09x0r,Speech"', "its labels are no identifiers"),
-        ('abcdefghijk, 30.000, 40.000, "/m/09X0R"', "its labels are no identifiers"),
-        ('abcdefghijk, 30.000, 40.000, ""', "its labels are no identifiers"),
+        ('#NAME?, 0.000, 10.000, "/m/09x0r"', r"'#NAME\?' is not a video id of 11 letters; did a spreadsheet"),
+        ('1.23E+10, 0.000, 10.000, "/m/09x0r"', r"'1\.23E\+10' is not a video id of 11 letters; did a spreadsheet"),
+        ('short, 0.000, 10.000, "/m/09x0r"', "'short' is not a video id of 11 letters; the clip"),
+        ('abcdefghijk, 0:30, 0:40, "/m/09x0r"', "'0:30' is not a time in seconds"),
+        ("abcdefghijk;30,000;40,000;/m/09x0r", "from 30 to 000 is not a range of times"),
+        ('abcdefghijk, 40.000, 30.000, "/m/09x0r"', "from 40.000 to 30.000 is not a range of times"),
+        ('abcdefghijk, 30.000, 40.000, "Speech"', "its labels are not identifiers"),
+        ('abcdefghijk, 30.000, 40.000, "/m/09x0r,Speech"', "its labels are not identifiers"),
+        ('abcdefghijk, 30.000, 40.000, "/m/09X0R"', "its labels are not identifiers"),
+        ('abcdefghijk, 30.000, 40.000, ""', "its labels are not identifiers"),
         ("abcdefghijk, 30.000", "expected YTID, start, end, labels"),
         ("[1, 2]", "expected YTID, start, end, labels"),
     ],
@@ -276,7 +276,7 @@ def test_events_beside_the_tags_of_a_segment_list(folder, table):
     assert tags(manifest) == TAGS
     assert messages(manifest) == [
         f"{folder}/audioset_eval_strong.tsv: 1 of its 3 segments are in no segment list; they are left out",
-        f"{folder}/audioset_eval_strong.tsv: 1 of its labels are no classes; 1 events are left out",
+        f"{folder}/audioset_eval_strong.tsv: 1 of its labels are not classes; 1 events are left out",
     ]
     assert manifest.labels.names == ("Speech", "Owl, eagle", "Hammer")
 
@@ -286,7 +286,7 @@ def test_events_beside_the_tags_of_a_segment_list(folder, table):
     [
         ("--4gqARaEJE_0|2|1|/m/09x0r", "line 6: offset 1 is before onset 2"),
         ("--4gqARaEJE_0|x|1|/m/09x0r", "line 6: onset is 'x'"),
-        ("--4gqARaEJE_0|0|1|Speech", "line 6: 'Speech' is no label's identifier"),
+        ("--4gqARaEJE_0|0|1|Speech", "line 6: 'Speech' is not a label's identifier"),
     ],
 )
 def test_a_doubtful_event_leaves_its_clip_out(table, row, message):
@@ -299,7 +299,7 @@ def test_a_doubtful_event_leaves_its_clip_out(table, row, message):
 def test_a_strong_row_without_a_segment_is_told(table):
     listed = read_strong(table("s.tsv", *STRONG, "--4gqARaEJE|0|1|/m/09x0r"))
     assert len(listed.found) == 2
-    assert "'--4gqARaEJE' is no <video>_<milliseconds>" in str(listed.problems[0])
+    assert "'--4gqARaEJE' is not <video>_<milliseconds>" in str(listed.problems[0])
 
 
 @needs_real_lists

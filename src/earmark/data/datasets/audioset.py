@@ -178,7 +178,7 @@ class _Reading:
                 message = f"{lost:,} of its {len(listed.found):,} segments are in no segment list; they are left out"
                 self.problems.append(Problem("missing", str(listed.path), message))
             if other:
-                message = f"{len(other)} of its labels are no classes; {other.total():,} events are left out"
+                message = f"{len(other)} of its labels are not classes; {other.total():,} events are left out"
                 self.problems.append(Problem("label", str(listed.path), message))
 
     def manifest(self, lists: Sequence[Segments]) -> Manifest:
@@ -193,7 +193,7 @@ class _Reading:
                 f" {self.root} for Y{first.video}.wav and the like); say where they are with --audio{hint}"
             )
         for name, count in self.aside.items():
-            self.problems.append(Problem("label", name, f"is no class of the class list; left out of {count} clips"))
+            self.problems.append(Problem("label", name, f"is not in the class list; left out of {count} clips"))
         clips = self.clips
         if not all(split_of(each.path) for each in lists):  # nothing can be divided by it
             clips = [replace(clip, split=None) for clip in clips]
