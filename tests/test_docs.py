@@ -99,6 +99,13 @@ def test_the_readme_of_the_benchmarks_names_every_program() -> None:
     assert rows == programs - {"speed.worker"}
 
 
+def test_the_readme_links_every_guide_and_stays_short() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    guides = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "guides").glob("*.md")}
+    assert guides <= set(re.findall(r"\]\(([^)#\s]+)", readme))
+    assert len(readme.splitlines()) < 200
+
+
 def test_contributing_names_the_rooms_in_the_order_that_is_tested() -> None:
     house = (ROOT / "tests" / "test_house.py").read_text(encoding="utf-8")
     tree = ast.parse(house)

@@ -200,3 +200,66 @@ def test_nothing_private_is_taken_from_another_room() -> None:
         and room_of(node.module or "") != room_of(module_name(path))
     ]
     assert not wrong, wrong
+
+
+THROUGH = {  # modules that the tests of another file exercise, and which
+    "api/serving.py": "tests/web/test_server.py",
+    "cli/clips.py": "tests/runtime/test_clips.py",
+    "cli/reproduce.py": "tests/studies/test_run.py",
+    "cli/serve.py": "tests/web/test_server.py",
+    "cli/training_progress.py": "tests/cli/test_train.py",
+    "data/datasets/collections.py": "tests/data/datasets/test_published.py",  # each a row of its table
+    "export/network.py": "tests/test_export.py",  # one graph: its parts are tested by what the whole computes
+    "export/parity.py": "tests/test_export.py",
+    "export/recurrence.py": "tests/test_export.py",
+    "studies/figures.py": "tests/studies/test_run.py",  # one tiny study, which is trained once
+    "studies/tables.py": "tests/studies/test_run.py",
+    "web/answers.py": "tests/web/test_v1.py",  # by requests over HTTP, as the next ones
+    "web/app.py": "tests/web/test_server.py",
+    "web/parameters.py": "tests/web/test_v1.py",
+    "web/scoring.py": "tests/web/test_v1.py",
+    "web/service.py": "tests/web/test_page.py",
+    "web/shelf.py": "tests/web/test_page.py",
+    "web/telemetry.py": "tests/web/test_v1.py",
+}
+
+
+def behaves(tree: ast.Module) -> bool:
+    """Whether a module does something by itself: a public function, or a public class with a public method.
+
+    Options, records and protocols do not: what they hold or promise is tested with those that use it.
+    """
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            return True
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if any(ast.unparse(base).startswith("Protocol") for base in node.bases):
+                continue
+            methods = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+            plain = [each for each in methods if "property" not in map(ast.unparse, each.decorator_list)]
+            if any(not method.name.startswith("_") for method in plain):
+                return True
+    return False
+
+
+def test_modules_that_behave_are_told_from_those_that_hold() -> None:
+    assert behaves(ast.parse("def load(): ..."))
+    assert behaves(ast.parse("class Store:\n    def read(self): ..."))
+    assert not behaves(ast.parse("def _load(): ...\nclass Options:\n    @property\n    def rate(self): ..."))
+    assert not behaves(ast.parse("class Engine(Protocol):\n    def listen(self): ..."))
+
+
+def test_every_module_that_does_something_has_a_test_file_of_its_name() -> None:
+    root = SOURCE.parents[1]
+    missing = []
+    for path in MODULES:
+        name = path.relative_to(SOURCE)
+        if path.stem.startswith("__") or not behaves(parse(path)):
+            continue
+        test = root / "tests" / name.parent / f"test_{path.name}"
+        if not test.is_file() and name.as_posix() not in THROUGH:
+            missing.append(test.relative_to(root).as_posix())
+    assert not missing, "write these, or name in THROUGH the file that tests the module:\n" + "\n".join(missing)
+    assert not [place for place in THROUGH.values() if not (root / place).exists()]
+    stale = [name for name in THROUGH if not (SOURCE / name).exists()]
+    assert not stale, f"THROUGH names modules that are gone: {stale}"
