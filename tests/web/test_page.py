@@ -202,18 +202,18 @@ def test_the_oldest_recording_goes_where_there_are_too_many(serving: Callable[..
 def test_events_of_an_hour_follow_within_a_tenth_of_a_second(tagger: Tagger, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from earmark.decisions.repeated import Repeated
     from earmark.web.page import Wanted, decided
     from earmark.web.service import Service
     from earmark.web.settings import Settings
     from earmark.web.shelf import on_disk
 
-    scores = tagger(box.check_clip(32_000), 32_000).scores
+    result = tagger(box.check_clip(32_000), 32_000)
+    scores = result.scores
     frames = np.tile(scores.frames, (1200, 1))
     hour = on_disk(replace(scores, frames=frames, duration=3600.0), tmp_path / "frames.npy")
     service = Service(Settings({"m": tagger}, output=tmp_path / "page"))
     held = service.shelf.add("a.wav", "m", tmp_path / "a.wav", "a.wav")
-    held.repeated = Repeated(hour)
+    held.result = replace(result, scores=hour)
     decided(service, held, Wanted())
     took = []
     for onset in (0.2, 0.4, 0.6, 0.8):
@@ -222,3 +222,23 @@ def test_events_of_an_hour_follow_within_a_tenth_of_a_second(tagger: Tagger, tmp
         took.append(time.perf_counter() - began)
         assert len(content) > 1000
     assert min(took) < 0.5  # 0.1 s on a quiet machine: benchmarks/speed/serve.py measures it
+
+
+def test_a_file_that_is_gone_is_one_line(serving: Callable[..., TestClient], tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    path = tmp_path / "root" / "a.wav"
+    soundfile.write(path, box.check_clip(32_000), 32_000)
+    client = serving(root=path.parent)
+    id = client.post("/api/recordings", json={"path": "a.wav"}).json()["id"]
+    wait(client, id)
+    path.unlink()
+    answer = client.get(f"/api/recordings/{id}/audio")
+    assert (answer.status_code, answer.json()) == (404, {"error": "a.wav: the file is gone"})
+    assert client.get(f"/api/recordings/{id}/lanes").status_code == 200
+
+
+def test_uploads_do_not_fill_the_disk(serving: Callable[..., TestClient], clip: Path) -> None:
+    client = serving(max_upload=2_000_000)  # the clip has 1.6 MB; twenty times the largest are kept
+    ids = [add(client, clip) for _ in range(27)]
+    kept = [each["id"] for each in client.get("/api/recordings").json()["recordings"]]
+    assert kept == ids[-25:]

@@ -116,6 +116,20 @@ def test_a_client_that_leaves_while_it_sends_frees_its_place(one_at_a_time: str,
     until(lambda: work(one_at_a_time) == (0, 0))
 
 
+def test_those_who_follow_get_the_events_of_uploads(sound: bytes) -> None:
+    with running() as (_, address):
+        with urllib.request.urlopen(f"{address}/v1/events/stream?source=upload", timeout=60) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            _, found, _ = ask(f"{address}/v1/audio/events", sound, **{"x-filename": "a.wav"})
+            told = []
+            while len(told) < len(found["events"]):
+                line = stream.readline().decode()
+                if line.startswith("data: "):
+                    told.append(json.loads(line[6:]))
+        assert [each["event"] for each in told] == found["events"] != []
+        assert {(each["recording"], each["source"]) for each in told} == {("a.wav", "upload")}
+
+
 def test_answers_are_not_mixed_up(tmp_path: Path) -> None:
     """Recordings of as many lengths, all at once."""
     with running("--jobs", 2, "--waiting", 100) as (_, address):
@@ -146,6 +160,35 @@ def test_it_finishes_what_is_begun_then_ends(long: bytes, number: int) -> None:
             assert process.wait(60) == 0
         with pytest.raises(OSError, match="refused"):
             socket.create_connection((urlsplit(address).hostname or "", urlsplit(address).port or 0), timeout=5)
+
+
+def test_it_lets_those_who_are_listened_to_hear_the_end(tmp_path: Path) -> None:
+    websockets = pytest.importorskip("websockets.sync.client")
+    sound = (20_000 * np.tile(box.check_clip(16_000), 2)).astype("<i2").tobytes()
+    with running() as (process, address), websockets.connect(f"ws{address[4:]}/v1/listen") as socket:
+        assert json.loads(socket.recv())["type"] == "ready"
+        socket.send(sound)
+        first = json.loads(socket.recv(timeout=60))
+        assert first["type"] == "begin"
+        os.kill(process.pid, signal.SIGTERM)
+        said = [json.loads(message) for message in socket]
+        begun = [first["id"], *(each["id"] for each in said if each["type"] == "begin")]
+        assert sorted(each["id"] for each in said if each["type"] == "end") == sorted(begun)
+        assert said[-1] == {"type": "done", "seconds": 6.0}
+        assert process.wait(60) == 0
+
+
+def test_a_player_that_holds_a_recording_does_not_hold_the_server(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000 * 600), 16_000)
+    with running("--root", tmp_path, "-o", tmp_path / "page") as (process, address):
+        _, made, _ = ask(f"{address}/api/recordings", b'{"path": "a.wav"}', **{"content-type": "application/json"})
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60) as player:
+            request = f"GET /api/recordings/{made['id']}/audio HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
+            player.sendall(request.encode())
+            assert player.recv(100).startswith(b"HTTP/1.1 200")
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.wait(60) == 0
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from pathlib import Path
@@ -63,6 +64,7 @@ from earmark.web.uploads import DRAINED, UploadError, drain
 from earmark.web.v1 import LeftError
 from earmark.web.work import BusyError, SlowError
 
+_LOG = logging.getLogger(__name__)
 STATIC = Path(str(resources.files("earmark.web") / "static"))
 ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, listen.router, page.router)
 
@@ -133,6 +135,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
 
     async def failed(request: Request, error: Exception) -> Response:
         status, text = status_of(error)
+        if status == 500:
+            _LOG.error("%s %s: %s", request.method, request.url.path, text, exc_info=error)
         service.telemetry.errors.labels(type(error).__name__).inc()
         if status != LEFT:
             await drain(request, settings.max_upload if status == 503 else DRAINED, settings.idle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import FileResponse
 
 from earmark.arrays import FloatArray
-from earmark.decisions import decide
+from earmark.decisions import OperatingPoint, decide
 from earmark.decisions.changes import changed, differences
 from earmark.errors import ConfigError
 from earmark.scores import Scores
@@ -98,7 +99,8 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/recordings")
     def recordings() -> dict[str, Any]:
-        return {"recordings": [summary(service, each) for each in service.shelf.all()]}
+        points = {name: service.point(name, SAVED) for name in service.settings.models}
+        return {"recordings": [summary(each, points[each.model]) for each in service.shelf.all()]}
 
     @routes.post("/recordings", status_code=201)
     async def add(request: Request, model: str | None = None) -> dict[str, Any]:
@@ -134,6 +136,8 @@ def router(service: Service) -> APIRouter:
     @routes.get("/recordings/{id}/audio")
     def audio(id: str) -> FileResponse:
         found = held(id)
+        if not found.path.is_file():
+            raise NotFoundError(f"{found.name}: the file is gone")
         container = found.info.format.split()[0] if found.info else ""
         kind = _KINDS.get(container, "application/octet-stream")
         return FileResponse(found.path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
@@ -231,9 +235,10 @@ def describe_model(service: Service, name: str) -> dict[str, Any]:
     }
 
 
-def summary(service: Service, held: Held) -> dict[str, Any]:
+def summary(held: Held, point: OperatingPoint) -> dict[str, Any]:
     """A recording in the list."""
-    tags = decide(held.scores, service.point(held.model, SAVED)).tags if held.scores is not None else []
+    scores = held.scores
+    tags = [] if scores is None else decide(replace(scores, frames=scores.frames[:0]), point).tags
     return {
         "id": held.id,
         "name": held.name,
@@ -256,7 +261,7 @@ def details(service: Service, held: Held) -> dict[str, Any]:
         clock = {"step": float(step), "start": float(scores.clock.start), "rate": float(1 / step)}
         clock["frames"] = len(scores.frames)
     return {
-        **summary(service, held),
+        **summary(held, point),
         "rate": None if held.info is None else held.info.rate,
         "channels": None if held.info is None else held.info.channels,
         "format": None if held.info is None else held.info.format,
@@ -288,8 +293,7 @@ def decided(service: Service, held: Held, wanted: Wanted) -> bytes:
     """Tags and events with changes of the operating point, as JSON: rows, for there may be many."""
     began = time.perf_counter()
     point = changed(service.point(held.model, wanted.base), wanted.changes)
-    assert held.repeated is not None
-    found = held.repeated.decide(point, min_score=wanted.min_score)
+    found = service.shelf.repeated(held).decide(point, min_score=wanted.min_score)
     rows = [
         [round(onset, 3), round(offset, 3), label, None if score is None else round(float(score), 4)]
         for onset, offset, label, score in found.events

@@ -19,6 +19,7 @@ from earmark.web.settings import Settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FAREWELL = 30.0  # seconds for the last messages of those who are listened to
+SENDING = 10  # seconds for what is still being sent: a browser that plays sound takes its time
 BACKLOG = 2048  # connections that the system holds until they are taken
 
 
@@ -40,11 +41,11 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let those who are listened to hear the end of it first."""
-        for listener in sockets or ():
-            listener.close()
+        """Take no more connections; finish the work that was begun, and let those who are listened to hear the end."""
+        for server in self.servers:
+            server.close()
         ends = time.monotonic() + FAREWELL
-        while self.service.listeners and time.monotonic() < ends:
+        while not self.force_exit and (self.service.work.taken or (self.service.listeners and time.monotonic() < ends)):
             await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
@@ -61,7 +62,13 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
     query = "" if settings.token is None else f"/?token={settings.token}"
     app = create_app(settings)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", server_header=False, ws_max_size=LARGEST
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=SENDING,
+        server_header=False,
+        ws_max_size=LARGEST,
     )
     say(f"listening on http://{shown}:{port}{query}")
     Server(config, app.state.service).run(sockets=[listener])

@@ -22,6 +22,7 @@ from earmark.web.telemetry import Telemetry
 from earmark.web.work import Work
 
 OWN, SAVED = "model", "saved"  # names of points, beside those of `named_point`
+UPLOADS = 20  # of the largest size, that are kept on disk
 POINTS = "operating-points"  # folder of those that were saved
 
 
@@ -35,7 +36,7 @@ class Service:
         self.uploads = self.folder / "uploads"
         self.uploads.mkdir()
         (self.folder / "recordings").mkdir()
-        self.shelf = Shelf(self.folder / "recordings", settings.keep)
+        self.shelf = Shelf(self.folder / "recordings", settings.keep, UPLOADS * settings.max_upload)
         self.work = Work(settings.jobs, settings.waiting)
         self.telemetry = Telemetry()
         self.stream = Stream(lambda: self.ending)
@@ -118,14 +119,13 @@ class Service:
 
     def end_soon(self) -> None:
         """The server is about to end. May be called by a handler of signals."""
-        self.ending = True
+        self.ending = self.work.ending = True
 
     async def close(self) -> None:
-        """End: what is begun is finished, what waits is not."""
+        """End. Recordings of the page go with the server, so they are not finished."""
         self.end_soon()
         for held in self.shelf.all():
-            if held.state == "waiting":
-                held.stop.set()
+            held.stop.set()
         if self._tasks:
             await asyncio.wait(list(self._tasks))
         self.work.close()

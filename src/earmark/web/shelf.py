@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,7 @@ from earmark.web.scoring import score_file
 from earmark.web.spectrogram import Spectrogram, measure
 
 State = Literal["waiting", "reading", "scoring", "ready", "failed"]
+MOVED = 4  # recordings whose sliders are fast
 LEVELS, FRAMES = "levels.bin", "frames.npy"
 
 
@@ -40,12 +42,12 @@ class Held:
     model: str
     folder: Path  # of what is kept of it
     place: str | None = None  # its path below the root folder; None: it was uploaded
+    size: int = 0  # bytes of an upload
     state: State = "waiting"
     error: str | None = None
     info: AudioInfo | None = None
     spectrogram: Spectrogram | None = None
     result: Result | None = None
-    repeated: Repeated | None = None  # decides for the sliders
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -62,11 +64,23 @@ class Held:
 
 
 class Shelf:
-    """Recordings by their id, the latest last; `most` at once."""
+    """Recordings by their id, the latest last; `most` at once, and uploads of `most_bytes` together."""
 
-    def __init__(self, folder: Path, most: int) -> None:
-        self.folder, self.most = folder, most
+    def __init__(self, folder: Path, most: int, most_bytes: int) -> None:
+        self.folder, self.most, self.most_bytes = folder, most, most_bytes
         self._held: dict[str, Held] = {}
+        self._repeated: OrderedDict[str, Repeated] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def repeated(self, held: Held) -> Repeated:
+        """What decides for the sliders over a scored recording; kept for the last few of them."""
+        assert held.scores is not None
+        with self._lock:
+            made = self._repeated.pop(held.id, None) or Repeated(held.scores)
+            self._repeated[held.id] = made
+            while len(self._repeated) > MOVED:
+                self._repeated.popitem(last=False)
+            return made
 
     def all(self) -> list[Held]:
         """Every recording, in the order in which they came."""
@@ -84,8 +98,10 @@ class Shelf:
         if place is None:
             sound = sound.rename(folder / f"sound{sound.suffix}")
         held = self._held[id] = Held(id, name, sound, model, folder, place)
-        for old in self.all()[: max(0, len(self._held) - self.most)]:
-            self.remove(old.id)
+        held.size = sound.stat().st_size if place is None else 0
+        for old in self.all()[:-1]:
+            if len(self._held) > self.most or sum(each.size for each in self.all()) > self.most_bytes:
+                self.remove(old.id)
         return held
 
     def remove(self, id: str) -> bool:
@@ -94,6 +110,8 @@ class Shelf:
         if held is None:
             return False
         held.stop.set()
+        with self._lock:
+            self._repeated.pop(id, None)
         shutil.rmtree(held.folder, ignore_errors=True)
         return True
 
@@ -109,7 +127,6 @@ def work_on(held: Held, tagger: Tagger, longest: float) -> None:
         held.state = "scoring"
         result = score_file(tagger, held.path, held.name, longest=longest, stop=held.stop)
         held.result = replace(result, scores=on_disk(result.scores, held.folder / FRAMES))
-        held.repeated = Repeated(held.result.scores)
         held.state = "ready"
     except StoppedError:
         held.error, held.state = "stopped", "failed"

@@ -122,7 +122,6 @@ class Done:
     model: str
     result: Result
     asked: Parameters
-    rate: int  # Hz, of its file
     form: str = JSON
     content: bytes | None = None  # in a format that is a file
 
@@ -330,19 +329,18 @@ def _scored(
             stop=stop,
         )
         note(result.scores.duration)
-    done = Done(upload.name, model, result, asked, probe(upload.path).rate, form)
-    if form == JSON:
-        return done
     items = result.events if verb == "detect" else result.tags
-    return Done(**{**vars(done), "content": _file(verb, form, upload, items, done.rate)})
+    content = None if form == JSON else _file(verb, form, upload, items)
+    return Done(upload.name, model, result, asked, form, content)
 
 
-def _file(verb: Verb, form: str, upload: Upload, items: Any, rate: int) -> bytes:
+def _file(verb: Verb, form: str, upload: Upload, items: Any) -> bytes:
     """A file as the command line writes it of this recording alone."""
     encoding = encoding_of(verb, form)
     path = upload.path.with_name(f"{upload.path.stem}{encoding.suffix}.answer{encoding.suffix}")
     try:
-        encoding.write(path, {upload.name: items}, {upload.name: rate})
+        rates = {upload.name: float(probe(upload.path).rate)} if form == "raven" else {}
+        encoding.write(path, {upload.name: items}, rates)
         return Path(path).read_bytes()
     finally:
         path.unlink(missing_ok=True)

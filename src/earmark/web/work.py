@@ -40,6 +40,7 @@ class Work:
     def __init__(self, jobs: int, waiting: int) -> None:
         self.jobs, self.places = jobs, jobs + waiting
         self.taken = self.running = 0
+        self.ending = False  # nothing more is taken
         self.mean = 1.0  # seconds of a job, the latest counting most
         self._free = asyncio.Semaphore(jobs)
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="earmark-work")
@@ -52,6 +53,8 @@ class Work:
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
         """Hold a place; `BusyError` where none is left."""
+        if self.ending:
+            raise BusyError(10)
         if self.taken >= self.places:
             raise BusyError(max(1, min(60, round(self.taken / self.jobs * self.mean / 2))))
         self.taken += 1
