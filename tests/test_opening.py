@@ -48,3 +48,8 @@ def test_several_twins_are_one_model(twin: Path) -> None:
     pipeline = open_tagger([twin, twin], engine="onnx")
     assert pipeline.model.arithmetic == "onnxruntime, float32"
     assert len(pipeline.model.members) == 2
+
+
+def test_as_many_threads_compute_as_are_asked_for(twin: Path) -> None:
+    engine = open_tagger([twin], engine="onnx", threads=1).model
+    assert engine._session.get_session_options().intra_op_num_threads == 1  # type: ignore[union-attr]

@@ -82,6 +82,12 @@ def memory(process: int) -> float:
     return 0.0
 
 
+def processor(process: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Peak:
     """The largest memory of a process while the context lasts, in MB."""
 
@@ -156,9 +162,15 @@ def load(arguments: argparse.Namespace) -> None:
                 ask(address, "POST", "/v1/audio/events", path.read_bytes())
             print(f"  memory before: {memory(process.pid):.0f} MB", flush=True)
             for _ in range(arguments.rounds):
+                before = processor(process.pid)
                 with Peak(process.pid) as peak:
                     round_of_clients(address, clips, wanted, arguments.clients)
-                print(f"  memory after: {memory(process.pid):.0f} MB, at most {peak.mb:.0f} MB", flush=True)
+                spent = (processor(process.pid) - before) / len(clips)
+                print(
+                    f"  memory after: {memory(process.pid):.0f} MB, at most {peak.mb:.0f} MB; "
+                    f"{1000 * spent:.0f} ms of processor time a recording",
+                    flush=True,
+                )
             if arguments.malformed:
                 send_malformed(address, arguments.malformed)
                 print(f"  memory after: {memory(process.pid):.0f} MB", flush=True)

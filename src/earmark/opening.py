@@ -33,20 +33,21 @@ def open_tagger(
     precision: str = "float32",
     engine: str = "auto",
     seconds: Callable[[], float | None] = lambda: None,
+    threads: int | None = None,
 ) -> Tagger:
     """A model directory with its operating point; several are one model, their scores averaged.
 
     `device` is auto, cpu, cuda ..., `precision` auto, float32 or bf16, `engine` auto, torch or onnx; `seconds` says, if
-    asked, how much audio there is to listen to (None: unknown). `ModelError` where a directory is missing or damaged,
-    `ConfigError` where models know different labels or options do not go together, `MissingExtraError` where PyTorch is
-    needed and is not installed.
+    asked, how much audio there is to listen to (None: unknown). With ONNX Runtime `threads` compute a call (None: one a
+    processor). `ModelError` where a directory is missing or damaged, `ConfigError` where models know different labels
+    or options do not go together, `MissingExtraError` where PyTorch is needed and is not installed.
     """
     if choose(directories, device, precision, engine, seconds) == "torch":
         from earmark.devices import as_precision
         from earmark.models import opening
 
         return opening.open_tagger(directories, device=device, precision=as_precision(precision))
-    engines = [open_twin(directory) for directory in directories]
+    engines = [open_twin(directory, threads) for directory in directories]
     points = [load_point(where, each.labels) for where, each in zip(directories, engines, strict=True)]
     if len(engines) == 1:
         return Tagger(engines[0], points[0])

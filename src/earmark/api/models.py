@@ -27,13 +27,14 @@ def open_models(
     threshold: float | None = None,
     operating_point: PathLike | None = None,
     window_plan: str | None = None,
+    threads: int | None = None,
     reporter: Reporter = QUIET,
 ) -> Tagger:
     """A model ready to run, or several as one; without any, the one in the package.
 
     `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
     `window_plan` cuts recordings as live sound is cut: "live", or "10,0.4,0.4", the seconds of window, stride and
-    look-ahead. `engine` and `seconds` are those of `earmark.opening.open_tagger`.
+    look-ahead. `engine`, `seconds` and `threads` are those of `earmark.opening.open_tagger`.
     """
     from earmark.hub import box, locate
     from earmark.opening import open_tagger
@@ -42,7 +43,12 @@ def open_models(
         raise ConfigError("--threshold and --operating-point exclude each other; give one of them")
     directories = [locate(model) for model in models]
     tagger = open_tagger(
-        directories or [box.directory()], device=device, precision=precision, engine=engine, seconds=seconds
+        directories or [box.directory()],
+        device=device,
+        precision=precision,
+        engine=engine,
+        seconds=seconds,
+        threads=threads,
     )
     if "torch" in sys.modules:
         from earmark.devices import tune_allocator

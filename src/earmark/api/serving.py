@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +44,11 @@ def serve(
     from earmark.web.server import serve as run
     from earmark.web.settings import Settings
 
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or max(1, (os.cpu_count() or 1) // jobs)  # of each job
     taggers = {
-        name: open_models([model], device=device, precision=precision, engine=engine, seconds=lambda: 0.0)
+        name: open_models(
+            [model], device=device, precision=precision, engine=engine, seconds=lambda: 0.0, threads=threads
+        )
         for name, model in _names(models or [box.NAME]).items()
     }
     if not models:
