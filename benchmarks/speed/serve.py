@@ -3,10 +3,10 @@
     python -m benchmarks.speed.serve [--clients 500] [--rounds 3] [--jobs 2] [--malformed 1000] [--hour] [--schema 0]
 
 Every client sends a recording of its own of ten seconds; each answer is compared with what `earmark detect` writes of
-the same file. A client that is refused (503) comes back when the answer says. Memory is that of the server's process,
-after each round. `--hour` opens a recording of an hour and measures events, lanes and tiles as the page asks for them;
-`--schema` makes so many requests of each operation out of the OpenAPI document. Prints to the terminal; the clients
-take their share of the same processors.
+the same file with as many threads. A client that is refused (503) comes back when the answer says. Memory is that of
+the server's process, after each round. `--hour` opens a recording of an hour and measures events, lanes and tiles as
+the page asks for them; `--schema` makes so many requests of each operation out of the OpenAPI document. Prints to the
+terminal; the clients take their share of the same processors.
 """
 
 from __future__ import annotations
@@ -147,6 +147,8 @@ def round_of_clients(address: str, clips: list[Path], wanted: dict[str, Any], cl
 
 
 def load(arguments: argparse.Namespace) -> None:
+    # Sums come out in the last digits as threads divide them: the command line is given as many as the server takes.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // arguments.jobs))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "clips")
         folder.mkdir()
