@@ -116,7 +116,8 @@ def section(rows: list[list], args: argparse.Namespace, clips: int) -> str:
         "",
         f"{clips} recordings of ten seconds of scapes dev, event-based F1. `agreement` is that of the events found "
         f"live with those of `earmark detect` on the same sound (wanted: at least {WANTED}); the other columns are "
-        "against the labels. Each time, what a `Listener` found block by block was the same as `earmark detect --window-plan`.",
+        "against the labels. Each time, what a `Listener` found block by block was the same as what `earmark detect "
+        "--window-plan` found.",
         "",
         "| recordings | window / stride / look-ahead | agreement | live | offline |",
         "|---|---|---:|---:|---:|",
