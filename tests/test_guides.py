@@ -22,6 +22,7 @@ ELSEWHERE = {  # what is not run here, and why
     r"^earmark reproduce": "minutes; tests/studies",
     r"^earmark demo": "tests/cli/test_demo.py",
     r"^earmark (serve|review)": "runs until it is stopped; tests/web",
+    r"^earmark listen(?!.*--speed max)": "needs a sound card, a stream or a broker; tests/cli/test_listen.py",
 }
 BLOCK = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

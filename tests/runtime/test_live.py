@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import earmark
-from earmark.clock import Clock
 from earmark.decisions import ClassPoint, OperatingPoint, Update
-from earmark.engine import LivePlan, LiveWindows, WindowPlan
+from earmark.engine import Engine, LivePlan, LiveWindows
 from earmark.errors import AudioError, ConfigError
 from earmark.events import Event
-from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble
 from earmark.runtime.live import Listener, live_tagger
 from earmark.runtime.tagger import Tagger
@@ -28,36 +26,6 @@ POINT = OperatingPoint(
         "rising": ClassPoint(onset=0.3, offset=0.3, tag_gate=0.5),
     }
 )
-
-
-class Meter:
-    """Scores follow the level of a frame of 40 ms and of its neighbours; the clip has the highest."""
-
-    labels, rate, clock = Labels(["loud", "rising"]), RATE, Clock(Fraction(1, 25))
-    takes, batch, arithmetic, parameters = "sound", 4, "cpu", 0
-    plan = WindowPlan(2_000, 1_600, 40, 10, longest=2_000)
-    windows = 0
-
-    def fingerprint(self) -> str:
-        return "meter"
-
-    def steps_in(self, samples: int) -> int:
-        return max(1, -(-samples // 40))
-
-    def listen(self, waveform, lengths, watch=None):
-        self.windows += len(waveform)
-        clips, frames = [], []
-        steps = self.steps_in(waveform.shape[1])
-        for row, length in zip(waveform, lengths, strict=True):
-            filled = np.zeros(steps * 40, np.float32)
-            filled[:length] = row[:length]
-            level = np.abs(filled.reshape(steps, 40)).mean(axis=1)
-            around = np.convolve(level, [0.25, 0.5, 0.25], mode="same")
-            found = np.clip(np.stack([around, np.maximum(0, np.gradient(around) if steps > 1 else around)], 1), 0, 1)
-            found = found.astype(np.float32)
-            frames.append(found)
-            clips.append(found.max(axis=0))
-        return np.stack(clips), np.stack(frames)
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
@@ -80,9 +48,12 @@ plans = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 9_000), plans)
-def test_every_frame_is_scored_once_by_the_newest_window_that_may(samples: int, windows: LiveWindows) -> None:
-    plan, whole = windows.plan(Meter()), np.arange(samples, dtype=np.float32)
+def test_every_frame_is_scored_once_by_the_newest_window_that_may(
+    meter: Engine, samples: int, windows: LiveWindows
+) -> None:
+    plan, whole = windows.plan(meter), np.arange(samples, dtype=np.float32)
     places: list[np.ndarray] = []
     for window in cut(plan, [whole]):
         assert len(window.samples) <= plan.size
@@ -96,26 +67,29 @@ def test_every_frame_is_scored_once_by_the_newest_window_that_may(samples: int, 
     np.testing.assert_array_equal(np.concatenate(places), np.arange(-(-samples // 40)))
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 3_000), plans, st.lists(st.integers(0, 3_000), max_size=8))
-def test_windows_do_not_depend_on_the_blocks(samples: int, windows: LiveWindows, edges: list[int]) -> None:
-    plan, whole = windows.plan(Meter()), np.arange(samples, dtype=np.float32)
+def test_windows_do_not_depend_on_the_blocks(
+    meter: Engine, samples: int, windows: LiveWindows, edges: list[int]
+) -> None:
+    plan, whole = windows.plan(meter), np.arange(samples, dtype=np.float32)
     blocks = np.split(whole, sorted(min(edge, samples) for edge in edges))
     for ours, theirs in zip(cut(plan, blocks), cut(plan, [whole]), strict=True):
         assert (ours.number, ours.last) == (theirs.number, theirs.last)
         np.testing.assert_array_equal(ours.samples, theirs.samples)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(0.2, 12), st.integers(0, 1_000), plans, st.lists(st.integers(0, 12_000), max_size=8))
 def test_live_is_what_detect_finds_with_the_plan(
-    seconds: float, seed: int, windows: LiveWindows, edges: list[int]
+    meter: Engine, seconds: float, seed: int, windows: LiveWindows, edges: list[int]
 ) -> None:
     samples = sound(max(0.2, seconds), seed)
     listener = Listener(
-        Meter(), operating_point=POINT, window=windows.window, stride=windows.stride, look_ahead=windows.look_ahead
+        meter, operating_point=POINT, window=windows.window, stride=windows.stride, look_ahead=windows.look_ahead
     )
     blocks = np.split(samples, sorted(min(edge, len(samples)) for edge in edges))
-    whole = live_tagger(Tagger(Meter(), POINT), windows)(samples, RATE)
+    whole = live_tagger(Tagger(meter, POINT), windows)(samples, RATE)
     assert events_of(list(listener(blocks))) == whole.events
 
 
@@ -136,18 +110,18 @@ def test_a_network_listens_live_as_it_detects(seed: int, network: Callable, nois
 
 
 @pytest.mark.parametrize("rate", [800, 1_500, 44_100])
-def test_sound_of_another_rate_is_resampled_as_detect_does(rate: int) -> None:
+def test_sound_of_another_rate_is_resampled_as_detect_does(meter: Engine, rate: int) -> None:
     samples = np.interp(np.arange(0, 8, 1 / rate), np.arange(8_000) / RATE, sound(8)).astype(np.float32)
-    listener = Listener(Meter(), operating_point=POINT, rate=rate)
+    listener = Listener(meter, operating_point=POINT, rate=rate)
     found = events_of(list(listener(np.array_split(samples, 31))))
-    assert found == live_tagger(Tagger(Meter(), POINT), LiveWindows())(samples, rate).events
+    assert found == live_tagger(Tagger(meter, POINT), LiveWindows())(samples, rate).events
     assert found
 
 
-def test_updates_come_as_soon_as_is_stated() -> None:
+def test_updates_come_as_soon_as_is_stated(meter: Engine) -> None:
     part = ClassPoint(median_seconds=0.12, min_duration_off=0.2)
     plain = OperatingPoint(classes=dict.fromkeys(POINT.labels, part))
-    listener = Listener(Meter(), operating_point=plain, stride=0.2, look_ahead=0.12)
+    listener = Listener(meter, operating_point=plain, stride=0.2, look_ahead=0.12)
     latency = listener.latency
     assert not latency.conditional
     heard, late = 0.0, []
@@ -160,9 +134,9 @@ def test_updates_come_as_soon_as_is_stated() -> None:
     assert max(seconds for kind, seconds in late if kind == "end") <= latency.end + 0.04 + 1e-6
 
 
-def test_ids_and_times_go_on_over_what_is_missing() -> None:
+def test_ids_and_times_go_on_over_what_is_missing(meter: Engine) -> None:
     loud, quiet = np.ones(1_000, np.float32), np.zeros(1_000, np.float32)
-    listener = Listener(Meter(), operating_point=POINT)
+    listener = Listener(meter, operating_point=POINT)
     first = [*listener.push(quiet), *listener.push(loud), *listener.skip(Fraction(5, 2))]
     assert listener.seconds == 4.5
     second = [*listener.push(loud), *listener.push(quiet), *listener.close()]
@@ -174,18 +148,18 @@ def test_ids_and_times_go_on_over_what_is_missing() -> None:
     assert ends == [(1, 1.0, 2.0), (2, 4.5, 5.5)]
 
 
-def test_two_channels_are_mixed_and_integers_are_scaled() -> None:
+def test_two_channels_are_mixed_and_integers_are_scaled(meter: Engine) -> None:
     samples = sound(6, 2)
-    mono = list(Listener(Meter(), operating_point=POINT)([samples]))
+    mono = list(Listener(meter, operating_point=POINT)([samples]))
     twice = np.stack([samples, samples], axis=1)
-    assert list(Listener(Meter(), operating_point=POINT)(np.array_split(twice, 7))) == mono
+    assert list(Listener(meter, operating_point=POINT)(np.array_split(twice, 7))) == mono
     whole = (np.clip(samples, -1, 1) * 32_767).astype(np.int16)
-    scaled = list(Listener(Meter(), operating_point=POINT)([whole]))
-    assert scaled == list(Listener(Meter(), operating_point=POINT)([(whole / 32_768).astype(np.float32)]))
+    scaled = list(Listener(meter, operating_point=POINT)([whole]))
+    assert scaled == list(Listener(meter, operating_point=POINT)([(whole / 32_768).astype(np.float32)]))
 
 
-def test_a_block_that_is_no_sound_is_refused_and_costs_nothing() -> None:
-    listener = Listener(Meter(), operating_point=POINT)
+def test_a_block_that_is_no_sound_is_refused_and_costs_nothing(meter: Engine) -> None:
+    listener = Listener(meter, operating_point=POINT)
     listener.push(np.ones(500, np.float32))
     with pytest.raises(AudioError, match="is not a number"):
         listener.push(np.full(10, np.nan, np.float32))
@@ -196,16 +170,16 @@ def test_a_block_that_is_no_sound_is_refused_and_costs_nothing() -> None:
     assert listener.seconds == 0.5
 
 
-def test_nothing_heard_is_nothing_found() -> None:
-    listener = Listener(Meter(), operating_point=POINT)
+def test_nothing_heard_is_nothing_found(meter: Engine) -> None:
+    listener = Listener(meter, operating_point=POINT)
     assert not listener.close()
     assert not listener.push(np.zeros(0, np.float32))
     assert not list(listener([]))
 
 
-def test_memory_is_bounded_and_windows_are_few_over_hours() -> None:
+def test_memory_is_bounded_and_windows_are_few_over_hours(meter: Engine) -> None:
     """What is held afterwards is a window of sound and half a filter of scores."""
-    engine = Meter()
+    engine = meter
     listener = Listener(engine, operating_point=POINT, window=2.0, stride=0.8, look_ahead=0.2)
     minute = sound(60, 5)
     for _ in range(45):
@@ -228,14 +202,14 @@ def test_memory_is_bounded_and_windows_are_few_over_hours() -> None:
         ({"operating_point": POINT.model_copy(update={"method": "boxes"})}, 'listening live needs method "threshold"'),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_line(changes: dict, said: str) -> None:
+def test_what_makes_no_sense_is_refused_in_a_line(meter: Engine, changes: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        Listener(Meter(), **{"operating_point": POINT, **changes})
+        Listener(meter, **{"operating_point": POINT, **changes})
 
 
-def test_a_fusion_is_refused() -> None:
+def test_a_fusion_is_refused(meter: Engine) -> None:
     with pytest.raises(ConfigError, match="this one is a fusion of 2"):
-        Listener(Tagger(Ensemble([Meter(), Meter()]), POINT))
+        Listener(Tagger(Ensemble([meter, meter]), POINT))
 
 
 @pytest.mark.parametrize("text", ["", "10", "10,0.4", "10,a,0.4", "10,0.4,0.4,1", "alive"])
@@ -244,11 +218,11 @@ def test_a_plan_that_cannot_be_read_says_what_is_expected(text: str) -> None:
         LiveWindows.parse(text)
 
 
-def test_the_package_offers_it() -> None:
+def test_the_package_offers_it(meter: Engine) -> None:
     assert earmark.Listener is Listener
     assert LiveWindows.parse("live") == LiveWindows()
-    assert isinstance(LiveWindows().plan(Meter()), LivePlan)
-    assert LiveCutter(LiveWindows().plan(Meter())).samples == 0
+    assert isinstance(LiveWindows().plan(meter), LivePlan)
+    assert LiveCutter(LiveWindows().plan(meter)).samples == 0
 
 
 def test_detect_takes_the_plan(tmp_path: Path) -> None:

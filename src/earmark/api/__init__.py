@@ -9,6 +9,7 @@
 `evaluation`   tune, evaluate, score
 `recordings`   detect, tag, merge, clips
 `bulk`         what detect and tag have in common: their options, and how the work is done
+`live`         listen
 `models`       open_models
 `serving`      serve
 
@@ -19,6 +20,7 @@ is one line, where nothing could be done; recordings that failed while others di
 
 from earmark.api.bulk import BulkOptions, Found
 from earmark.api.evaluation import Evaluated, TuningResult, evaluate, score, score_protocol, tune
+from earmark.api.live import input_devices, listen, open_source
 from earmark.api.models import open_models
 from earmark.api.recordings import Detected, Merged, Tagged, clips, detect, merge, tag
 from earmark.api.serving import serve
@@ -43,8 +45,11 @@ __all__ = [
     "detect",
     "evaluate",
     "fuse",
+    "input_devices",
+    "listen",
     "merge",
     "open_models",
+    "open_source",
     "score",
     "score_protocol",
     "serve",

@@ -18,6 +18,9 @@
 `decode.py`    a whole recording at once
 `mel.py`       mel scales and filters
 `records.py`   what is known of a recording
+`live.py`      sound that goes on: what every source of it gives; a file as if live
+`pcm.py`       a stream of bytes: stdin, a pipe
+`microphone.py` a sound card (extra `live`)
 
 Samples are mono float32 (samples,), nominally in [-1, 1]; rates are Hz.
 """

@@ -23,6 +23,7 @@ from earmark.cli import (
     export,
     fuse,
     import_panns,
+    listen,
     merge,
     recipes,
     reproduce,
@@ -55,7 +56,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (
-    *(demo, train, fuse, tune, tag, detect, merge, clips, evaluate, score),
+    *(demo, train, fuse, tune, tag, detect, listen, merge, clips, evaluate, score),
     *(serve, doctor, synth, card, export, recipes, reproduce, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)

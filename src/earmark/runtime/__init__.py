@@ -5,6 +5,8 @@
 `ensemble`    several models whose scores are averaged
 `tagger`    model and operating point: tags and events
 `live`        sound that goes on: updates of events as they happen
+`listening`   a source, a listener and sinks put together
+`sinks`       where live events go: lines, tables, HTTP, MQTT, sound files
 `bulk`        a recording as a task, what was decided of it, the account of all; results handed on as they come
 `archive`     a run that writes results as they come, and goes on where it was stopped
 `place`       where it writes, and how its options differ from those before
