@@ -21,6 +21,7 @@ import difflib
 import errno
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,8 +29,23 @@ from contextlib import contextmanager
 _LOG = logging.getLogger(__name__)
 
 
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str) -> str:
+    r"""A message in one line, whatever a name or cell in it contains.
+
+    >>> one_line("two\nlines.wav: is empty")
+    'two\\nlines.wav: is empty'
+    """
+    return _BREAKING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class EarmarkError(Exception):
     """Base of all errors raised on purpose; the message is one line for the user."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class AudioError(EarmarkError):
