@@ -122,7 +122,7 @@ def test_a_full_disk_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"cannot write .*a\.csv: disk full \(No space left on device\)$"):
         write_text(tmp_path / "a.csv", "x")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1, free=0))
     with pytest.raises(OutputError, match=r"disk full \(8000 requested and 576 written\)"), write_aside(tmp_path / "b"):
         raise OSError("8000 requested and 576 written")  # as numpy puts it, without a number
     assert os.listdir(tmp_path) == []

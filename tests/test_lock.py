@@ -9,7 +9,14 @@ import pytest
 from earmark.errors import OutputError
 from earmark.lock import Lock
 
-HOLD = "import sys, time; from pathlib import Path; from earmark.lock import Lock\nwith Lock(Path(sys.argv[1]), Path('there')):\n    print('held', flush=True)\n    time.sleep(60)"
+HOLD = """\
+import sys, time
+from pathlib import Path
+from earmark.lock import Lock
+with Lock(Path(sys.argv[1]), Path("there")):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def held_by_another(path: Path) -> subprocess.Popen[str]:

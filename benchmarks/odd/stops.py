@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,15 +66,18 @@ def make_data(folder: Path) -> None:
 
 def _train(data: Path, output: Path) -> list[str]:
     words = ["train", str(data / "weak.tsv"), "--audio", str(data / "audio"), "-o", str(output / "model")]
-    return [*words, "--recipe", str(data / "recipe.yaml"), "--precision", "float32", "--device", "cpu", "--from", "none"]
+    words += ["--recipe", str(data / "recipe.yaml"), "--from", "none"]
+    return [*words, "--precision", "float32", "--device", "cpu"]
 
 
 def _tune(data: Path, output: Path) -> list[str]:
-    return ["tune", str(output / "model"), str(data / "strong.tsv"), "--audio", str(data / "audio"), "--calibrate", "platt"]
+    words = ["tune", str(output / "model"), str(data / "strong.tsv"), "--audio", str(data / "audio")]
+    return [*words, "--calibrate", "platt"]
 
 
 def _synth(data: Path, output: Path) -> list[str]:
-    return ["synth", str(data / "sounds"), "-o", str(output / "set"), "-n", "12", "--duration", "2", "--rate", str(RATE)]
+    words = ["synth", str(data / "sounds"), "-o", str(output / "set"), "-n", "12"]
+    return [*words, "--duration", "2", "--rate", str(RATE)]
 
 
 def _nothing(data: Path, output: Path) -> None:
@@ -133,6 +137,8 @@ def _in_child(words: list[str], output: Path, at: int | None, writer: int) -> No
         sys.stdout.flush()
         sys.stderr.flush()
         os.write(writer, str(count).encode())
+    except BaseException:  # noqa: BLE001 - the child ends here, and says why
+        traceback.print_exc()
     finally:
         os._exit(code)
 

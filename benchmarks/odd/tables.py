@@ -30,9 +30,10 @@ SECONDS = 5.0
 Rows = list[list[str]]
 DOORS = ("labels", "manifest")
 ODD_CELLS = (
-    *("", " ", "nan", "NA", "None", "-1", "1e400", "1e308", "inf", "0x10", "1_000", "1,5", "12:30", "=1+1", "\x00", "\u202e"),
+    *("", " ", "nan", "NA", "None", "-1", "1e400", "1e308", "inf", "0x10", "1_000", "1,5", "12:30", "=1+1", "\x00"),
     *('"', "'", "\\", "a" * 70_000, "\U0001f436", "\x1b[31m", "['dog', 'cat']", "dog;cat", "0", "True", "../../x.wav"),
-    *("C:\\x\\rec_a.wav", "http://x/y.wav", "٣", "１", "1e-400", "\ufeff", "rec_a.wav", "2024-01-01", "1.0.0", "dog\ncat"),
+    *("C:\\x\\rec_a.wav", "http://x/y.wav", "٣", "１", "1e-400", "\ufeff", "rec_a.wav", "2024-01-01", "dog\ncat"),
+    "\u202e",
 )
 
 
@@ -86,12 +87,14 @@ def _weak_list(events: dict[str, list[Event]], delimiter: str) -> Table:
 
 
 def _one_hot(events: dict[str, list[Event]]) -> Table:
-    rows = [[name, *(str(int(label in {e.label for e in found})) for label in LABELS)] for name, found in events.items()]
+    heard = {name: {event.label for event in found} for name, found in events.items()}
+    rows = [[name, *(str(int(label in labels)) for label in LABELS)] for name, labels in heard.items()]
     return Table([["filename", *LABELS], *rows])
 
 
 def _raven(events: dict[str, list[Event]]) -> Table:
-    columns = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Begin Path", "File Offset (s)", "Annotation"]
+    columns = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Begin Path", "File Offset (s)"]
+    columns.append("Annotation")
     rows = [
         [str(number), "Spectrogram 1", "1", f"{e.onset:g}", f"{e.offset:g}", name, f"{e.onset:g}", e.label]
         for number, (name, e) in enumerate(((n, e) for n, found in events.items() for e in found), 1)
@@ -152,8 +155,10 @@ class Tables:
             data, whole, change = BYTES[again](data, rng)[0], None, f"{change}, {again}"
         path = folder / f"labels{suffix}"
         path.write_bytes(data)
-        if form == "audioset" or form.startswith("audacity") or (form == "jams"):
-            path = path.rename(folder / (f"rec_a{suffix}" if form != "audioset" else f"balanced_train_segments{suffix}"))
+        if form == "audioset":
+            path = path.rename(folder / f"balanced_train_segments{suffix}")
+        elif form in ("audacity", "jams"):  # called after their recording
+            path = path.rename(folder / f"rec_a{suffix}")
             whole = None if whole is None else float(len(events["rec_a.wav"]))
         return Made(path, form, f"{change} ({door})", whole)
 
@@ -165,7 +170,8 @@ class Tables:
             told = "; ".join(map(str, manifest.problems)) if manifest.problems else None
             return Read(float(found), told)
         labels = read_labels(made.path)
-        wrong = next((f"an event with times {e}" for found in (labels.events or {}).values() for e in found if not _fine(e)), None)
+        every = [event for found in (labels.events or {}).values() for event in found]
+        wrong = next((f"an event with impossible times: {event}" for event in every if not _fine(event)), None)
         found = sum(map(len, (labels.tags if labels.events is None else labels.events).values()))
         if labels.events is not None:
             read_events(made.path)
@@ -316,7 +322,8 @@ def _lost(data: bytes, rng: np.random.Generator) -> tuple[bytes, None]:
 
 def _inserted(data: bytes, rng: np.random.Generator) -> tuple[bytes, None]:
     first = int(rng.integers(0, len(data) + 1))
-    odd = [b"\x00", b"\xff\xfe", b'"', b"\n", b"\r", b",", b"\t", b"\xe9", b"\xc3", rng.bytes(20), b'"' * 3, b"\x0c", b"\xe2\x80\xa8"]
+    odd = [b"\x00", b"\xff\xfe", b'"', b"\n", b"\r", b",", b"\t", b"\xe9", b"\xc3", b'"' * 3, b"\x0c", b"\xe2\x80\xa8"]
+    odd.append(rng.bytes(20))
     return data[:first] + odd[int(rng.integers(0, len(odd)))] + data[first:], None
 
 

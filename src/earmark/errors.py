@@ -142,9 +142,10 @@ def unwritable(path: str | os.PathLike[str], error: OSError, kept: str = "") -> 
 def is_full(path: str | os.PathLike[str]) -> bool:
     """Whether nearly nothing more can be written to the disk of a file or folder."""
     try:
-        return shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free < _LITTLE
+        disk = shutil.disk_usage(os.path.dirname(os.path.abspath(path)))
     except OSError:
         return False
+    return disk.total > 0 and disk.free < _LITTLE
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -111,7 +111,8 @@ def _shortened(name: str) -> str:
     >>> _shortened("a.wav"), len(_shortened("a" * 255))
     ('a.wav', 200)
     """
-    return name if len(os.fsencode(name)) <= _LONGEST_NAME else os.fsencode(name)[:_LONGEST_NAME].decode(errors="ignore")
+    whole = os.fsencode(name)
+    return name if len(whole) <= _LONGEST_NAME else whole[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def is_leftover(name: str) -> bool:

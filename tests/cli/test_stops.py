@@ -27,9 +27,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if "tensorboard" not in path.as_posix()}
 
 
-def test_a_training_killed_before_its_run_was_noted_begins(
-    train: Callable, collection: Path, tmp_path: Path
-) -> None:
+def test_a_training_killed_before_its_run_was_noted_begins(train: Callable, collection: Path, tmp_path: Path) -> None:
     """Each state between the first folder and the recipe, made by hand."""
     whole = tmp_path / "whole"
     assert train(collection / "train", whole).code == 0

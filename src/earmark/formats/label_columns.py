@@ -87,7 +87,9 @@ def _hot_columns(table: Table, others: set[str | None]) -> tuple[str, ...]:
     found = []
     for column in table.columns:
         cells = [cell for _, row in table.rows if (cell := row[column].strip())]
-        if column not in others and column.strip() and sum(is_heard(cell) is not None for cell in cells) > len(cells) / 2:
+        if column in others or not column.strip():
+            continue
+        if sum(is_heard(cell) is not None for cell in cells) > len(cells) / 2:
             found.append(column)
     return tuple(found)
 

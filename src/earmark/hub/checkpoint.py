@@ -28,8 +28,8 @@ from earmark.options import shown
 _LONGEST = 120  # letters of what a message quotes
 # What reading a damaged or foreign file has been seen to raise: torch has no specific error for it.
 _DAMAGE = (
-    *(pickle.UnpicklingError, tarfile.TarError, zipfile.BadZipFile, struct.error, EOFError, RuntimeError, MemoryError, ImportError),
-    *(NotImplementedError, LookupError, ValueError, TypeError, AttributeError, AssertionError, ArithmeticError),
+    *(pickle.UnpicklingError, tarfile.TarError, zipfile.BadZipFile, struct.error, EOFError, RuntimeError, MemoryError),
+    *(ImportError, LookupError, ValueError, TypeError, AttributeError, AssertionError, ArithmeticError),
 )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, cast
 
 import torch
 
@@ -69,7 +69,7 @@ _BUILDERS: dict[tuple[str, str], Callable[..., object]] = {
 class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc, unused-ignore]
     """Calls nothing but what rebuilds tensors, and puts nothing into a dictionary but under plain keys."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined, unused-ignore]
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined, unused-ignore]
 
     def find_class(self, module: str, name: str, /) -> Any:
         """The function that a pickle names, or `Skipped`."""

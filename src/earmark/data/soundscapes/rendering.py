@@ -90,7 +90,8 @@ class _Job:
         """Make sure that the directory is ours, or can become so."""
         wanted, mark = self._wanted(), self.directory / _MARK
         if not mark.is_file():
-            if self.directory.exists() and not (self.directory.is_dir() and all(map(_is_left, os.listdir(self.directory)))):
+            empty = self.directory.is_dir() and all(map(_is_left, os.listdir(self.directory)))
+            if self.directory.exists() and not empty:
                 raise OutputError(
                     f"{self.directory} exists and contains no soundscapes; choose another place or delete it"
                 )
