@@ -5,7 +5,8 @@
 
 `detect`: each round begins a run, kills it (`kill -9`) at a random recording, and goes on with the same command until
 it ends; every other round is killed twice. Then all tables must have the bytes of the undisturbed run, and the journal
-must hold each recording once. The engine is plain numpy (`tests/runtime/bulk_script.py`): nearly all time is that of the run.
+must hold each recording once. The engine is plain numpy (`tests/runtime/bulk_script.py`): nearly all time is that of
+the run.
 
 `train`, `tune`, `synth` (`odd/stops.py`): each round kills a run after a random time, or at a random operation on a
 file, and goes on with the same command; every other round is killed twice. All files must then have the bytes of the

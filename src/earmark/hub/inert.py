@@ -51,7 +51,8 @@ def _tensor(storage: object, offset: object, size: object, stride: object, *_: o
     numbers = (offset, *(size if isinstance(size, tuple) else ()), *(stride if isinstance(stride, tuple) else ()))
     if not isinstance(storage, torch.storage.TypedStorage) or not all(isinstance(each, int) for each in numbers):
         return Skipped()
-    return torch._utils._rebuild_tensor(storage, offset, size, stride)
+    rebuild: Callable[..., object] = torch._utils._rebuild_tensor
+    return rebuild(storage, offset, size, stride)
 
 
 def _parameter(tensor: object, *_: object) -> object:
@@ -66,10 +67,14 @@ _BUILDERS: dict[tuple[str, str], Callable[..., object]] = {
 }
 
 
-class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc, unused-ignore]
+class Unpickler(pickle._Unpickler):
     """Calls nothing but what rebuilds tensors, and puts nothing into a dictionary but under plain keys."""
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined, unused-ignore]
+    stack: list[Any]  # of the reader
+    append: Callable[[Any], None]  # to the stack
+    pop_mark: Callable[[], list[Any]]
+    readline: Callable[[], bytes]
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module: str, name: str, /) -> Any:
         """The function that a pickle names, or `Skipped`."""

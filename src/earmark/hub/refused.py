@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 _FIRST = "conv_block1.conv1.weight"
-_BLOCKS = {(2, 2, 2, 2): 22, (3, 4, 6, 3): 38}  # of basic blocks in the stages of a ResNet
-_BLOCKS_1D = {(2, 2, 2, 2, 2, 2, 2): 31, (2, 3, 4, 6, 4, 3, 2): 51}
+_BLOCKS: dict[tuple[int, ...], int] = {(2, 2, 2, 2): 22, (3, 4, 6, 3): 38}  # of basic blocks in the stages of a ResNet
+_BLOCKS_1D: dict[tuple[int, ...], int] = {(2, 2, 2, 2, 2, 2, 2): 31, (2, 3, 4, 6, 4, 3, 2): 51}
 _AVERAGED = "Cnn14_DecisionLevelAvg"  # same tensors as Cnn14
 
 
