@@ -1,10 +1,16 @@
-"""Runs over many recordings that are killed at random: is the end always that of a run that was left alone?
+"""Runs that are killed at random: is the end always that of a run that was left alone?
 
-    python -m benchmarks.kills [--files 2000] [--kills 50] [--processes 1] [--seed 0] [--folder DIR]
+    python -m benchmarks.kills [detect] [--files 2000] [--kills 50] [--processes 1] [--seed 0] [--folder DIR]
+    python -m benchmarks.kills train|tune|synth [--kills 50] [--seed 0] [--folder DIR]
 
-Each round begins a run, kills it (`kill -9`) at a random recording, and goes on with the same command until it ends;
-every other round is killed twice. Then all tables must have the bytes of the undisturbed run, and the journal must hold
-each recording once. The engine is plain numpy (`tests/runtime/bulk_script.py`): nearly all time is that of the run.
+`detect`: each round begins a run, kills it (`kill -9`) at a random recording, and goes on with the same command until
+it ends; every other round is killed twice. Then all tables must have the bytes of the undisturbed run, and the journal
+must hold each recording once. The engine is plain numpy (`tests/runtime/bulk_script.py`): nearly all time is that of
+the run.
+
+`train`, `tune`, `synth` (`odd/stops.py`): each round kills a run after a random time, or at a random operation on a
+file, and goes on with the same command; every other round is killed twice. All files must then have the bytes of the
+undisturbed run, and no other file may be there.
 """
 
 from __future__ import annotations
@@ -74,7 +80,9 @@ def killed(source: Path, output: Path, processes: int, target: int, later: float
 
 
 def main() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a file as well
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", nargs="?", choices=("detect", "train", "tune", "synth"), default="detect")
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--processes", type=int, default=1)
@@ -82,6 +90,59 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
+    if asked.verb == "detect":
+        kill_detect(asked, rng)
+        return
+    with tempfile.TemporaryDirectory(dir=asked.folder) as place:
+        kill_command(asked.verb, asked.kills, rng, Path(place))
+
+
+def kill_command(name: str, kills: int, rng: random.Random, place: Path) -> None:
+    """Kill a command so many times; `AssertionError` where an end differs from that of the undisturbed run."""
+    import lightning  # noqa: F401 - once for all children
+    import torch  # noqa: F401
+
+    import earmark.cli.app  # noqa: F401
+    from benchmarks.odd.stops import VERBS, content, make_data, run
+
+    data = place / "data"
+    make_data(data)
+    if name == "tune":
+        assert run(VERBS["train"].words(data, data), data)[0] == 0, (place / "last-run.txt").read_text()
+    verb, whole = VERBS[name], place / "whole" / "out"
+    whole.parent.mkdir()
+    verb.begin(data, whole)
+    began = time.perf_counter()
+    status, operations = run(verb.words(data, whole), whole)
+    lasts = time.perf_counter() - began
+    assert status == 0, (whole.parent / "last-run.txt").read_text()
+    wanted = content(whole)
+    print(f"{name}, undisturbed: {lasts:.1f} s, {operations} operations on its files", flush=True)
+    done, rounds, times = 0, 0, 0
+    while done < kills:
+        output = place / f"killed{rounds}" / "out"
+        output.parent.mkdir()
+        verb.begin(data, output)
+        told = []
+        for _ in range(1 + rounds % 2):
+            how = {"after": rng.uniform(0, lasts)} if rng.random() < 0.5 else {"at": rng.randint(1, operations)}
+            told.append(how)
+            status, _ = run(verb.words(data, output), output, **how)
+            done += status == -signal.SIGKILL
+            times += status == -signal.SIGKILL and "after" in how
+        status, _ = run(verb.words(data, output), output)
+        assert status == 0, f"round {rounds}, {told}: {(output.parent / 'last-run.txt').read_text()}"
+        found = content(output)
+        differing = [each for each in {**wanted, **found} if found.get(each) != wanted.get(each)]
+        assert not differing, f"round {rounds}, {told}: {differing}"
+        rounds += 1
+        shutil.rmtree(output.parent)
+    print(f"{done} kills in {rounds} rounds, {times} by the clock and {done - times} at an operation on a file")
+    print(f"identical ends: {rounds} of {rounds}; nothing left over")
+
+
+def kill_detect(asked: argparse.Namespace, rng: random.Random) -> None:
+    """Kill runs of `detect` at random recordings; `AssertionError` where an end differs."""
     with tempfile.TemporaryDirectory(dir=asked.folder) as place:
         source, whole = Path(place, "in"), Path(place, "whole")
         make(source, asked.files)

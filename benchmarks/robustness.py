@@ -36,7 +36,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-KINDS = {"audio": "benchmarks.odd.audio"}  # name: module with `cases()`
+KINDS = {  # name: module with `cases()`
+    "audio": "benchmarks.odd.audio",
+    "models": "benchmarks.odd.models",
+    "tables": "benchmarks.odd.tables",
+}
 GOOD = ("read", "in part", "refused")
 BAD = ("losses", "wrong", "faults", "hangs", "crashes")
 STARTING = 120.0  # seconds for the first case of a process, which imports everything

@@ -13,7 +13,7 @@ import earmark
 
 SOURCE = Path(earmark.__file__).parent
 BASE = {
-    *("errors", "files", "options", "arrays", "clock", "labels", "events", "scores"),
+    *("errors", "files", "lock", "options", "arrays", "clock", "labels", "events", "scores"),
     *("engine", "stopwatch", "reporter", "plugins", "problems"),
 }
 ROOMS = (

@@ -84,3 +84,13 @@ def test_a_short_run_finds_nothing() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent)
     assert done.returncode == 0, done.stdout
     assert "audio, seed 11: 300 cases" in done.stdout
+
+
+@pytest.mark.parametrize(("kind", "cases"), [("tables", 60), ("models", 25)])
+def test_so_does_one_of_tables_and_of_models(kind: str, cases: int) -> None:
+    command = [sys.executable, "-m", "benchmarks.robustness", "--kind", kind, "--cases", str(cases), "--seed", "11"]
+    done = subprocess.run(
+        [*command, "--limit", "60"], capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{kind}, seed 11: {cases} cases" in done.stdout

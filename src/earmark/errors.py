@@ -18,15 +18,34 @@ line and nothing else; a traceback means a fault of ours.
 from __future__ import annotations
 
 import difflib
+import errno
 import logging
+import os
+import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 _LOG = logging.getLogger(__name__)
 
 
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str) -> str:
+    r"""A message in one line, whatever a name or cell in it contains.
+
+    >>> one_line("two\nlines.wav: is empty")
+    'two\\nlines.wav: is empty'
+    """
+    return _BREAKING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class EarmarkError(Exception):
     """Base of all errors raised on purpose; the message is one line for the user."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class AudioError(EarmarkError):
@@ -101,6 +120,32 @@ def recording_error(recording: str, error: Exception) -> EarmarkError:
         _LOG.debug("%s", made, exc_info=error)
     made.__cause__ = error
     return made
+
+
+GOES_ON = "what was done so far is kept: free some space, and the same command goes on"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LITTLE = 65_536  # bytes left of a disk that libraries without error numbers could not write to
+
+
+def unwritable(path: str | os.PathLike[str], error: OSError, kept: str = "") -> OutputError:
+    """One line on a file that cannot be written; of a full disk, also what is `kept`.
+
+    >>> unwritable("/dev/full", OSError(errno.ENOSPC, "No space left on device")).args[0]
+    'cannot write /dev/full: disk full (No space left on device)'
+    """
+    why = error.strerror or str(error)
+    if error.errno in _FULL or (error.errno is None and is_full(path)):
+        return OutputError(f"cannot write {path}: disk full ({why})" + (f"; {kept}" if kept else ""))
+    return OutputError(f"cannot write {path}: {why}")
+
+
+def is_full(path: str | os.PathLike[str]) -> bool:
+    """Whether nearly nothing more can be written to the disk of a file or folder."""
+    try:
+        disk = shutil.disk_usage(os.path.dirname(os.path.abspath(path)))
+    except OSError:
+        return False
+    return disk.total > 0 and disk.free < _LITTLE
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

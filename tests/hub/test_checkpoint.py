@@ -2,6 +2,9 @@ import contextlib
 import io
 import os
 import pickle
+import tarfile
+import time
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -117,3 +120,84 @@ def test_a_checkpoint_of_another_make_is_refused(tmp_path: Path) -> None:
         read_tensors(saved(tmp_path / "c.pth", {"state_dict": WEIGHTS, "epoch": 3}), "model")
     with pytest.raises(ModelError, match=r"found Tensor"):
         read_tensors(saved(tmp_path / "c.pth", torch.ones(3)), "model")
+
+
+BOMB = b")" + b"2\x86" * 40  # a tuple of the one before twice, 40 times over: a trillion parts to hash or to print
+
+
+def archive(path: Path, pickled: bytes, **more: object) -> Path:
+    """A checkpoint whose pickle is as given."""
+    with zipfile.ZipFile(path, "w", **more) as made:
+        for name, content in (("data.pkl", pickled), ("version", b"3\n"), ("byteorder", b"little")):
+            made.writestr(f"archive/{name}", content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(b"}" + BOMB + b"K\x01s", id="key"),
+        pytest.param(b"}(" + BOMB + b"K\x01u", id="keys"),
+        pytest.param(b"(" + BOMB + b"K\x01d", id="dictionary"),
+        pytest.param(b"\x8f(" + BOMB + b"\x90", id="set"),
+        pytest.param(b"(" + BOMB + b"\x91", id="frozen set"),
+        pytest.param(b"ccollections\nOrderedDict\n]" + BOMB + b"K\x01\x86a\x85R", id="ordered dictionary"),
+        pytest.param(b"cbuiltins\nhash\n" + BOMB + b"\x85R", id="function"),
+        pytest.param(b"ctorch._utils\n_rebuild_tensor_v2\n(" + BOMB + BOMB + BOMB + BOMB + b"tR", id="tensor"),
+    ],
+)
+def test_what_would_take_for_ever_to_hash_is_skipped(tmp_path: Path, harm: bytes) -> None:
+    """PyTorch's own reader for weights alone would take days for these."""
+    keys = b"\x80\x02}X\x05\x00\x00\x00model}sX\x04\x00\x00\x00harm" + harm + b"s."
+    began = time.monotonic()
+    assert read_tensors(archive(tmp_path / "c.pth", keys), "model") == {}
+    with pytest.raises(ModelError, match=r"c.pth: expected a checkpoint with weights under 'weights', found 'model'"):
+        read_tensors(tmp_path / "c.pth", "weights")
+    assert time.monotonic() - began < 5
+
+
+def test_a_storage_must_be_one(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "old.pth", {"model": WEIGHTS}, zipped=False).read_bytes()
+    protocol = whole.index(pickle.dumps(1001, protocol=2)) + len(pickle.dumps(1001, protocol=2))
+    empty, key = b"\x80\x02}X\x05\x00\x00\x00model}s.", b"\x80\x02](" + BOMB + b"e."
+    cpu = b"X\x03\x00\x00\x00cpu"
+    for name, content in (
+        ("old.pth", whole[:protocol] + b"\x80\x02}." + empty + key),
+        ("text.pth", b"\x80\x02Pstorage\n."),
+        ("name.pth", b"\x80\x02(" + BOMB + b"tQ."),
+        ("module.pth", b"\x80\x02(X\x06\x00\x00\x00module" + b"NNNtQ."),
+        (
+            "huge.pth",
+            b"\x80\x02(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000"
+            + cpu
+            + b"J\xff\xff\xff\xfftQ.",
+        ),
+    ):
+        if name == "old.pth":
+            (tmp_path / name).write_bytes(content)
+            assert read_tensors(tmp_path / name, "model") == {}
+            continue
+        with pytest.raises(ModelError, match=rf"{name} is not a PyTorch checkpoint, or it is damaged"):
+            read_tensors(archive(tmp_path / name, content), "model")
+
+
+def test_what_would_be_unpacked_or_run_is_refused(tmp_path: Path) -> None:
+    empty = b"\x80\x02}X\x05\x00\x00\x00model}s."
+    archive(tmp_path / "packed.pth", empty + bytes(1_000_000), compression=zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(archive(tmp_path / "program.pth", empty), "a") as made:
+        made.writestr("archive/constants.pkl", b"\x80\x02).")
+    with tarfile.open(tmp_path / "oldest.pth", "w") as made_of:
+        made_of.add(tmp_path / "packed.pth", "storages")
+    for name, why in (("packed", "compressed"), ("program", "a program"), ("oldest", "the oldest")):
+        with pytest.raises(ModelError, match=rf"{name}.pth is not a PyTorch checkpoint.*{why}"):
+            read_tensors(tmp_path / f"{name}.pth", "model")
+
+
+def test_absurd_keys_are_told_shortly(tmp_path: Path) -> None:
+    for key in (10**6000, "x" * 10_000, None):
+        with pytest.raises(ModelError, match=r"expected a checkpoint with weights") as caught:
+            read_tensors(saved(tmp_path / "c.pth", {key: 1}), "model")
+        assert len(str(caught.value)) < 400
+        with pytest.raises(ModelError, match=r"expected only tensors") as caught:
+            read_tensors(saved(tmp_path / "c.pth", {"model": {key: 1}}), "model")
+        assert len(str(caught.value)) < 400

@@ -60,7 +60,7 @@ def tune(
     """
     from earmark.data.manifest import Reading, read_manifest
     from earmark.decisions import FILE_NAME
-    from earmark.evaluation.card import update_card
+    from earmark.evaluation.card import store_point
     from earmark.evaluation.score_cache import FOLDER, score_clips_cached
     from earmark.evaluation.tuning import check_options
     from earmark.evaluation.tuning import tune as choose
@@ -90,9 +90,7 @@ def tune(
         data=name,
         seed=seed,
     )
-    path = tuned.point.save(target or directory)
-    if target is None:
-        update_card(directory, tuned)
+    path = store_point(directory, tuned) if target is None else tuned.point.save(target)
     return TuningResult(path, tuned, scored, tagger, (*manifest.problems, *scored.problems))
 
 

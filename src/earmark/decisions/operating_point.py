@@ -148,8 +148,12 @@ class OperatingPoint(BaseModel):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a file, or into a model directory; returns the file. `OutputError` when it cannot be written."""
         file = _file(path)
-        write_text(file, self.model_dump_json(indent=2, exclude_none=True) + "\n")
+        write_text(file, self.to_text())
         return file
+
+    def to_text(self) -> str:
+        """The content of its file."""
+        return self.model_dump_json(indent=2, exclude_none=True) + "\n"
 
 
 def _file(path: str | os.PathLike[str]) -> Path:

@@ -1,13 +1,14 @@
-"""The model card of a directory that was tuned again: its operating point brought up to date. No torch is needed."""
+"""The model card of a directory that was tuned again: its operating point stored, and the card brought up to it. No torch is needed."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from earmark.decisions import OperatingPoint
+from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
-from earmark.files import write_text
+from earmark.files import sweep, write_texts
 from earmark.report.model_card import operating_point_section, with_operating_point
 from earmark.report.points import calibration_text, method_text, point_table
 
@@ -17,11 +18,18 @@ _SINCE = (
 )
 
 
-def update_card(folder: Path, tuned: Tuned) -> None:
-    """Bring the card of a model in `folder` up to its new operating point; a card of another make is left alone."""
-    path = folder / "README.md"
-    if path.is_file():
-        write_text(path, retuned(path.read_text(encoding="utf-8"), tuned))
+def store_point(folder: Path, tuned: Tuned) -> Path:
+    """Write the operating point of the model in `folder`, and its card brought up to it: both, or neither.
+
+    A card of another make is left alone. Returns the file of the point. `OutputError` where it cannot be written.
+    """
+    sweep(folder)
+    point, card = folder / FILE_NAME, folder / "README.md"
+    texts: dict[str | os.PathLike[str], str] = {point: tuned.point.to_text()}
+    if card.is_file():
+        texts[card] = retuned(card.read_text(encoding="utf-8", errors="surrogateescape"), tuned)
+    write_texts(texts)
+    return point
 
 
 def retuned(card: str, tuned: Tuned) -> str:

@@ -36,9 +36,9 @@ from earmark.data.records import Manifest
 from earmark.errors import OutputError
 from earmark.evaluation.labelled import ScoredClips, score_clips
 from earmark.files import write_aside
+from earmark.lock import Lock
 from earmark.reporter import Progress
 from earmark.runtime.journal import Journal
-from earmark.runtime.lock import Lock
 from earmark.runtime.scorer import Job, Scored, Scorer
 from earmark.scores import Scores
 

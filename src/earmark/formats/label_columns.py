@@ -3,7 +3,7 @@
 A table without a header is read as DCASE publishes them: file, label; file, onset, offset, label; file, scene, onset,
 offset, label. A title above the header is passed over. A strong table without file names is of the one recording that
 it is called after. Times that are the clips' places in longer recordings (DCASE2017's weak lists, UrbanSound8K) are no
-times of events.
+times of events. Where no column holds labels, those that hold 0 and 1 are labels themselves (one-hot).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ IN_SOURCE = ("fsid", "slice_file_name")  # columns of UrbanSound8K, whose times 
 TITLES = 10  # rows that may stand above the header
 
 _NAMED = re.compile(r"\.[A-Za-z]\w{0,4}$|^Y?[\w-]{11}_\d+\.\d{3}_\d+\.\d{3}$", re.ASCII)
+_HEARD = {**dict.fromkeys(("1", "1.0", "true"), True), **dict.fromkeys(("0", "0.0", "false", ""), False)}
 _MILLISECONDS = re.compile(r"[_ ]?[(\[]?(ms|msec|milliseconds)[)\]]?$")
 _WORDS = frozenset(
     {*FILENAME, *LABEL, *LIST_COLUMNS, *ONSET, *OFFSET, "duration"}
@@ -46,6 +47,7 @@ class Columns:
     score: str | None = None
     split: str | None = None
     unused: tuple[str, ...] = ()
+    hot: tuple[str, ...] = ()  # columns that are labels: 1 where the label is heard, 0 where not
 
 
 def choose_columns(table: Table, known: Collection[str], divided: bool, strong: bool | None = None) -> Columns:
@@ -57,12 +59,13 @@ def choose_columns(table: Table, known: Collection[str], divided: bool, strong: 
     length = None if offset is not None else _time_column(table, DURATION)[0]
     listed, name = table.find(*LIST_COLUMNS), table.find(*FILENAME)
     single = table.find(*(column for column in LABEL if table.find(column) not in (None, name)))
-    timed = onset is not None and (offset or length) is not None and single is not None
+    hot = () if listed or single else _hot_columns(table, {name, onset, offset, length, table.find(*SPLITS), INDEX})
+    timed = onset is not None and (offset or length) is not None and (single is not None or bool(hot))
     if name is None and (not timed or did_you_mean("filename", table.columns)):
         column_of(table, FILENAME[0], "file")
     if strong and not timed:
         table.column("onset" if onset is None else "offset" if (offset or length) is None else LABEL[0])
-    if listed is None and single is None:
+    if listed is None and single is None and not hot:
         column_of(table, "event_labels", "label")
     is_strong = timed if strong is None else strong
     if strong is None and timed and _are_places(table, name, onset or "", offset):
@@ -72,10 +75,32 @@ def choose_columns(table: Table, known: Collection[str], divided: bool, strong: 
     score, split = (table.find(*SCORE) if is_strong else None), table.find(*SPLITS)
     used = {name, split, INDEX, score, *((onset, offset, length) if timed else ())}
     used |= {single} if is_strong else {listed or single}
+    used |= set(hot)
     unused = tuple(column for column in table.columns if column not in used)
     return Columns(
-        is_strong, name, listed, single, onset, offset or length, length is not None, unit, score, split, unused
+        is_strong, name, listed, single, onset, offset or length, length is not None, unit, score, split, unused, hot
     )
+
+
+def _hot_columns(table: Table, others: set[str | None]) -> tuple[str, ...]:
+    """Columns most of whose cells are 0 or 1."""
+    found = []
+    for column in table.columns:
+        cells = [cell for _, row in table.rows if (cell := row[column].strip())]
+        if column in others or not column.strip():
+            continue
+        if sum(is_heard(cell) is not None for cell in cells) > len(cells) / 2:
+            found.append(column)
+    return tuple(found)
+
+
+def is_heard(cell: str) -> bool | None:
+    """What a cell of a one-hot column says; None for one that says something else.
+
+    >>> is_heard("1.0"), is_heard("FALSE"), is_heard(""), is_heard("2")
+    (True, False, False, None)
+    """
+    return _HEARD.get(cell.strip().casefold())
 
 
 def with_columns(rows: Rows, bare: tuple[str, ...] = WEAK) -> Table:

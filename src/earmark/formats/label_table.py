@@ -5,6 +5,7 @@ Forms, recognised by their columns:
 - strong: `filename onset offset event_label`, a row an event; a file name alone is a recording without events. In
   place of the offset there may be a `duration`; times may be in milliseconds where the column says so (`onset_ms`).
 - weak list: `filename event_labels`, a row a clip; names comma separated; an empty cell is a clip without events
+- one-hot: `filename dog cat ...`, a column a label, 1 where it is heard and 0 where not; with times a row a segment
 - weak rows: `filename label` (or a list column never used as one), a row a label; an empty label is a slip
 
 `label_columns.py` recognises the columns.
@@ -23,7 +24,7 @@ from pathlib import Path
 from earmark.errors import DataError
 from earmark.events import Event
 from earmark.formats.fields import EMPTY, parse_event, parse_seconds, separator_in, split_by, split_labels
-from earmark.formats.label_columns import STRONG, WEAK, choose_columns, with_columns
+from earmark.formats.label_columns import STRONG, WEAK, choose_columns, is_heard, with_columns
 from earmark.formats.tables import Table, read_rows
 from earmark.formats.text import Source
 from earmark.problems import Problem
@@ -134,7 +135,9 @@ class _Reader:
             entry = self.out.found.setdefault(name, Entry(name, line))
             if self.columns.split is not None:
                 _add_split(entry, where, row[self.columns.split])
-            if self.columns.strong:
+            if self.columns.hot:
+                self._add_hot(entry, where, row, again)
+            elif self.columns.strong:
                 self._add_event(entry, where, row)
             elif self.columns.listed is not None:
                 self._add_list(entry, where, row[self.columns.listed], again)
@@ -142,9 +145,10 @@ class _Reader:
                 self._add_label(entry, where, row)
         return self.out
 
-    def _add_event(self, entry: Entry, where: str, row: dict[str, str]) -> None:
+    def _add_event(self, entry: Entry, where: str, row: dict[str, str], label: str | None = None) -> None:
         entry.events = [] if entry.events is None else entry.events
-        onset, end, label = row[self.columns.onset or ""], row[self.columns.end or ""], row[self.columns.single or ""]
+        onset, end = row[self.columns.onset or ""], row[self.columns.end or ""]
+        label = row[self.columns.single or ""] if label is None else label
         if all(not cell.strip() or cell.strip() in EMPTY for cell in (onset, end, label)):
             return
         try:
@@ -166,6 +170,21 @@ class _Reader:
             if one not in entry.labels:
                 entry.labels.append(one)
 
+    def _add_hot(self, entry: Entry, where: str, row: dict[str, str], again: bool) -> None:
+        """A row of a table with a column for each label."""
+        for column in self.columns.hot:
+            if is_heard(row[column]) is None:
+                message = f"column {column!r} is {row[column].strip()!r}, expected 0 or 1; {entry.name} is left out"
+                entry.doubts.append(Problem("row", where, message))
+                return
+        heard = [column.strip() for column in self.columns.hot if is_heard(row[column])]
+        if not self.columns.strong:
+            self._take_list(entry, where, heard, again)
+            return
+        entry.events = [] if entry.events is None else entry.events
+        for label in heard:
+            self._add_event(entry, where, row, label)
+
     def _event(self, where: str, onset: str, end: str, label: str, score: str) -> Event:
         if self.columns.is_duration:
             seconds = parse_seconds(where, "duration", end, comma=self.comma)
@@ -185,6 +204,9 @@ class _Reader:
             return
         for label in labels:
             self._check_label(entry, where, label)
+        self._take_list(entry, where, labels, again)
+
+    def _take_list(self, entry: Entry, where: str, labels: list[str], again: bool) -> None:
         if not again:
             entry.labels = labels
         elif set(labels) == set(entry.labels):

@@ -1,8 +1,8 @@
 """Tensors out of a checkpoint file of PyTorch (.pth), without running anything in the file.
 
-PyTorch's own reader for weights alone has the first go. It refuses a file that holds anything else, as public
-checkpoints do that carry the state of their sampler (numpy arrays and generators): those are read again with `inert`
-in the place of pickle, and everything that is not a tensor is skipped.
+`inert` takes the place of pickle, and everything that is not a tensor is skipped: public checkpoints also carry the
+state of their sampler. An archive must be as PyTorch writes it, without compression: a small file cannot unpack to a
+large one. Programs (TorchScript) and the oldest format, which is unpacked before it is read, are refused.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import pickle
 import struct
 import tarfile
 import warnings
+import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -21,11 +23,13 @@ from torch import Tensor
 
 from earmark.errors import ModelError
 from earmark.hub import inert
+from earmark.options import shown
 
+_LONGEST = 120  # letters of what a message quotes
 # What reading a damaged or foreign file has been seen to raise: torch has no specific error for it.
 _DAMAGE = (
-    *(pickle.UnpicklingError, tarfile.TarError, struct.error, EOFError, RuntimeError, MemoryError, ImportError),
-    *(LookupError, ValueError, TypeError, AttributeError, AssertionError, ArithmeticError),
+    *(pickle.UnpicklingError, tarfile.TarError, zipfile.BadZipFile, struct.error, EOFError, RuntimeError, MemoryError),
+    *(ImportError, LookupError, ValueError, TypeError, AttributeError, AssertionError, ArithmeticError),
 )
 
 
@@ -39,11 +43,12 @@ def read_tensors(path: str | os.PathLike[str], key: str) -> dict[str, Tensor]:
         raise ModelError(f"no checkpoint at {source}: expected a file")
     content = _read(source)
     if not isinstance(content, Mapping) or not isinstance(content.get(key), Mapping):
-        found = ", ".join(map(repr, content)) if isinstance(content, Mapping) else type(content).__name__
+        keys = [shown(name) for name in islice(content, 8)] if isinstance(content, Mapping) else []
+        found = ", ".join(keys) if isinstance(content, Mapping) else type(content).__name__
         raise ModelError(f"{source}: expected a checkpoint with weights under {key!r}, found {_short(found)}")
     for name, tensor in content[key].items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ModelError(f"{source}: {key}: expected only tensors, but {_short(repr(name))} is not a tensor")
+            raise ModelError(f"{source}: {key}: expected only tensors, but {_short(shown(name))} is not a tensor")
     return {name: tensor.detach() for name, tensor in content[key].items()}
 
 
@@ -51,11 +56,7 @@ def _read(source: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice to those who wrote the file
-            try:
-                return torch.load(source, map_location="cpu", weights_only=True)
-            except pickle.UnpicklingError:  # more than weights, or no checkpoint at all
-                if tarfile.is_tarfile(source):  # the oldest format is unpacked before it is unpickled
-                    raise
+            _check_archive(source)
             return torch.load(source, map_location="cpu", weights_only=False, pickle_module=inert)
     except OSError as error:
         raise ModelError(f"{source}: cannot be read: {error.strerror or error}") from error
@@ -63,7 +64,21 @@ def _read(source: Path) -> Any:
         raise ModelError(f"{source} is not a PyTorch checkpoint, or it is damaged ({_short(str(error))})") from error
 
 
+def _check_archive(source: Path) -> None:
+    """`UnpicklingError` for what torch would unpack or run rather than read."""
+    if tarfile.is_tarfile(source):
+        raise pickle.UnpicklingError("it has the oldest of PyTorch's formats, which is not read")
+    if not zipfile.is_zipfile(source):
+        return
+    with zipfile.ZipFile(source) as archive:
+        parts = archive.infolist()
+    if any(PurePosixPath(part.filename).name == "constants.pkl" for part in parts):
+        raise pickle.UnpicklingError("it contains a program (TorchScript)")
+    if any(part.compress_type != zipfile.ZIP_STORED or part.file_size != part.compress_size for part in parts):
+        raise pickle.UnpicklingError("its parts are compressed")
+
+
 def _short(text: str) -> str:
     """One line of at most 120 characters."""
     line = " ".join(text.split())
-    return line if len(line) <= 120 else f"{line[:119]}…"
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -20,6 +20,7 @@ from earmark.files import write_text
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.panns import converted, differences, fitting, some
 from earmark.hub.published import CHECKPOINTS, DOI, Architecture, Checksums, checksums, published_as
+from earmark.hub.refused import unsupported
 from earmark.models.network import Network
 from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
@@ -68,6 +69,8 @@ def _recognise(
 ) -> Architecture:
     if said is not None and known is not None and said != known:
         raise ModelError(f"{path} is the published {known} by its checksum, not {said}")
+    if (foreign := unsupported(state, path.name)) is not None:
+        raise ModelError(f"{path} is {foreign}, which cannot be imported; these can: {', '.join(CHECKPOINTS)}")
     if name := said or known:
         if wrong := differences(state, name):
             raise ModelError(f"{path} is not {name}: {some(wrong)}")
@@ -78,7 +81,7 @@ def _recognise(
     if len(names) > 1:
         raise ModelError(
             f"{path} may be {' or '.join(names)}, which have the same tensors, and its checksum matches neither; name "
-            "one with --architecture"
+            "one with --architecture (Cnn14_DecisionLevelAvg has them too, and cannot be imported)"
         )
     return names[0]
 

@@ -28,14 +28,14 @@ import numpy as np
 from earmark.audio.listing import Entry, Listing
 from earmark.audio.remote import is_remote, remote_state
 from earmark.errors import ConfigError, EarmarkError
-from earmark.files import write_aside, write_text
+from earmark.files import write_aside, write_text, writing
 from earmark.formats.naming import file_names
 from earmark.formats.outputs import encoding_of
+from earmark.lock import Lock
 from earmark.reporter import Counts, Follow
 from earmark.runtime.bulk import Account, Backend, Decided, Task, as_record, of_record
 from earmark.runtime.index import Index
-from earmark.runtime.journal import Journal, Lines, writing
-from earmark.runtime.lock import Lock
+from earmark.runtime.journal import Journal, Lines
 from earmark.runtime.place import Place, differences, write_whole
 from earmark.runtime.tables import FAILURES, GrowingTable, Tracks
 

@@ -14,7 +14,6 @@ power losses. The journal, not the tables, is what a run goes on from.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import threading
@@ -22,7 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
-from earmark.errors import OutputError
+from earmark.errors import GOES_ON, OutputError, unwritable
+from earmark.files import writing
 
 VERSION = 1
 _decode = json.JSONDecoder().raw_decode
@@ -101,7 +101,7 @@ class Journal:
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         assert self._file is not None
         if self._fault is not None:
-            raise unwritable(self.path, self._fault)
+            raise unwritable(self.path, self._fault, GOES_ON)
         place = self._end
         with writing(self.path):
             try:
@@ -180,23 +180,6 @@ class Lines:
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """What goes wrong within is a file that cannot be written. `OutputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
-def unwritable(path: Path, error: OSError) -> OutputError:
-    """One line on a file that cannot be written; of a full disk, that nothing is lost."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        kept = "what was done so far is kept: free some space, and the same command goes on"
-        return OutputError(f"cannot write {path}: disk full ({error.strerror}); {kept}")
-    return OutputError(f"cannot write {path}: {error.strerror or error}")
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from earmark.files import write_aside
+from earmark.files import write_aside, writing
 from earmark.formats.encoding import Encoding
 from earmark.formats.naming import file_names
 from earmark.formats.tables import encode_row
-from earmark.runtime.journal import writing
 
 FLUSH_SECONDS = 0.5
 _MOST_HELD = 2**16  # characters

@@ -18,9 +18,10 @@ from typing import Any
 import lightning
 import torch
 
-from earmark.errors import DivergedError, OutputError
+from earmark.errors import GOES_ON, DivergedError, unwritable
 from earmark.files import write_text
 from earmark.training.module import TrainingModule
+from earmark.training.request import ASIDE
 from earmark.training.weights import save_epoch
 
 Row = dict[str, float | int]
@@ -93,7 +94,7 @@ class Checkpoints(lightning.Callback):
         epoch = trainer.current_epoch + 1
         if trainer.is_global_zero and epoch in self.kept:
             save_epoch(self.folder, epoch, pl_module.tagger.state_dict())
-        last, aside = self.folder / "last.ckpt", self.folder / "last.ckpt.aside"
+        last, aside = self.folder / "last.ckpt", self.folder / ASIDE
         try:
             trainer.save_checkpoint(aside)  # every process takes part, the first one writes
             if trainer.is_global_zero:
@@ -102,7 +103,7 @@ class Checkpoints(lightning.Callback):
                 os.replace(aside, last)
         except OSError as error:
             aside.unlink(missing_ok=True)
-            raise OutputError(f"cannot write {last}: {error.strerror or error}") from error
+            raise unwritable(last, error, GOES_ON) from error
 
 
 def check_finite(module: TrainingModule, epoch: int) -> None:

@@ -8,10 +8,12 @@ number of threads).
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning
 import safetensors.torch
@@ -26,6 +28,7 @@ from earmark.data.frame_targets import FrameTargets
 from earmark.data.queue import QueueStream
 from earmark.data.targets import TargetRows
 from earmark.devices import Precision, resolve_precision
+from earmark.errors import GOES_ON, OutputError, unwritable
 from earmark.models.network import Network
 from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
 from earmark.training.module import TrainingModule
@@ -141,7 +144,10 @@ def fit(
     last = state / "last.ckpt"
     with _QuietEngine():
         trainer = _engine(options, machine, state, [history, checkpoints, *progress])
-        trainer.fit(module, loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+        try:
+            trainer.fit(module, loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+        except OSError as error:  # of the engine's log; ours are told where they are met
+            raise unwritable(state, error, GOES_ON) from error
     trainer.strategy.barrier()
     if options.fuse is None:
         network.load_state_dict(average_weights(epoch_file(state, epoch) for epoch in options.model_epochs))
@@ -206,3 +212,15 @@ class _QuietEngine(warnings.catch_warnings):
         warnings.filterwarnings("ignore", module=r"lightning\..*")
         for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        self._hook = threading.excepthook
+        threading.excepthook = self._thread_failed
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        if error[0] is None or not issubclass(error[0], OutputError):  # its thread may end after this
+            threading.excepthook = self._hook
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """The thread that writes the engine's log ends where it cannot; `fit` says so."""
+        if not issubclass(failed.exc_type, OSError):
+            self._hook(failed)

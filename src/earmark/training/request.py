@@ -1,8 +1,9 @@
 """What a training was asked for, and the directory that is its own.
 
     MODEL/
-      recipe.yaml       what is followed, written first
-      training/         state of the run: run.json, last.ckpt, weights of epochs the model is made of, tensorboard/;
+      recipe.yaml       what is followed
+      training/         state of the run: run.json, written first; last.ckpt, weights of epochs the model is made of,
+                        tensorboard/; lock, while it is trained;
                         of a self-training the teacher and its pseudo labels as well (`stages.py`)
       cache/            decoded clips; removed at the end
       log.csv           a row an epoch
@@ -20,7 +21,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,19 +30,21 @@ from earmark.data.records import Manifest
 from earmark.decisions import FILE_NAME
 from earmark.devices import Precision, resolve_precision
 from earmark.errors import ConfigError, OutputError
-from earmark.files import json_text, write_text
+from earmark.files import is_leftover, json_text, sweep, write_text
+from earmark.lock import Lock
 from earmark.models.directory import MEMBERS
 from earmark.models.network import NetworkOptions
 from earmark.options import Options
 from earmark.runtime.directory import CONFIG
-from earmark.runtime.onnx import WEIGHTS
+from earmark.runtime.onnx import TWIN, WEIGHTS
 from earmark.training.options import TrainingOptions
 from earmark.training.transfer import Source
 
 STATE = "training"
 RUN = Path(STATE) / "run.json"
 _FOLDERS = ("scores", MEMBERS)
-_FILES = (CONFIG, WEIGHTS, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
+LOCK, ASIDE = "lock", "last.ckpt.aside"  # in the folder of the state
+_FILES = (CONFIG, WEIGHTS, TWIN, FILE_NAME, "README.md", "log.csv", "recipe.yaml")
 
 
 class _Claim:
@@ -69,13 +72,15 @@ class _Claim:
                 )
         elif self.output.exists() and not self.output.is_dir():
             raise OutputError(f"{self.output} is a file; expected a directory for the model")
-        elif self.output.is_dir() and any(self.output.iterdir()):
+        elif self.output.is_dir() and not all(map(_is_left, self.output.iterdir())):
             raise OutputError(f"{self.output} is not empty and contains no training run; choose a new directory")
 
     def claim(self, precision: Precision | None = None) -> bool:
         """Make the directory this run's own, or find that it is; returns whether the run is a new one."""
         self.check()
         if _begun(self.output):
+            if not (self.output / "recipe.yaml").is_file():  # killed between the two
+                write_text(self.output / "recipe.yaml", self.recipe)
             return False
         asked = {**self.asked(), **({"precision": precision} if precision else {})}
         write_text(self.output / RUN, json_text(asked, indent=1) + "\n")
@@ -159,16 +164,59 @@ def is_finished(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a directory, and remove what killed ones left half written in it.
+
+    A directory that was made for this and has stayed empty goes again. `OutputError` saying who trains there.
+    """
+    try:
+        with Lock(folder / STATE / LOCK, folder, remove=True):
+            sweep(folder)
+            for path in (folder / STATE).rglob(ASIDE):
+                path.unlink()
+            yield
+    finally:
+        _remove_empty(folder)
+
+
 def clear(folder: Path) -> None:
-    """Remove a model or a run from its directory: what a training writes and nothing else."""
+    """Remove a model or a run from its directory: what a training writes and nothing else.
+
+    `run.json` goes last, so that a directory half cleared is still known. `OutputError` where a training goes on.
+    """
     if not is_finished(folder) and not (folder / RUN).is_file():
         return
+    with alone(folder):
+        clear_run(folder)
+
+
+def clear_run(folder: Path) -> None:
+    """The work of `clear`, for whoever is `alone` there."""
     for name in _FILES:  # config.json first: what is half gone is no model
         (folder / name).unlink(missing_ok=True)
-    for name in ("cache", STATE, *_FOLDERS):
+    for name in ("cache", *_FOLDERS):
         shutil.rmtree(folder / name, ignore_errors=True)
-    with contextlib.suppress(OSError):  # something else lies in it
-        folder.rmdir()
+    for path in (folder / STATE).iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in (RUN.name, LOCK):
+            path.unlink()
+    (folder / RUN).unlink(missing_ok=True)
+    _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    for empty in (folder / STATE, folder):
+        with contextlib.suppress(OSError):  # something lies in it
+            empty.rmdir()
+
+
+def _is_left(path: Path) -> bool:
+    """Whether a file or folder in a directory is what a training leaves that was killed before it began."""
+    if path.is_dir() and path.name == STATE:
+        return all(is_leftover(inside.name) or inside.name == LOCK for inside in path.iterdir())
+    return is_leftover(path.name)
 
 
 def _begun(folder: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import safetensors.torch
 
 from earmark.decisions import FILE_NAME
-from earmark.errors import DataError, MissingExtraError
+from earmark.errors import DataError, MissingExtraError, OutputError
 from earmark.files import check_folder, write_text
 from earmark.models.directory import load_model, write_fusion, write_model
 from earmark.models.fusion import Fusion
@@ -30,7 +30,7 @@ from earmark.training.card import Trained, write_card
 from earmark.training.loop import Machine
 from earmark.training.operating_point import choose_point
 from earmark.training.preparing import prepare
-from earmark.training.request import STATE, FusedRequest, Request, clear, is_finished
+from earmark.training.request import STATE, FusedRequest, Request, alone, clear_run, is_finished
 from earmark.training.stages import Stages, check_processes
 from earmark.training.transfer import release
 from earmark.training.weights import epoch_file
@@ -61,11 +61,14 @@ class Run:
         """
         self.request.check()
         if is_finished(self.request.output):
-            self.tidy()
+            with contextlib.suppress(OutputError), alone(self.request.output):  # where it can be written
+                self.tidy()
             return None
+        if is_follower():
+            return self.train()
         check_folder(self.request.output)
-        trained = self.train()
-        if not is_follower():
+        with alone(self.request.output):
+            trained = self.train()
             self.save(trained)
         return trained
 
@@ -173,7 +176,7 @@ def _claimed(request: Request | FusedRequest, machine: Machine | None = None) ->
         yield
     except DataError:
         if fresh:
-            clear(request.output)  # nothing was trained: leave no directory that looks as if
+            clear_run(request.output)  # nothing was trained: leave no directory that looks as if
         raise
 
 

@@ -95,12 +95,16 @@ def vggsound(recordings, table):
 
 def sonyc(recordings, table):
     root = recordings("audio/00_000066.wav", "audio/00_000071.wav")
-    fine = "1-1_small-sounding-engine_presence"
+    fine = "1-1_small-sounding-engine_presence,1-X_engine-of-uncertain-size_presence"
+    coarse = "1_engine_presence,7_human-voice_presence"
+    near = "1-1_small-sounding-engine_proximity"
     table(
         "annotations.csv",
-        f"split,sensor_id,audio_filename,annotator_id,year,{fine},1_engine_presence,7_human-voice_presence",
-        *("train,0,00_000066.wav,13,2018,1,1,0", "train,0,00_000066.wav,87,2018,-1,0,1"),
-        *("validate,0,00_000071.wav,-2,2018,1,1,1", "validate,0,00_000071.wav,0,2018,0,0,1"),
+        f"split,sensor_id,audio_filename,annotator_id,borough,block,latitude,year,week,day,hour,{fine},{near},{coarse}",
+        "train,0,00_000066.wav,13,1,547,40.7,2018,17,2,7,1,0,near,1,0",
+        "train,0,00_000066.wav,87,1,547,40.7,2018,17,2,7,-1,0,-1,0,1",
+        "validate,0,00_000071.wav,-2,1,547,40.7,2018,17,2,7,1,0,far,1,1",
+        "validate,0,00_000071.wav,0,1,547,40.7,2018,17,2,7,0,-1,notvisible,0,1",
     )
     return root, {
         "00_000066.wav": (["engine", "human-voice"], None, "train"),
@@ -109,22 +113,34 @@ def sonyc(recordings, table):
 
 
 def maestro(recordings, table):
-    root = recordings("development_audio/cafe/cafe_00.wav")
+    root = recordings("development_audio/cafe_restaurant/cafe_restaurant_00.wav")
     table(
-        "development_annotation/soft_labels_cafe/cafe_00.txt",
-        *("0|1|people talking|0.91", "0|1|cutlery|0.2", "1|2|cutlery|0.5"),
+        "development_annotation/soft_labels_cafe_restaurant/cafe_restaurant_00.txt",
+        *(
+            "0|1|people talking|0.91",
+            "0|1|cutlery/dishes|0.2",
+            "1|2|cutlery/dishes|0.5",
+            "1|2|people talking|1.0000002",
+        ),
+        *("2|3|people talking|0.0", "3|4|people talking|0.7"),
     )
+    talking, dishes = "people talking", "cutlery/dishes"
     return root, {
-        "cafe_00.wav": (["people talking", "cutlery"], [(0, 1, "people talking"), (1, 2, "cutlery")], None),
+        "cafe_restaurant_00.wav": ([talking, dishes], [(0, 2, talking), (1, 2, dishes), (3, 4, talking)], None),
     }
 
 
 def tut_sed_2017(recordings, table):
     root = recordings("audio/street/a001.wav", "audio/street/b003.wav")
-    table("meta.txt", "audio/street/a001.wav|street|0.1|0.4|car|m|a001", "audio/street/b003.wav|street|0.2|0.3|people")
+    table(
+        "meta.txt", "audio/street/a001.wav|street|0.1|0.4|car|m|a001", "audio/street/b003.wav|street|0.2|0.3|people|m"
+    )
+    table("meta/street/a001.ann", "0.1|0.4|car")
+    table("non_verified/meta/street/a001.ann", "0.1|0.2|wind")
+    table("evaluation_setup/street_fold1_evaluate.txt", "audio/street/a001.wav|street|0.1|0.4|car")
     table("evaluation_setup/street_fold1_train.txt", "audio/street/b003.wav|street|0.2|0.3|people")
-    table("evaluation_setup/street_fold1_test.txt", "audio/street/a001.wav")
-    table("evaluation_setup/street_fold2_test.txt", "audio/street/b003.wav")
+    table("evaluation_setup/street_fold1_test.txt", "audio/street/a001.wav|street")
+    table("evaluation_setup/street_fold2_test.txt", "audio/street/b003.wav|street")
     return root, {
         "a001.wav": (["car"], [(0.1, 0.4, "car")], "1"),
         "b003.wav": (["people"], [(0.2, 0.3, "people")], "2"),
@@ -156,11 +172,13 @@ def urban_sed(recordings, table):
 
 
 def singapura(recordings, table):
-    root = recordings("labelled/2020-08-02/[b827ebf3744c][2020-08-02T22-46-04Z][manual].flac", "labelled/x/b.flac")
-    name = "[b827ebf3744c][2020-08-02T22-46-04Z][manual]"
-    header = "event_label,onset,offset,proximity,filename"
-    table(f"labels_public/{name}.csv", header, f"1-1,0.1,0.4,near,{name}.flac", f"5-2,0.2,0.3,far,{name}.flac")
-    table("labels_public/b.csv", header, "1-1,0.1,0.2,near,b.flac")
+    name = "[b827ebf3744c][2020-08-19T22-46-04Z][manual][---][4edbade2d41d5f80e324ee4f10d401c0][]-135"
+    root = recordings(f"labelled/2020-08-19/{name}.flac", "labelled/2020-08-20/b.flac")
+    table("labelled_metadata_public.csv", "sensor_id,filename,year", f"b827ebf3744c,{name}.flac,2020")
+    header = "annotator,filename,event_label,proximity,onset,offset,remarks"
+    rows = (f"5,{name}.flac,1-1,near,0.1,0.4,", f"5,{name}.flac,5-2,far,0.2,0.3,Cough")
+    table(f"labels_public/{name}.csv", header, *rows)
+    table("labels_public/b.csv", header, "5,b.flac,1-1,near,0.1,0.2,")
     return root, {
         f"{name}.flac": (["1-1", "5-2"], [(0.1, 0.4, "1-1"), (0.2, 0.3, "5-2")], None),
         "b.flac": (["1-1"], [(0.1, 0.2, "1-1")], None),

@@ -9,14 +9,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.data.datasets.audioset_files import files_by_video, fitting
 from earmark.data.label_folders import entry_of, read_heads
 from earmark.errors import DataError
+from earmark.events import Event
 from earmark.formats.audioset import Segment
+from earmark.formats.fields import decimal_point, is_number, parse_event
 from earmark.formats.label_table import Entry, LabelTable, read_label_table
 from earmark.formats.registry import label_files
 from earmark.formats.tables import read_rows, read_table
@@ -132,15 +134,45 @@ def sonyc(root: Path) -> Iterator[Part]:
 
 
 def maestro(root: Path) -> Iterator[Part]:
-    """Tracks of soft labels: onset, offset, label, share of annotators who marked it."""
+    """`development_annotation/soft_labels_SCENE/NAME.txt`: onset, offset, label, share of annotators, a row a second.
+
+    Seconds of a label that follow each other are one event.
+    """
     lists = root / "development_annotation"
-    heads = [each for each in label_files(lists) if each[0] == "audacity"] if lists.is_dir() else []
-    if heads:
-        soft = read_heads(lists, heads, stems=True)
-        for name, entry in soft.found.items():
-            events = [e._replace(score=None) for e in entry.events or () if e.score is None or e.score >= HEARD]
-            soft.found[name] = replace(entry_of(name, events), doubts=entry.doubts)
+    soft = LabelTable(lists, True, {}, [])
+    for path in sorted(lists.rglob("*.txt")) if lists.is_dir() else ():
+        try:
+            soft.found[path.stem] = entry_of(path.stem, _joined(_soft_labels(path)))
+        except DataError as error:
+            where, _, why = str(error).partition(": ")
+            doubt = Problem("row", where, f"{why}; {path.stem} is left out")
+            soft.found[path.stem] = Entry(path.stem, 0, events=[], doubts=[doubt])
+    if soft.found:
         yield Part(soft, (root / "development_audio",) if (root / "development_audio").is_dir() else (root,))
+
+
+def _soft_labels(path: Path) -> Iterator[Event]:
+    """Rows of labels that enough annotators heard. Their weighted shares may be a little above 1."""
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        cells = line.split("\t")
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        if len(cells) != 4 or not is_number(cells[3]):
+            raise DataError(f"{where}: expected onset, offset, label and a share of annotators with tabs between them")
+        if float(decimal_point(cells[3])) >= HEARD:
+            yield parse_event(where, cells[0], cells[1], cells[2])
+
+
+def _joined(events: Iterable[Event]) -> list[Event]:
+    """Events of one label that touch, as one."""
+    joined: list[Event] = []
+    for event in sorted(events, key=lambda event: (event.label, event.onset)):
+        if joined and joined[-1].label == event.label and event.onset <= joined[-1].offset:
+            joined[-1] = joined[-1]._replace(offset=max(joined[-1].offset, event.offset))
+        else:
+            joined.append(event)
+    return sorted(joined)
 
 
 def tut_sed(root: Path) -> Iterator[Part]:

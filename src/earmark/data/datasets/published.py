@@ -108,7 +108,7 @@ SETS: tuple[PublishedSet, ...] = (
     PublishedSet(
         "MAESTRO",
         "`development_annotation/`",
-        "`development_annotation/**/*.txt`: events; a soft label of 0.5 or more counts",
+        "`soft_labels_*/*.txt` in it: a soft label of 0.5 or more counts; seconds in a row are one event",
         "none; a share is set aside",
         collections.maestro,
     ),

@@ -22,6 +22,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -32,12 +33,13 @@ from earmark.data.soundscapes.processes import share_out
 from earmark.data.soundscapes.recordings import Recordings
 from earmark.data.soundscapes.records import Sources
 from earmark.data.soundscapes.tables import Made, Part, write_tables
-from earmark.errors import ConfigError, OutputError
-from earmark.files import json_text, write_aside, write_text
+from earmark.errors import GOES_ON, ConfigError, OutputError, is_full
+from earmark.files import is_leftover, json_text, sweep, write_aside, write_text
+from earmark.lock import Lock
 
 Progress = Callable[[int, int], None]  # (soundscapes there, soundscapes in all)
 
-_MARK = "synth.json"
+_MARK, _LOCK = "synth.json", ".lock"
 _VERSION = 1  # goes up whenever the same options and recordings make other soundscapes
 
 
@@ -58,12 +60,15 @@ def make_soundscapes(
     if clips < 1 or processes < 1:
         raise ValueError(f"expected at least one soundscape and one process, got {clips} and {processes}")
     job = _Job(Path(directory), sources, options)
-    job.claim()
-    missing = [number for number in range(clips) if job.part(number) is None]
-    before = clips - len(missing)
-    share_out(job.write, missing, processes, lambda done: progress and progress(before + done, clips))
-    parts = [part for part in map(job.part, range(clips)) if part is not None]
-    return write_tables(job.directory, parts, written=len(missing))
+    job.check()
+    with Lock(job.directory / _LOCK, job.directory, remove=True):
+        sweep(job.directory)
+        job.claim()
+        missing = [number for number in range(clips) if job.part(number) is None]
+        before = clips - len(missing)
+        share_out(job.write, missing, processes, lambda done: progress and progress(before + done, clips))
+        parts = [part for part in map(job.part, range(clips)) if part is not None]
+        return write_tables(job.directory, parts, written=len(missing))
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,23 @@ class _Job:
     options: SoundscapeOptions
 
     def claim(self) -> None:
-        """Make the directory ours, or make sure that it is."""
-        wanted = {"version": _VERSION, **self.options.model_dump(mode="json"), "recordings": _digest(self.sources)}
-        mark = self.directory / _MARK
+        """Make the directory ours, unless it is already; checked again, for another run may have been in it."""
+        self.check()
+        if not (self.directory / _MARK).is_file():
+            write_text(self.directory / _MARK, json.dumps(self._wanted(), indent=2) + "\n")
+
+    def _wanted(self) -> dict[str, Any]:
+        return {"version": _VERSION, **self.options.model_dump(mode="json"), "recordings": _digest(self.sources)}
+
+    def check(self) -> None:
+        """Make sure that the directory is ours, or can become so."""
+        wanted, mark = self._wanted(), self.directory / _MARK
         if not mark.is_file():
-            if self.directory.exists() and (not self.directory.is_dir() or any(self.directory.iterdir())):
+            empty = self.directory.is_dir() and all(map(_is_left, os.listdir(self.directory)))
+            if self.directory.exists() and not empty:
                 raise OutputError(
                     f"{self.directory} exists and contains no soundscapes; choose another place or delete it"
                 )
-            write_text(mark, json.dumps(wanted, indent=2) + "\n")
             return
         try:
             found = json.loads(mark.read_text(encoding="utf-8"))
@@ -124,12 +137,18 @@ class _Job:
             try:
                 soundfile.write(temporary, wave, self.options.rate, subtype="PCM_16", format=form)
             except soundfile.LibsndfileError as error:
-                raise OutputError(f"cannot write {path}: {error.error_string}") from error
+                why = f"disk full; {GOES_ON}" if is_full(temporary) else error.error_string
+                raise OutputError(f"cannot write {path}: {why}") from error
         part = Part.of(name, soundscape)
         write_text(self._part_path(name), json_text(part.as_json()) + "\n")
 
     def _part_path(self, name: str) -> Path:
         return self.directory / "parts" / f"{name}.json"
+
+
+def _is_left(name: str) -> bool:
+    """Whether a file is what a run leaves that was killed before it began."""
+    return name == _LOCK or is_leftover(name)
 
 
 def _digest(sources: Sources) -> str:

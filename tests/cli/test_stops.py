@@ -1,0 +1,174 @@
+"""Runs that are killed, folders that two runs want, disks that are full."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EARMARK = [sys.executable, "-m", "earmark"]
+
+
+@pytest.mark.parametrize("verb", ["train", "tune", "synth"])
+def test_killed_at_random_the_same_command_ends_as_if_undisturbed(verb: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.kills", verb, "--kills", "2", "--seed", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing left over" in done.stdout
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if "tensorboard" not in path.as_posix()}
+
+
+def test_a_training_killed_before_its_run_was_noted_begins(train: Callable, collection: Path, tmp_path: Path) -> None:
+    """Each state between the first folder and the recipe, made by hand."""
+    whole = tmp_path / "whole"
+    assert train(collection / "train", whole).code == 0
+    for number, left in enumerate(((), ("lock",), ("lock", ".run.json.a1b2c3d4.tmp"))):
+        folder = tmp_path / f"m{number}"
+        (folder / "training").mkdir(parents=True)
+        for name in left:
+            (folder / "training" / name).write_text("{")
+        ran = train(collection / "train", folder)
+        assert ran.code == 0, ran.err
+        assert files(folder) == files(whole)
+    started = tmp_path / "noted"  # run.json is there, the recipe is not yet
+    (started / "training").mkdir(parents=True)
+    shutil.copy(whole / "training" / "run.json", started / "training")
+    assert train(collection / "train", started).code == 0
+    assert files(started) == files(whole)
+    assert (started / "recipe.yaml").read_bytes() == (whole / "recipe.yaml").read_bytes()
+
+
+def test_what_is_not_ours_is_no_leftover(train: Callable, collection: Path, tmp_path: Path) -> None:
+    for name in ("training/notes.txt", "notes.txt", ".notes.tmp"):
+        folder = tmp_path / name.replace("/", "-")
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("the user's")
+        ran = train(collection / "train", folder)
+        assert (ran.code, "is not empty and contains no training run" in ran.err) == (2, True)
+        assert files(folder) >= {name}
+
+
+def test_overwriting_that_was_killed_goes_on(train: Callable, collection: Path, twin: Path, tmp_path: Path) -> None:
+    """config.json and much else is gone, run.json is not; and a twin does not survive the model it was made of."""
+    folder = Path(shutil.copytree(twin, tmp_path / "m"))
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).unlink()
+    ran = train(collection / "train", folder, "--overwrite")
+    assert ran.code == 0, ran.err
+    assert not (folder / "model.onnx").exists()
+    assert (folder / "config.json").is_file()
+
+
+def test_a_second_training_is_kept_out(train: Callable, collection: Path, recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    words = ["train", str(collection / "train"), "-o", str(folder), "--recipe", str(recipe), "--epochs", "500"]
+    with subprocess.Popen([*EARMARK, *words], stderr=subprocess.DEVNULL) as first:
+        end = time.monotonic() + 120
+        while not (folder / "training" / "last.ckpt").exists():
+            assert first.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for more in ((), ("--overwrite",)):
+            ran = train(collection / "train", folder, "--epochs", 500, *more)
+            assert ran.code == 2
+            assert f"{folder}: another run is writing here (process {first.pid} on " in ran.err
+        assert (folder / "training" / "last.ckpt").exists()
+        first.send_signal(signal.SIGKILL)
+    ran = train(collection / "train", folder, "--overwrite")  # the lock of a killed run is stale
+    assert ran.code == 0, ran.err
+    assert not (folder / "training" / "lock").exists()
+
+
+def test_thresholds_and_card_are_stored_together(
+    earmark: Callable, model: Path, collection: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from earmark import files as writing
+
+    before = {name: (model / name).read_bytes() for name in ("operating_point.json", "README.md")}
+    real, count = writing._finish, 0
+
+    def full(path: Path) -> None:
+        nonlocal count
+        count += path.name.startswith((".operating_point.json", ".README.md"))
+        if count == 2:
+            raise OSError(28, os.strerror(28))
+        real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_finish", full)
+        ran = earmark("tune", model, collection / "dev", "--objective", "event-f1")
+    assert ran.code == 2
+    assert "README.md: disk full (No space left on device)" in ran.err
+    assert before == {name: (model / name).read_bytes() for name in before}
+    (model / ".operating_point.json.a1b2c3d4.tmp").write_text("{")  # of a run that was killed
+    assert earmark("tune", model, collection / "dev", "--objective", "event-f1").code == 0
+    assert all((model / name).read_bytes() != content for name, content in before.items())
+    assert not list(model.glob(".*"))
+
+
+def test_soundscapes_killed_before_their_mark_begin(earmark: Callable, tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.odd.stops import make_data
+
+    sys.path.remove(str(ROOT))
+    make_data(tmp_path / "data")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in (".lock", ".synth.json.a1b2c3d4.tmp"):
+        (folder / name).write_text("{")
+    words = ("synth", tmp_path / "data" / "sounds", "-o", folder, "-n", 2, "--duration", 2, "--rate", 8000)
+    ran = earmark(*words)
+    assert ran.code == 0, ran.err
+    assert not list(folder.glob(".*"))
+    (folder / "synth.json").unlink()
+    ran = earmark(*words)
+    assert (ran.code, "exists and contains no soundscapes" in ran.err) == (2, True)
+
+
+SMALL = 'mount -t tmpfs -o size="$1" tmpfs "$2" || exit 77; shift 2; exec "$@"'
+
+
+def on_a_small_disk(size: str, place: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command that sees a disk of a few kilobytes at `place`."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no disk can be made here (unshare is missing)")
+    command = ["unshare", "-rm", "sh", "-c", SMALL, "sh", size, str(place), *EARMARK, *map(str, words)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode in (1, 77) and "earmark" not in ran.stderr:
+        pytest.skip(f"no disk can be made here ({ran.stderr.strip()})")
+    return ran
+
+
+@pytest.mark.parametrize(("size", "what"), [("16k", "/m/training"), ("28k", "/m/training/last.ckpt")])
+def test_a_full_disk_stops_a_training(collection: Path, recipe: Path, tmp_path: Path, size: str, what: str) -> None:
+    (tmp_path / "disk").mkdir()
+    words = ("train", collection / "train", "-o", tmp_path / "disk" / "m", "--recipe", recipe, "--cache", "off", "-q")
+    ran = on_a_small_disk(size, tmp_path / "disk", *words, "--epochs", 3)
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.startswith(f"earmark: cannot write {tmp_path}/disk{what}: disk full (No space left on device); ")
+    assert ran.stderr.endswith("free some space, and the same command goes on\n")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_full_disk_stops_soundscapes(collection: Path, tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.odd.stops import make_data
+
+    sys.path.remove(str(ROOT))
+    make_data(tmp_path / "data")
+    (tmp_path / "disk").mkdir()
+    words = ("synth", tmp_path / "data" / "sounds", "-o", tmp_path / "disk" / "set", "--rate", 8000, "--duration", 2)
+    ran = on_a_small_disk("100k", tmp_path / "disk", *words, "-n", 20, "-q")
+    assert ran.returncode == 2, ran.stderr
+    assert "/disk/set/audio/synth-0-0000" in ran.stderr
+    assert "disk full; what was done so far is kept" in ran.stderr
+    assert ran.stderr.count("\n") == 1
