@@ -10,6 +10,7 @@ Trains by each of the ways, judges every model on the held-out fold, and prints 
     anew       `--from none`
     bundled    `--from earmark/everyday`
     head       the same with `--freeze encoder`
+    linear     the same with `--recipe linear-head`: a linear head on its lower blocks
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ WAYS = {
     "anew": ["--from", "none"],
     "bundled": ["--from", "earmark/everyday"],
     "head": ["--from", "earmark/everyday", "--freeze", "encoder"],
+    "linear": ["--from", "earmark/everyday", "--recipe", "linear-head"],
 }
 SETS = ("esc10x24", "urban", "esc50")
 CLIPS = ("4", "8", "all")
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder of the trainings")
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--clips", nargs="+", default=CLIPS, choices=CLIPS)
-    parser.add_argument("--ways", nargs="+", default=["default", "anew", "bundled", "head"], choices=WAYS)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--draws", type=int, default=3, help="seeds; of all clips they are those of the training alone")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write the table into docs/results.md")
