@@ -4,8 +4,9 @@
     python -m benchmarks.accuracy.decisions SCAPES RUNS/default-0 RUNS/default-1 --scores CACHE
 
 Each half of dev is decided by what was chosen on the other half, every column chosen for its own objective; the figures
-of the two halves, and of the models, are averaged. Intervals: bootstrap over the recordings of each half. Prints two
-sections of docs/results.md, into which `--write` puts them: ways of deciding, and events from tags alone.
+of the two halves, and of the models, are averaged. Intervals: bootstrap over the recordings of each half. Prints three
+sections of docs/results.md, into which `--write` puts them: ways of deciding, events from tags alone, and few timed
+clips beside tags.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import tags_alone
+from benchmarks.accuracy import few_timed, tags_alone
 from benchmarks.accuracy.crossing import halves, score_dev
 from benchmarks.sections import machine, replace_section
 from earmark.decisions import OperatingPoint, decide_all, score_curve
@@ -53,7 +54,7 @@ class Column:
     higher: bool = True
 
 
-SECTIONS = ("decisions", "tags-alone")
+SECTIONS = ("decisions", "tags-alone", "few-timed")
 COLUMNS = (
     Column("segment F1", "segment-f1-micro", "f1"),
     Column("error rate", "error-rate", "error_rate", higher=False),
@@ -72,22 +73,31 @@ def main() -> None:
     parser.add_argument("models", type=pathlib.Path, nargs="+", help="trained model directories")
     parser.add_argument("--scores", type=pathlib.Path, help="folder to keep scores in (default: in each model)")
     parser.add_argument("--resamples", type=int, default=300)
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="to print (default: both)")
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="to print (default: all)")
+    parser.add_argument("--timed", type=pathlib.Path, default=pathlib.Path("few-timed"), help="folder for its figures")
     parser.add_argument("--write", action="store_true", help="write the section into docs/results.md")
     args = parser.parse_args()
     tune_allocator()
     scored = {model: score_dev(model, args.scapes / "dev", args.scores) for model in args.models}
     for name in args.sections:
-        text = section(scored, args) if name == "decisions" else tags_alone_section(scored)
+        made = {"decisions": section, "tags-alone": tags_alone_section, "few-timed": few_timed_section}
+        text = made[name](scored, args)
         print(text, flush=True)
         if args.write:
             replace_section("results.md", name, text, title="# Results")
 
 
-def tags_alone_section(scored: dict[pathlib.Path, ScoredClips]) -> str:
+def tags_alone_section(scored: dict[pathlib.Path, ScoredClips], args: argparse.Namespace) -> str:
+    return f"{tags_alone.section(list(scored.values()), command_of(scored, 'tags-alone'))} {machine()}"
+
+
+def few_timed_section(scored: dict[pathlib.Path, ScoredClips], args: argparse.Namespace) -> str:
+    return f"{few_timed.section(scored, args.timed, command_of(scored, 'few-timed'))} {machine()}"
+
+
+def command_of(scored: dict[pathlib.Path, ScoredClips], section: str) -> str:
     models = " ".join(f"RUNS/{model.name}" for model in scored)
-    command = f"python -m benchmarks.accuracy.decisions SCAPES {models} --sections tags-alone"
-    return f"{tags_alone.section(list(scored.values()), command)} {machine()}"
+    return f"python -m benchmarks.accuracy.decisions SCAPES {models} --sections {section}"
 
 
 def ways() -> dict[str, Way]:

@@ -9,15 +9,18 @@ from hypothesis import strategies as st
 from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
 from earmark.models.network import ModelOptions, Network
-from earmark.pooling import AttentionOptions, build_pooling
+from earmark.pooling import AttentionOptions, EmbeddingPoolingOptions, build_pooling
 from earmark.training.head import (
     Embeddings,
     _left_out,
+    at_levels,
     begin_at_shares,
     beginnings,
     clip_weights,
     embed,
+    embed_features,
     fit_head,
+    is_linear,
     separable,
 )
 from earmark.training.options import HeadOptions
@@ -172,3 +175,58 @@ def test_a_class_that_no_clip_holds_does_not_count() -> None:
     wider = np.concatenate([targets, np.zeros((len(targets), 1), bool)], axis=1)
     assert separable(embeddings, wider) == pytest.approx(separable(embeddings, targets))
     assert np.isfinite(separable(embeddings, wider))
+
+
+LINEAR = EmbeddingPoolingOptions(kind="embedding-average", hidden=None, dropout=0.0)
+
+
+def test_a_linear_head_is_the_penalised_logistic_regression_on_standardised_means() -> None:
+    embeddings, targets = separated(60, gap=2.0)
+    pooling = build_pooling(LINEAR, 8, 3)
+    assert is_linear(pooling)
+    fit_head(pooling, embeddings, targets, HeadOptions(penalty=0.1), seed=0)
+    means = embeddings.means()
+    spread = means.std(axis=0) * np.sqrt(8)
+    features = (means - means.mean(axis=0)) / spread
+    weight = pooling.classify.weight.detach().double().numpy() * spread
+    with torch.no_grad():
+        scores = pooling(*embeddings.batch(range(60))).clip.double().numpy()
+    error = (scores - targets) * clip_weights(targets).numpy()[:, None]
+    gradient = error.T @ features + 0.1 * weight  # of the sum of losses and half the penalty: zero at its least
+    np.testing.assert_allclose(gradient, 0.0, atol=0.01)
+    np.testing.assert_allclose(error.sum(axis=0), 0.0, atol=0.01)  # the bias has no penalty
+
+
+def test_a_linear_head_scores_clips_it_has_not_seen() -> None:
+    embeddings, targets = separated(60, gap=8.0)
+    pooling = build_pooling(LINEAR, 8, 3)
+    fit_head(pooling, embeddings, targets, HeadOptions(), seed=0)
+    unseen, truth = separated(60, gap=8.0, seed=1)
+    with torch.no_grad():
+        pooled = pooling(*unseen.batch(range(60)))
+    assert (pooled.clip.argmax(dim=1).numpy() == truth.argmax(axis=1)).mean() > 0.9
+
+
+def test_other_poolings_are_not_taken_for_linear() -> None:
+    assert not is_linear(build_pooling(AttentionOptions(), 8, 3))
+    assert not is_linear(build_pooling(EmbeddingPoolingOptions(kind="embedding-average", hidden=4), 8, 3))
+    assert not is_linear(build_pooling(EmbeddingPoolingOptions(kind="embedding-max", hidden=None), 8, 3))
+
+
+def test_copies_follow_their_clip_at_other_levels() -> None:
+    one, two = clips([0.5, 0.3]).clips
+    found = list(at_levels([one, two], HeadOptions(copies=2, gain_db=6.0), seed=1))
+    assert [len(each) for each in found] == [4000] * 3 + [2400] * 3
+    assert found[0] is one
+    assert found[3] is two
+    for copy in found[1:3]:
+        gains = copy / one
+        assert gains.std() < 1e-4
+        assert 10 ** (-6 / 20) - 1e-6 <= gains.mean() <= 10 ** (6 / 20) + 1e-6
+    assert not np.array_equal(found[1], found[2])
+
+
+def test_kept_features_are_encoded_as_the_clips_themselves() -> None:
+    tagger, memory = tiny().eval(), clips([0.4, 1.0])
+    kept, features = embed(tagger, memory.clips)
+    np.testing.assert_allclose(embed_features(tagger.encoder, features).steps, kept.steps, atol=2e-2)

@@ -9,7 +9,7 @@ from earmark.data.manifest import read_manifest
 from earmark.data.records import Manifest
 from earmark.errors import ModelError
 from earmark.training import origin
-from earmark.training.origin import choose_origin, compared
+from earmark.training.origin import CLEARLY, Separability, choose_origin, compared
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +17,10 @@ def train(collection: Path) -> Manifest:
     return read_manifest(collection / "train")
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, **found: tuple[float, float, bool]) -> None:
-    """Models by directory name: how well their embeddings, and their features, tell the labels apart."""
+def tell(monkeypatch: pytest.MonkeyPatch, **found: Separability) -> None:
+    """Models by directory name: how well the labels can be told from what they say."""
 
-    def told(clips: Manifest, directory: Path, device: str, progress: object) -> tuple[float, float, bool]:
+    def told(clips: Manifest, directory: Path, device: str, progress: object) -> Separability:
         if directory.name not in found:
             raise ModelError(f"no model at {directory}")
         return found[directory.name]
@@ -34,7 +34,7 @@ MODELS = [("earmark/one", Path("one")), ("panns/two", Path("two")), ("panns/thre
 def test_few_clips_begin_with_the_model_that_tells_their_labels_apart_best(
     train: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(monkeypatch, one=(0.7, 0.5, True), two=(0.8, 0.6, True))
+    tell(monkeypatch, one=Separability(0.7, 0.5, True), two=Separability(0.8, 0.6, True))
     chosen = choose_origin(train, MODELS)
     assert chosen.source is not None
     assert (chosen.source.name, chosen.source.directory, chosen.source.freeze) == ("panns/two", Path("two"), "blocks")
@@ -45,14 +45,28 @@ def test_few_clips_begin_with_the_model_that_tells_their_labels_apart_best(
 
 
 def test_a_model_that_tells_no_more_than_the_features_is_left(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, one=(0.5, 0.5, True))
+    tell(monkeypatch, one=Separability(0.5, 0.5, True))
     chosen = choose_origin(train, MODELS)
     assert chosen.source is None
     assert chosen.reason.startswith("beginning anew: earmark/one does not tell the labels apart better than features")
 
 
+def test_the_lower_blocks_are_taken_unless_the_whole_encoder_is_clearly_better(
+    train: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = 1 - 0.2 * (CLEARLY + 0.05), 1 - 0.2 * (CLEARLY - 0.05)
+    for whole, part in ((near, "blocks"), (far, None)):
+        tell(monkeypatch, one=Separability(whole, 0.5, True, blocks=0.8))
+        chosen = choose_origin(train, MODELS)
+        assert chosen.source is not None
+        assert chosen.source.part == part
+        assert chosen.source.freeze == ("encoder" if part else "blocks")
+        assert chosen.found["earmark/one"] == (0.8 if part else whole)
+        assert ("the lower blocks of earmark/one" in chosen.reason) == (part is not None)
+
+
 def test_many_clips_begin_anew_without_a_comparison(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, one=(0.9, 0.1, True))
+    tell(monkeypatch, one=Separability(0.9, 0.1, True))
     monkeypatch.setattr(origin, "FEW", len(train))
     chosen = choose_origin(train, MODELS)
     assert (chosen.source, chosen.found) == (None, {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from earmark.training.transfer import Source
 
 DEFAULT_RECIPE, FINE_TUNE_RECIPE = "default", "fine-tune"  # with a model to begin with, the second replaces the first
+LINEAR_HEAD_RECIPE = "linear-head"  # in place of both, where only lower blocks of that model are taken
 ANEW = "none"  # of `start_from`: begin with no model
 
 
@@ -67,7 +68,7 @@ def train(
     `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
     stays as it is; "none" begins with no model. Where it is None and nothing else says how (a recipe, a network of the
     user's), few clips begin with a model at hand that separates their labels (`training/origin.py`), by the recipe
-    `fine-tune`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
+    `fine-tune` or `linear-head`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
     `valid_fraction` is set aside. `separator` divides labels in one cell of a table, `label_column` is that of Raven
     tables. `unlabelled` recordings are used by self-training. `epochs` are passes over the
     data, `steps` updates in all. `command` is noted in the model card.
@@ -88,6 +89,8 @@ def train(
 
     output = Path(output)
     source = _source(start_from, freeze, output)
+    if recipe == LINEAR_HEAD_RECIPE:
+        source = _lower_blocks(source)
     chosen, members = load_members(recipe, changes)
     if members:
         _check_members(chosen, source, processes)
@@ -101,7 +104,7 @@ def train(
     if _may_choose(start_from, recipe, changes, processes):
         source = _chosen(train_part, None if overwrite else output, seed, machine.device, reporter)
     if source is not None and recipe == DEFAULT_RECIPE:
-        chosen = load_recipe(FINE_TUNE_RECIPE, changes, source.network)
+        chosen = load_recipe(LINEAR_HEAD_RECIPE if source.part else FINE_TUNE_RECIPE, changes, source.network)
     extra = None
     if unlabelled is not None:
         extra = read_unlabelled(Path(unlabelled), [train_part, *([valid_part] if valid_part else [])])
@@ -174,6 +177,13 @@ def _source(start_from: str | None, freeze: Literal["encoder", "blocks"] | None,
             f"--from {start_from} and -o {output} are the same directory; choose another output directory"
         )
     return source
+
+
+def _lower_blocks(source: Source | None) -> Source:
+    """The same model, of which the recipe `linear-head` takes the lower blocks."""
+    if source is None:
+        raise ConfigError(f"recipe {LINEAR_HEAD_RECIPE!r} takes blocks of a model: name that model with --from MODEL")
+    return replace(source, freeze="encoder", part="blocks")
 
 
 def _check_members(recipe: Recipe, source: Source | None, processes: int) -> None:

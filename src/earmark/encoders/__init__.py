@@ -4,6 +4,7 @@
 
 `contract`                what every encoder is
 `crnn`, `xu2018`          Xu et al. 2018: in free sizes, and exactly; `keras_gru`, `torch_gru`, `recurrence`: GRUs
+`lower_blocks`            the blocks of a CRNN, for a linear head
 `cnn`, `wavegram`         Kong et al. 2020
 `resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
 `blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
@@ -22,6 +23,7 @@ from earmark.encoders.contract import Encoded, Encoder
 from earmark.encoders.crnn import CRNN, CRNNOptions
 from earmark.encoders.embedding_net import EmbeddingNet, EmbeddingNetOptions
 from earmark.encoders.frame_cnn import FrameCNN, FrameCNNOptions
+from earmark.encoders.lower_blocks import LowerBlocks, LowerBlocksOptions
 from earmark.encoders.mlp import MLP, MLPOptions
 from earmark.encoders.resnet import ResNet, ResNetOptions
 from earmark.encoders.segment_cnn import SegmentCNN, SegmentCNNOptions
@@ -31,6 +33,7 @@ from earmark.encoders.xu2018 import Xu2018, Xu2018Options
 
 _BuiltIn = Annotated[
     CRNNOptions
+    | LowerBlocksOptions
     | Xu2018Options
     | CNNOptions
     | MLPOptions
@@ -49,6 +52,7 @@ EncoderOptions = Annotated[
 
 _ENCODERS: dict[type, type[nn.Module]] = {
     CRNNOptions: CRNN,
+    LowerBlocksOptions: LowerBlocks,
     Xu2018Options: Xu2018,
     CNNOptions: CNN,
     MLPOptions: MLP,
@@ -73,6 +77,8 @@ __all__ = [
     "EncoderOptions",
     "FrameCNN",
     "FrameCNNOptions",
+    "LowerBlocks",
+    "LowerBlocksOptions",
     "MLPOptions",
     "ResNet",
     "ResNetOptions",

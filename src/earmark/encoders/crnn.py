@@ -27,18 +27,14 @@ from earmark.masking import valid_steps
 from earmark.options import Options
 
 
-class CRNNOptions(Options):
-    """Sizes of the encoder."""
+class BlocksOptions(Options):
+    """Sizes of convolution blocks over time and frequency."""
 
-    kind: Literal["crnn"] = "crnn"
     channels: tuple[int, ...] = Field((64, 64, 64), min_length=1)  # filters of each block
     convs: int = Field(2, gt=0)  # convolutions in each block
     pools: tuple[int, ...] = (2, 2, 2)  # pooling over frequency after each block
     activation: Activation = "glu"
     pool_kind: Literal["max", "average"] = "max"
-    last: int = Field(256, gt=0)  # filters of the last convolution
-    units: int = Field(128, gt=0)  # of the GRU, each direction
-    layers: int = Field(1, gt=0)  # of the GRU
     basis_kernels: int = Field(1, gt=0)  # that each band mixes its own from (`dynamic.py`); 1: plain
     dropout: float = Field(0.0, ge=0, lt=1)  # after each block and after the GRU
 
@@ -46,6 +42,15 @@ class CRNNOptions(Options):
     def _check(self) -> Self:
         check_pools(self.pools, self.channels)
         return self
+
+
+class CRNNOptions(BlocksOptions):
+    """Sizes of the encoder."""
+
+    kind: Literal["crnn"] = "crnn"
+    last: int = Field(256, gt=0)  # filters of the last convolution
+    units: int = Field(128, gt=0)  # of the GRU, each direction
+    layers: int = Field(1, gt=0)  # of the GRU
 
 
 class CRNN(nn.Module):
@@ -59,30 +64,13 @@ class CRNN(nn.Module):
 
     def __init__(self, options: CRNNOptions, bands: int) -> None:
         super().__init__()
-        widths = [1, *options.channels]
-        self.blocks = nn.ModuleList(
-            ConvBlock(
-                inputs,
-                outputs,
-                options.convs,
-                options.activation,
-                (1, pool),
-                options.pool_kind,
-                options.dropout,
-                options.basis_kernels,
-            )
-            for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
-        )
-        self.last = Conv(widths[-1], options.last, "linear")  # its ReLU follows the maximum: the same, for less
+        self.blocks = make_blocks(options, bands)
+        widest = options.channels[-1]
+        self.last = Conv(widest, options.last, "linear")  # its ReLU follows the maximum: the same, for less
         self.gru = nn.GRU(options.last, options.units, options.layers, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(options.dropout)
         self.channels = 2 * options.units
-        left = bands
-        for pool in options.pools:
-            left //= pool
-        if left < 1:
-            raise ValueError(f"{bands} bands are too few for pools {options.pools}: no band is left")
-        _initialise(self)
+        initialise(self)
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
         """Encode scaled features (batch, frames, bands) with `lengths` (batch,) valid frames."""
@@ -98,7 +86,30 @@ class CRNN(nn.Module):
         return Encoded(self.dropout(recur(self.gru, x, lengths)), lengths)
 
 
-def _initialise(module: nn.Module) -> None:
+def make_blocks(options: BlocksOptions, bands: int) -> nn.ModuleList:
+    """The convolution blocks that options describe. `ValueError` where pooling leaves no band."""
+    left = bands
+    for pool in options.pools:
+        left //= pool
+    if left < 1:
+        raise ValueError(f"{bands} bands are too few for pools {options.pools}: no band is left")
+    widths = [1, *options.channels]
+    return nn.ModuleList(
+        ConvBlock(
+            inputs,
+            outputs,
+            options.convs,
+            options.activation,
+            (1, pool),
+            options.pool_kind,
+            options.dropout,
+            options.basis_kernels,
+        )
+        for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
+    )
+
+
+def initialise(module: nn.Module) -> None:
     """Glorot-uniform kernels, orthogonal recurrent ones, zero biases (docs/papers/xu2018.md, section 2.7)."""
     for name, parameter in module.named_parameters():
         if "weight_hh" in name:

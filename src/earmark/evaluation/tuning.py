@@ -42,6 +42,7 @@ from earmark.decisions.tuning.from_tags import NOT_TUNED, TAGS_ALONE, TIMED_CLIP
 from earmark.decisions.tuning.shrinkage import assign_folds
 from earmark.decisions.tuning.sweep import Method
 from earmark.errors import ConfigError, DataError, did_you_mean
+from earmark.evaluation.few_timed import ANEW, BEFORE, keep
 from earmark.evaluation.labelled import ScoredClips
 from earmark.evaluation.psds_tuning import Smoothing, tune_smoothing
 from earmark.events import Event
@@ -122,7 +123,33 @@ def _tune_counted(
     reached = {method: tuned.report.reached for method, tuned in tried.items()}
     best, figures = _better(reached, tried[methods[0]].report.lower_is_better)
     tuned = tried[best]
-    return Tuned(tuned.point, replace(tuned.report, methods=figures))
+    tuned = Tuned(tuned.point, replace(tuned.report, methods=figures))
+    return or_before(tuned, scored, objective, base, data=data, seed=seed)
+
+
+def or_before(
+    tuned: Tuned, scored: ScoredClips, objective: str, base: OperatingPoint, *, data: str = "", seed: int = 0
+) -> Tuned:
+    """The point that tags gave before, as it is or scaled, unless the timed clips show that their own is better.
+
+    `tuned` is what `objective` made of the timed clips of `scored`. Where `base` was tuned on times, it is returned.
+    """
+    if not (is_from_tags(base) or _is_default(base)):
+        return tuned
+    scores, references = _strong(scored)
+    labels = scored.labels
+    known = [[event for event in events if event.label in labels] for events in references]
+    fold = assign_folds(encode_tags(known, labels), min(FOLDS, len(scores)), seed)
+    kept = keep(objective, references, scores, fold, base, tuned, seed)
+    note = kept.note(objective, len(scores))
+    if kept.name == ANEW:
+        return Tuned(tuned.point, replace(tuned.report, notes=(*tuned.report.notes, note)))
+    where = f" of {data}" if data else ""
+    how = "kept" if kept.name == BEFORE else "scaled"
+    before = base.origin.rpartition("; before: ")[2]
+    origin = f"{how} after a comparison for {objective} on {len(scores)} timed clips{where}; before: {before}"
+    point = kept.point.model_copy(update={"origin": origin})
+    return Tuned(point, replace(tuned.report, notes=(*tuned.report.notes, note)))
 
 
 def _tune_psds(

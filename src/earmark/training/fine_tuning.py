@@ -3,7 +3,7 @@
 1. The pooling learns alone, on what the model's encoder says of the clips (`head.py`): seconds, and no harm done to the
    encoder by a head that knows nothing yet. With a frozen encoder that is the whole training.
 2. The whole network is trained as the recipe says, the encoder at its share of the rate (`encoder_rate`).
-3. The head alone stays, with the encoder as it came, where on the validation clips it ranks better than the whole.
+3. The head alone stays, with the encoder as it came, unless the whole ranks the validation clips better.
 
 The head's weights lie in MODEL/training/head.safetensors, so that a run that is stopped can still choose it.
 """
@@ -24,7 +24,7 @@ from earmark.metrics.tagging import tagging_metrics
 from earmark.models.network import Network, fill_weights
 from earmark.reporter import Progress
 from earmark.training.callbacks import Row
-from earmark.training.head import beginnings, embed, fit_head, scores
+from earmark.training.head import at_levels, beginnings, embed, fit_head, scores
 from earmark.training.options import HeadOptions
 
 HEAD = "head.safetensors"  # in the folder of a run's state
@@ -41,9 +41,10 @@ def train_head(
     progress: Progress | None = None,
 ) -> None:
     """Train the pooling of `network` alone, in place, and keep its weights in the folder `state`."""
-    embeddings, _ = embed(network, beginnings(clips, network.rate, progress), device)
+    heard = at_levels(beginnings(clips, network.rate, progress), options, seed)
+    embeddings, _ = embed(network, heard, device)
     network.cpu()
-    fit_head(network.pooling, embeddings, _targets(clips, network), options, seed)
+    fit_head(network.pooling, embeddings, _targets(clips, network).repeat(1 + options.copies, axis=0), options, seed)
     weights = {name: tensor.detach().contiguous() for name, tensor in network.pooling.state_dict().items()}
     with write_aside(state / HEAD) as temporary:
         temporary.write_bytes(safetensors.torch.save(weights))
@@ -59,11 +60,11 @@ def better(
 ) -> tuple[Network, dict[str, float]]:
     """The network that ranks the validation clips better, and the mean average precision of each.
 
-    Where they rank alike, the network trained as a whole.
+    Where they rank alike, the head alone: less of it was fitted to few clips.
     """
     candidates = {"whole": whole, "head": alone()}
     found = {name: ranking(network, valid, device) for name, network in candidates.items()}
-    return candidates["head" if found["head"] > found["whole"] else "whole"], found
+    return candidates["whole" if found["whole"] > found["head"] else "head"], found
 
 
 def ranking(network: Network, clips: ClipStore, device: str = "cpu") -> float:

@@ -6,6 +6,9 @@ The encoder costs as much as scoring the clips once; an update of the pooling co
 model takes seconds on a processor, and a fine-tuning that begins with it does not disturb the encoder by the errors of
 a head that knows nothing yet.
 
+A head that is linear in the mean of a clip's embeddings (`embedding-average` without a hidden layer) is a logistic
+regression: it is fitted at once, with a penalty on its weights, to embeddings of zero mean and unit deviation.
+
 Classes weigh alike, however many clips each has. Of a clip longer than `MOST_SECONDS` only the beginning is kept.
 
 `separable` compares encoders before any is trained: the mean average precision of a ridge regression on the mean and
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +28,18 @@ import torch
 from torch import Tensor, nn
 
 from earmark.data.batches import Waveforms
+from earmark.encoders import Encoder
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.network import Network
+from earmark.pooling import EmbeddingPooling, EmbeddingPoolingOptions
 from earmark.reporter import Progress
 from earmark.training.objective import clip_loss
 from earmark.training.options import HeadOptions
 
 MOST_SECONDS = 30.0  # of a clip, that are kept
 _RIDGES = (0.01, 0.1, 1.0, 10.0)  # penalties tried, in shares of the mean squared length of a clip's features
+_ROUNDS = 200  # of a fit, at most
 _EPS = 1e-6
 
 
@@ -58,6 +65,10 @@ class Embeddings:
             filled[row, :length] = torch.from_numpy(self.of(clip).astype(np.float32))
         return filled, torch.tensor(lengths)
 
+    def means(self) -> npt.NDArray[np.float64]:
+        """Mean over time of each clip, (clips, channels)."""
+        return np.stack([self.of(clip).astype(np.float64).mean(axis=0) for clip in range(len(self))])
+
     def statistics(self) -> npt.NDArray[np.float64]:
         """Mean and deviation over time of each clip, (clips, 2 * channels)."""
         rows = (self.of(clip).astype(np.float64) for clip in range(len(self)))
@@ -78,6 +89,17 @@ def beginnings(waveforms: Waveforms, rate: int, progress: Progress | None = None
             progress(number + 1, len(waveforms))
 
 
+def at_levels(
+    clips: Iterable[npt.NDArray[np.float32]], options: HeadOptions, seed: int
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Every clip (samples,), and after it its copies at other levels."""
+    rng = np.random.default_rng((seed, 11))
+    for samples in clips:
+        yield samples
+        for gain in rng.uniform(-options.gain_db, options.gain_db, options.copies):
+            yield samples * np.float32(10 ** (gain / 20))
+
+
 @torch.no_grad()
 def embed(
     network: Network, clips: Iterable[npt.NDArray[np.float32]], device: str = "cpu"
@@ -95,10 +117,19 @@ def embed(
     return Embeddings.joined(found), Embeddings.joined(given)
 
 
+@torch.no_grad()
+def embed_features(encoder: Encoder, features: Embeddings, device: str = "cpu") -> Embeddings:
+    """What an encoder in evaluation mode says of kept features."""
+    rows = (torch.from_numpy(features.of(clip).astype(np.float32))[None].to(device) for clip in range(len(features)))
+    return Embeddings.joined([encoder(row).embeddings[0].float().cpu().numpy().astype(np.float16) for row in rows])
+
+
 def fit_head(
     pooling: nn.Module, embeddings: Embeddings, targets: npt.NDArray[np.bool_], options: HeadOptions, seed: int
 ) -> None:
     """Train `pooling` in place, beginning with its weights, on clips whose labels are `targets` (clips, classes)."""
+    if is_linear(pooling):
+        return _fit_linear(pooling.classify, embeddings.means(), targets, options.penalty * (1 + options.copies))
     training = pooling.training
     wanted = torch.from_numpy(targets.astype(np.float32))
     weights = clip_weights(targets)
@@ -117,6 +148,46 @@ def fit_head(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     pooling.train(training)
+
+
+def is_linear(pooling: nn.Module) -> TypeGuard[EmbeddingPooling]:
+    """Whether a pooling is linear in the mean of the embeddings, but for its sigmoid."""
+    options = getattr(pooling, "options", None)
+    return (
+        isinstance(pooling, EmbeddingPooling)
+        and isinstance(options, EmbeddingPoolingOptions)
+        and options.kind == "embedding-average"
+        and options.hidden is None
+    )
+
+
+def _fit_linear(
+    layer: nn.Linear, means: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], penalty: float
+) -> None:
+    """Fit a layer to the means (clips, channels) of clips whose labels are `targets` (clips, classes).
+
+    The least sum of the clips' weighted losses and `penalty` / 2 times the squared weights, where each feature has unit
+    deviation over the clips divided by the root of the number of channels. Copies of a clip weigh as one.
+    """
+    centre, spread = means.mean(axis=0), (means.std(axis=0) + _EPS) * np.sqrt(means.shape[1])
+    features = torch.from_numpy((means - centre) / spread)
+    wanted, clips = torch.from_numpy(targets.astype(np.float64)), clip_weights(targets).double()[:, None]
+    weight = torch.zeros(targets.shape[1], means.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(targets.shape[1], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
+
+    def total() -> Tensor:
+        optimiser.zero_grad()
+        losses = nn.functional.binary_cross_entropy_with_logits(features @ weight.T + bias, wanted, reduction="none")
+        loss: Tensor = (losses * clips).sum() + penalty / 2 * (weight**2).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(total)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        own = weight / torch.from_numpy(spread)
+        layer.weight.copy_(own)
+        layer.bias.copy_(bias - own @ torch.from_numpy(centre))
 
 
 @torch.no_grad()

@@ -42,6 +42,9 @@ class HeadOptions(Options):
     updates: int = Field(150, gt=0)
     batch_size: int = Field(256, gt=0)  # clips; where there are fewer, all of them each time
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)  # of Adam, falling to zero along a line
+    penalty: float = Field(1 / 30, gt=0, allow_inf_nan=False)  # of squared weights, for a head that is fitted at once
+    copies: int = Field(0, ge=0)  # more of each clip, at levels drawn evenly from
+    gain_db: float = Field(12.0, ge=0)  # ... this much below to this much above its own
 
 
 class TrainingOptions(Options):

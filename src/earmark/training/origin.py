@@ -5,6 +5,12 @@ on other sounds is the better beginning wherever the embeddings of its encoder s
 the log-mel features that it is given do: `head.separable`, on `COMPARED` of the training clips at most. Of several such
 models the best is taken, its convolution blocks frozen. A model is at hand when it is in the package or in the user's
 cache; nothing is downloaded.
+
+Of a CRNN the lower blocks are compared too. They alone are taken, for a linear head (recipe `linear-head`), unless the
+whole encoder tells the labels apart clearly better: with less than `CLEARLY` of the error, which is what the mean
+average precision lacks to one. Clips of one recording that lie on both sides of a comparison flatter the whole encoder
+more than the blocks; on held-out recordings of sounds that the model does not know the blocks were better
+(docs/results.md, "Few clips").
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +28,37 @@ from earmark.audio import SHORT
 from earmark.data.records import Manifest
 from earmark.data.store import open_store
 from earmark.data.targets import Targets
+from earmark.encoders import CRNN, LowerBlocks, LowerBlocksOptions
 from earmark.errors import AudioError, DataError, EarmarkError
 from earmark.models.network import Network
 from earmark.reporter import Progress
-from earmark.training.head import MOST_SECONDS, embed, separable
+from earmark.training.head import MOST_SECONDS, embed, embed_features, separable
 from earmark.training.request import RUN
 from earmark.training.transfer import Source
 
 FEW = 1_500  # training clips below which a training may begin with a model unasked
 COMPARED = 400  # clips that models are compared on
+CLEARLY = 0.65  # of the error of the lower blocks
+
+
+@dataclass(frozen=True)
+class Separability:
+    """How well labels can be told from what a model says of clips (`head.separable`)."""
+
+    whole: float  # by its encoder
+    features: float  # by what the encoder is given
+    has_blocks: bool = False  # of convolutions, that can be frozen
+    blocks: float | None = None  # by its lower blocks; None: it has none that can be taken
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether the lower blocks alone are the better beginning."""
+        return self.blocks is not None and 1 - self.whole >= CLEARLY * (1 - self.blocks)
+
+    @property
+    def told(self) -> float:
+        """That of what would be taken."""
+        return self.blocks if self.blocks is not None and self.by_blocks else self.whole
 
 
 @dataclass(frozen=True)
@@ -63,21 +91,23 @@ def choose_origin(
     sources: dict[str, Source] = {}
     for name, directory in models:
         try:
-            told, alone, has_blocks = _separability(chosen, directory, device, stage(f"comparing {name}"))
+            each = _separability(chosen, directory, device, stage(f"comparing {name}"))
         except EarmarkError:
             continue
-        found[name] = told
-        sources[name] = Source(name, directory, "blocks" if has_blocks else None)
-        found[""] = max(alone, found.get("", 0.0))
+        found[name] = each.told
+        source = Source(name, directory, "blocks" if each.has_blocks else None)
+        sources[name] = replace(source, freeze="encoder", part="blocks") if each.by_blocks else source
+        found[""] = max(each.features, found.get("", 0.0))
     if not found:
         return Origin(None, "beginning anew: no model at hand could be compared")
     best = max(sources, key=lambda name: found[name])
     how = f"mean average precision {found[best]:.2f}, features alone {found['']:.2f}, by {len(chosen)} clips"
+    taken = f"the lower blocks of {best}" if sources[best].part else best
     if found[best] <= found[""]:
-        return Origin(
-            None, f"beginning anew: {best} does not tell the labels apart better than features ({how})", found
-        )
-    reason = f"beginning with {best}: it separates the labels of {len(train):,} clips ({how})"
+        reason = f"beginning anew: {best} does not tell the labels apart better than features ({how})"
+        return Origin(None, reason, found)
+    verb = "they separate" if sources[best].part else "it separates"
+    reason = f"beginning with {taken}: {verb} the labels of {len(train):,} clips ({how})"
     return Origin(sources[best], reason, found)
 
 
@@ -90,7 +120,7 @@ def chosen_before(output: Path, models: Sequence[tuple[str, Path]]) -> Origin | 
     if begun is None:
         return Origin(None, "going on with a training that began anew")
     for name, directory in models:
-        source = Source(name, directory, begun.get("freeze"))
+        source = Source(name, directory, begun.get("freeze"), begun.get("part"))
         if source.digest == begun.get("weights"):
             return Origin(source, f"going on with a training that began with {name}")
     return None
@@ -104,10 +134,8 @@ def compared(train: Manifest, seed: int) -> Manifest:
     return train.with_clips(train.clips[index] for index in sorted(drawn.tolist()))
 
 
-def _separability(
-    clips: Manifest, directory: Path, device: str, progress: Progress | None
-) -> tuple[float, float, bool]:
-    """How well a model's embeddings tell the labels apart, how well its features do, and whether it has blocks."""
+def _separability(clips: Manifest, directory: Path, device: str, progress: Progress | None) -> Separability:
+    """How well the clips' labels can be told from what a model says of them. `EarmarkError` where it cannot listen."""
     network = Network.from_pretrained(directory)
     store = open_store(clips.clips, network.rate, None)
     usable: list[int] = []
@@ -127,4 +155,21 @@ def _separability(
         raise DataError(f"{clips.source}: none of its clips can be read")
     embeddings, features = heard
     targets = Targets.of_clips(store.clips, clips.labels)[usable]
-    return separable(embeddings, targets), separable(features, targets), hasattr(network.encoder, "blocks")
+    lower = _lower_blocks(network, directory, device)
+    return Separability(
+        separable(embeddings, targets),
+        separable(features, targets),
+        hasattr(network.encoder, "blocks"),
+        None if lower is None else separable(embed_features(lower, features, device), targets),
+    )
+
+
+def _lower_blocks(network: Network, directory: Path, device: str) -> LowerBlocks | None:
+    """The lower blocks of a network, in evaluation mode; None where it is no CRNN."""
+    if not isinstance(network.encoder, CRNN):
+        return None
+    options = Source("", directory, part="blocks").network.encoder
+    assert isinstance(options, LowerBlocksOptions)
+    lower = LowerBlocks(options, network.front_end.bands)
+    lower.blocks = network.encoder.blocks
+    return lower.to(device).eval()

@@ -7,6 +7,8 @@ taken over as well, each to its new place; the rows of other labels are new.
 What is frozen stays as it is to the last bit: no gradients, no dropout in it, and batch normalisation by the statistics
 it came with. That is the encoder, or only its `blocks` of convolutions: then what lies above them learns (last
 convolution, recurrent layer), normalised by the statistics it came with too, as those of few clips say little.
+
+Of a CRNN the lower blocks alone can be taken (`part`): the network is then these blocks and a linear head.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from earmark.encoders import CRNNOptions, LowerBlocksOptions
 from earmark.errors import ConfigError, ModelError
 from earmark.labels import Labels
 from earmark.models.network import ModelOptions, Network, NetworkOptions, read_options, read_weights
+from earmark.pooling import EmbeddingPoolingOptions
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.onnx import WEIGHTS
 
 Freeze = Literal["encoder", "blocks"]
+LINEAR = EmbeddingPoolingOptions(kind="embedding-average", hidden=None, dropout=0.0)  # the head on lower blocks
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Source:
     name: str  # as people call it: a directory, "panns/cnn14"
     directory: Path
     freeze: Freeze | None = None  # what stays as it is
+    part: Literal["blocks"] | None = None  # what of its encoder is taken; None: all
 
     @cached_property
     def options(self) -> ModelOptions:
@@ -52,8 +58,15 @@ class Source:
 
     @property
     def network(self) -> NetworkOptions:
-        """Its network."""
-        return NetworkOptions(**{name: getattr(self.options, name) for name in NetworkOptions.model_fields})
+        """Its network, or that of the part which is taken. `ConfigError` where it has no such part."""
+        whole = NetworkOptions(**{name: getattr(self.options, name) for name in NetworkOptions.model_fields})
+        if self.part is None:
+            return whole
+        if not isinstance(whole.encoder, CRNNOptions):
+            raise ConfigError(
+                f"the encoder of {self.name} is {whole.encoder.kind!r}; expected 'crnn' to take blocks of"
+            )
+        return whole.model_copy(update={"encoder": LowerBlocksOptions.of(whole.encoder), "pooling": LINEAR})
 
     @cached_property
     def digest(self) -> str:
@@ -67,11 +80,12 @@ class Source:
 
     def asked(self) -> dict[str, Any]:
         """What distinguishes this source from others, as plain data."""
-        return {"weights": self.digest, "freeze": self.freeze}
+        return {"weights": self.digest, "freeze": self.freeze, **({"part": self.part} if self.part else {})}
 
     def describe(self) -> str:
         """One line for the model card."""
         frozen = f"; {self.freeze} frozen" if self.freeze else ""
+        frozen += "; its lower blocks alone" if self.part else ""
         return f"{self.name} ({len(self.options.labels)} labels; weights sha256 {self.digest}...{frozen})"
 
 
@@ -82,11 +96,13 @@ def take_over(network: Network, source: Source) -> tuple[str, ...]:
     `ConfigError` when front-end or encoder are not the source's, `ModelError` when the source is damaged.
     """
     for part in ("features", "encoder"):
-        if getattr(network.options, part) != getattr(source.options, part):
+        if getattr(network.options, part) != getattr(source.network, part):
             raise ConfigError(f"network.{part} differs from that of {source.name}, so its weights do not fit")
     with torch.device("meta"):
         there = Network(source.options).state_dict()
     weights = read_weights(source.directory / WEIGHTS, there)
+    if source.part is not None:  # another pooling, of whose weights some might happen to fit
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("pooling.")}
     own = network.state_dict()
     tied = {} if network.labels == source.labels else _tied_to_labels(network)
     fitting = {

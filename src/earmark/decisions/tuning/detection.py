@@ -7,13 +7,13 @@ the gate (events only where the clip is tagged), recordings are gated by thresho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from earmark.arrays import BoolArray
+from earmark.arrays import BoolArray, IntArray
 from earmark.decisions.decide import calibrated, weighted
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
 from earmark.decisions.tuning.aims import Aim, ErrorRate, Unit, parse_objective
@@ -82,7 +82,8 @@ def tune_detection(
     tags, clip = encode_tags(known, labels), np.stack([each.clip for each in ready])
     used = min(folds, len(scores))
     fold = assign_folds(tags, used, seed)
-    line = lay_out(ready, known, fold, used, thresholds_by_fold(tags, clip, fold, used) if any(grid.tag_gate) else None)
+    gates = thresholds_by_fold(tags, clip, fold, used)
+    line = lay_out(ready, known, fold, used, gates if any(grid.tag_gate) else None)
     counter = _counter(unit, line, segment_seconds, collar)
     swept = sweep(line, counter, grid)
     chosen = choose_by_cross_validation(swept.counts, aim, line.fold, swept.thresholds, shrinkages)
@@ -98,11 +99,17 @@ def tune_detection(
         overall=overall,
     )
     thresholds = tune_tagging(tags, clip, labels, folds=folds, seed=seed, shrinkages=shrinkages).thresholds
-    fields = {
-        label: {**_kept(grid, label), **swept.fields(one), "tag_threshold": thresholds[label]}
-        for label, one in zip(labels, chosen.choice.tolist(), strict=True)
-    }
-    return Tuned(point_of(fields, base, method_of(grid), report.origin(data)), report)
+
+    def made(choice: IntArray, tagged: Iterable[float]) -> OperatingPoint:
+        fields = {
+            label: {**_kept(grid, label), **swept.fields(one), "tag_threshold": tag}
+            for label, one, tag in zip(labels, choice.tolist(), tagged, strict=True)
+        }
+        return point_of(fields, base, method_of(grid), report.origin(data))
+
+    taken = [*chosen.by_fold.values()][-1:]  # the way taken; none where there were too few recordings
+    by_fold = tuple(made(choice, gates[out].tolist()) for each in taken for out, choice in enumerate(each))
+    return Tuned(made(chosen.choice, (thresholds[label] for label in labels)), replace(report, by_fold=by_fold))
 
 
 def _counter(unit: Unit, line: Timeline, segment_seconds: float, collar: float) -> Counter:
@@ -127,7 +134,12 @@ def _jointly(
     if rate > rates[SHRUNK]:
         return chosen, rates
     counts = held_out_counts(swept.counts.reshape(*swept.counts.shape[:2], -1, 3), joint)
-    better = replace(chosen, choice=errors.improve(chosen.choice), held_out={**chosen.held_out, JOINT: counts})
+    better = replace(
+        chosen,
+        choice=errors.improve(chosen.choice),
+        held_out={**chosen.held_out, JOINT: counts},
+        by_fold={**chosen.by_fold, JOINT: joint},
+    )
     return better, {**rates, JOINT: rate}
 
 

@@ -14,8 +14,10 @@ level       A clip that carries a label and passes its gate is a confident one. 
             a label is never below the 90 % quantile of its frame scores in clips that do not carry it (its floor), or
             an event of a model with little contrast would last as long as its clip.
 durations   With d the median time for which the curve of a label is active in its confident clips: a median filter of
-            d / 20, gaps filled up to d (at most 2 s), events shorter than d / 5 dropped. log d of a label is shrunk
-            towards the mean of all labels by 4 pseudo-clips.
+            d / 20, gaps filled up to d (at most 2 s), events shorter than d / 5 dropped; but none that is as long as
+            half the median length of a single active stretch, or a bark apart from others would be lost for the many
+            barks in most clips. log d of a label, and log of that length, are shrunk towards the mean of all labels by
+            4 pseudo-clips.
 
 The shares and limits (`TagsAloneOptions`) are defaults, fitted once on held-out soundscapes of the bundled model's
 classes, where times are known; benchmarks/accuracy/decisions.py measures what they are worth on other recordings, and
@@ -50,8 +52,8 @@ NOT_TUNED = (
     "defaults scaled by the model's own frame scores, because no event with times was given"
 )
 TIMED_CLIPS = (
-    "clips with timed events measure how good the events are; on the scapes benchmark ten of them did not improve on "
-    "this choice, and some two hundred raised the event F1 (docs/results.md)"
+    "clips with timed events measure how good the events are, and 'earmark tune' takes a better choice from them where "
+    "they show one; on the scapes benchmark two hundred of them did for event F1 (docs/results.md)"
 )
 _NEAREST = 1e-4  # scores nearer to 0 or 1 are taken for this far from it
 _STEPS = 1000  # in which frame scores are counted
@@ -67,7 +69,8 @@ class TagsAloneOptions:
     peak_seconds: float = 0.2  # median filter over frame scores before peaks and active times are taken
     median_share: float = 0.05  # of the typical active time: the median filter
     gap_share: float = 1.0  # of the same: shorter gaps are filled
-    shortest_share: float = 0.2  # of the same: shorter events are dropped
+    shortest_share: float = 0.2  # of the same: shorter events are dropped ...
+    stretch_share: float = 0.5  # ... unless they are longer than this share of a typical active stretch
     longest: float = 2.0  # seconds; no gap longer than this is filled; median filter and shortest event: half of it
     shrinkage: float = 4.0  # pseudo-clips of the average label added to each label's active time
 
@@ -79,6 +82,7 @@ class Curves:
     onset: DoubleArray  # (classes,) thresholds ...
     offset: DoubleArray  # (classes,) ... by the typical peak and the floors
     seconds: DoubleArray  # (classes,) for which a label is active in a clip, shrunk
+    stretch: DoubleArray  # (classes,) seconds that a single active stretch lasts, shrunk
     clips: IntArray  # (classes,) that the active time of each label rests on
 
 
@@ -131,12 +135,13 @@ def event_fields(
     gate = np.maximum(gate, tag)
     found = read_curves(reference, scores, gate, options)
     rows = []
-    each = (values.tolist() for values in (tag, gate, found.onset.round(6), found.offset.round(6), found.seconds))
-    for own, least, onset, offset, seconds in zip(*each, strict=True):
+    levels_of = (tag, gate, found.onset.round(6), found.offset.round(6), found.seconds, found.stretch)
+    for own, least, onset, offset, seconds, stretch in zip(*(each.tolist() for each in levels_of), strict=True):
+        shortest = min(options.shortest_share * seconds, options.stretch_share * stretch, options.longest / 2)
         levels = {"tag_threshold": own, "tag_gate": True if least <= own else least, "onset": onset, "offset": offset}
         durations = {
             "median_seconds": round(min(options.median_share * seconds, options.longest / 2), 3),
-            "min_duration_on": round(min(options.shortest_share * seconds, options.longest / 2), 3),
+            "min_duration_on": round(shortest, 3),
             "min_duration_off": round(min(options.gap_share * seconds, options.longest), 3),
         }
         rows.append({**levels, **durations})
@@ -156,16 +161,31 @@ def read_curves(reference: BoolArray, scores: Sequence[Scores], gate: DoubleArra
     offset = np.maximum(_divided(level, options.offset_odds), floors(reference, scores, options.floor_quantile))
     onset = np.maximum(level, offset)
     seconds = np.zeros(reference.shape)
+    stretches: list[list[float]] = [[] for _ in range(reference.shape[1])]
     for i in np.unique(recording):
         columns = column[recording == i]
-        seconds[i, columns] = _active_seconds(
-            scores[i], _smooth(scores[i], columns, options), onset[columns], offset[columns]
-        )
+        curves = _smooth(scores[i], columns, options)
+        active = _stretches(scores[i], curves, onset[columns], offset[columns])
+        for label, lengths in zip(columns.tolist(), active, strict=True):
+            seconds[i, label] = lengths.sum()
+            stretches[label] += lengths.tolist()
     count = (seconds > 0).sum(axis=0)
-    own = np.array([np.log(np.median(each[each > 0])) if n else 0.0 for each, n in zip(seconds.T, count, strict=True)])
+    medians = [np.median(each[each > 0]) if n else 1.0 for each, n in zip(seconds.T, count, strict=True)]
+    lasting = [np.median(each) if len(each) else 1.0 for each in stretches]
+    return Curves(
+        onset,
+        offset,
+        _shrunk(np.array(medians), count, options.shrinkage),
+        _shrunk(np.array(lasting), count, options.shrinkage),
+        count,
+    )
+
+
+def _shrunk(seconds: DoubleArray, count: IntArray, shrinkage: float) -> DoubleArray:
+    """Durations (classes,) of so many clips each, their logarithms pulled towards the mean of all; of none, 2 s."""
+    own = np.log(seconds)
     pool = float(count @ own / count.sum()) if count.any() else np.log(2.0)
-    shrunk = (count * own + options.shrinkage * pool) / np.maximum(count + options.shrinkage, 1e-9)
-    return Curves(onset, offset, np.exp(shrunk), count)
+    return np.asarray(np.exp((count * own + shrinkage * pool) / np.maximum(count + shrinkage, 1e-9)))
 
 
 def floors(reference: BoolArray, scores: Sequence[Scores], quantile: float) -> DoubleArray:
@@ -190,11 +210,11 @@ def _smooth(scores: Scores, columns: IntArray, options: TagsAloneOptions) -> Flo
     return median_filter(scores.frames[:, columns], [length] * len(columns))
 
 
-def _active_seconds(scores: Scores, frames: FloatArray, onset: DoubleArray, offset: DoubleArray) -> DoubleArray:
-    """How long each column of a curve (frames, columns) is active: (columns,)."""
+def _stretches(scores: Scores, frames: FloatArray, onset: DoubleArray, offset: DoubleArray) -> list[DoubleArray]:
+    """How long each active stretch of each column of a curve (frames, columns) is: by column, in seconds."""
     runs = find_runs(pad_curve(frames), onset.astype(np.float32), offset.astype(np.float32))
-    length = np.bincount(runs.column, weights=runs.last - runs.first, minlength=len(onset))
-    return np.asarray(length * float(scores.clock.step))
+    lengths = (runs.last - runs.first) * float(scores.clock.step)
+    return [np.asarray(lengths[runs.column == column]) for column in range(frames.shape[1])]
 
 
 def _worth(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from earmark.decisions.operating_point import OperatingPoint
 from earmark.decisions.reliability import Reliability
 from earmark.decisions.tuning.aims import Aim, macro_f1, micro_f1
 from earmark.decisions.tuning.shrinkage import Chosen
@@ -68,6 +69,7 @@ class TuningReport:
     method: str = ""  # how events are found: threshold or boxes; empty where only tags were tuned
     methods: Mapping[str, float] | None = None  # held-out objective of each method, where several were tried
     calibration: CalibrationReport | None = None
+    by_fold: tuple[OperatingPoint, ...] = ()  # for each fold the point that was chosen on the others; events alone
 
     @property
     def reached(self) -> float | None:
