@@ -15,7 +15,9 @@ def tables(collection: Path, tmp_path: Path) -> dict[str, Path]:
         rows = [line.split("\t") for line in (collection / name / "weak.tsv").read_text().splitlines()[1:]]
         labels = sorted({label for _, listed in rows for label in listed.split(",") if label})
         lines = ["filename," + ",".join(labels)]
-        lines += [",".join([file, *(str(int(label in listed.split(","))) for label in labels)]) for file, listed in rows]
+        lines += [
+            ",".join([file, *(str(int(label in listed.split(","))) for label in labels)]) for file, listed in rows
+        ]
         made[name] = tmp_path / f"{name}.csv"
         made[name].write_text("\n".join(lines) + "\n")
     return made

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -154,9 +155,7 @@ def test_a_space_at_the_end_of_a_name_is_a_slip_where_the_name_without_it_is_the
 
 def test_a_column_for_each_label_is_one_hot(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text(
-        "filename,dog,Air horn,notes,fold\na.wav,1,0,hi,1\nb.wav,0,1.0,,1\nc.wav,TRUE,1,x,2\nd.wav,0,,,2\n"
-    )
+    path.write_text("filename,dog,Air horn,notes,fold\na.wav,1,0,hi,1\nb.wav,0,1.0,,1\nc.wav,TRUE,1,x,2\nd.wav,0,,,2\n")
     table = read_label_table(path)
     assert table.tags() == {"a.wav": ["dog"], "b.wav": ["Air horn"], "c.wav": ["dog", "Air horn"], "d.wav": []}
     assert (table.strong, table.unused, table.found["c.wav"].split) == (False, ("notes",), "2")

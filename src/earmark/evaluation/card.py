@@ -1,4 +1,7 @@
-"""The model card of a directory that was tuned again: its operating point stored, and the card brought up to it. No torch is needed."""
+"""The model card of a directory that was tuned again: its operating point stored, and the card brought up to it.
+
+No torch is needed.
+"""
 
 from __future__ import annotations
 

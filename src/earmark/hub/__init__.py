@@ -2,6 +2,7 @@
 
 `inert`, `checkpoint`   tensors out of a .pth file, running nothing the file says
 `published`             names, addresses and checksums of the PANNs checkpoints
+`refused`               architectures that cannot be imported, to name them
 `panns`                 their architectures as earmark's, tensor by tensor
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
