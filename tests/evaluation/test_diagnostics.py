@@ -60,9 +60,9 @@ def test_ties_are_settled_by_the_loss_of_the_clip_scores() -> None:
 def test_without_events_the_loss_decides_and_the_scores_are_told() -> None:
     clips = scored((None, [BARK]), (None, [MEOW]), (None, [BARK, MEOW]))
     assert hard(clips, 3) == [
-        (1, "Tagged: dog. Scored: dog 0.10, cat 0.90."),
-        (2, "Tagged: dog. Scored: cat 0.90."),
-        (0, "Tagged: dog."),
+        (1, "Scored low although present: dog 0.10. Scored high although absent: cat 0.90."),
+        (2, "Scored high although absent: cat 0.90."),
+        (0, ""),
     ]
 
 

@@ -67,7 +67,12 @@ def test_a_view_shows_what_was_heard_and_what_is_true(loudness: Network, scored:
     assert both.logmel[50:100].mean() > both.logmel[:50].mean()  # loud in its second second
     assert both.thresholds == {"loud": 0.5, "quiet": 0.5}
     assert weak.reference is None
-    assert weak.note == "Tagged: loud, quiet."
+    assert weak.truth == ("loud", "quiet")
+    assert weak.answer == sorted(
+        ((label, score) for label, score in zip(LABELS, weak.scores.clip.tolist(), strict=True) if score >= 0.5),
+        key=lambda tag: -tag[1],
+    )
+    assert weak.raw is None  # nothing is smoothed
 
 
 def test_the_operating_point_is_a_row_a_label() -> None:
@@ -94,6 +99,30 @@ def test_the_page_says_what_was_measured_on_what(loudness: Network, scored: Scor
     assert "broken.wav: is empty" in page
     assert "both.wav" in page
     assert "street <b>" not in page
+
+
+def test_a_smoothed_curve_comes_with_the_raw_one(loudness: Network, scored: ScoredClips) -> None:
+    smooth = POINT.model_copy(
+        update={"classes": {label: part.model_copy(update={"median_seconds": 0.5}) for label, part in POINT.classes.items()}}
+    )
+    _, detected = evaluate_scored(scored, smooth)
+    view = recording_views(loudness, scored, detected, smooth, 1)[0]
+    assert view.raw is not None
+    assert np.abs(view.raw.frames - view.scores.frames).max() > 0
+
+
+def test_two_models_are_both_listed(loudness: Network, scored: ScoredClips, tmp_path: Path) -> None:
+    evaluation, detected = evaluate_scored(scored, POINT)
+    tuned = POINT.model_copy(update={"origin": "tuned on something"})
+    first, second = (
+        Measured(tmp_path / name, Tagger(engine_of(loudness), point), scored, evaluation.to_json(), detected)
+        for name, point in (("old", POINT), ("new", tuned))
+    )
+    report = evaluation_report(second, data=Path("street"), against=first, shown=0)
+    assert report.facts["first model"] == str(tmp_path / "old")
+    assert report.facts["second model"] == str(tmp_path / "new")
+    assert report.facts["operating point"] == "default: 0.5 everywhere (first), tuned on something (second)"
+    assert report.command == f"earmark evaluate {tmp_path / 'old'} {tmp_path / 'new'} street --report DIR"
 
 
 def test_without_a_log_there_is_no_curve(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from earmark.clock import Clock
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.metrics import Criteria, Resampling, evaluate
-from earmark.report.page import RecordingView, Report
+from earmark.report.lanes import RecordingView
+from earmark.report.page import Report
 from earmark.report.tables import Table
 from earmark.scores import Scores
 
@@ -68,3 +69,10 @@ def report(view, metrics):
         problems=["broken.wav: contains no samples"],
         command="earmark demo --seed 0 && echo '<b>'",
     )
+
+
+@pytest.fixture
+def needs_pictures():
+    """Skip where the extra `report` is not installed."""
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")

@@ -178,6 +178,7 @@ def evaluate(
         content = evaluation_report(
             measured[-1],
             data=Path(data),
+            against=measured[0] if len(measured) == 2 else None,
             shown=shown,
             sounds=sounds,
             comparison=comparison,

@@ -161,11 +161,17 @@ def _listed(sums: Mapping[str, int]) -> str:
 
 
 def _tag_note(scored: ScoredClips, index: int) -> str:
-    """The tags that cost most, with their scores."""
+    """The labels whose clip scores are furthest from the truth."""
     clip, scores = scored.clips[index], scored.scores[index].clip
     truth = scored.labels.encode(clip.labels)
     wrong = np.abs(truth - scores)
-    worst = [column for column in np.argsort(-wrong)[:_TOLD] if wrong[column] > 0.5]
-    told = [f"{scored.labels.names[column]} {scores[column]:.2f}" for column in worst]
-    tagged = ", ".join(clip.labels) or "nothing"
-    return f"Tagged: {tagged}." + (f" Scored: {', '.join(told)}." if told else "")
+    worst = [column for column in np.argsort(-wrong, kind="stable")[:_TOLD] if wrong[column] > 0.5]
+    kinds = (
+        ("Scored low although present", [column for column in worst if truth[column]]),
+        ("Scored high although absent", [column for column in worst if not truth[column]]),
+    )
+    return " ".join(
+        f"{what}: {', '.join(f'{scored.labels.names[column]} {scores[column]:.2f}' for column in columns)}."
+        for what, columns in kinds
+        if columns
+    )

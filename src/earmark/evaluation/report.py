@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from earmark.audio import read_audio
 from earmark.decisions import OperatingPoint
-from earmark.decisions.decide import score_curve
+from earmark.decisions.decide import decide, score_curve
 from earmark.evaluation.diagnostics import curves, hardest
 from earmark.evaluation.labelled import ScoredClips, within
 from earmark.events import Event
 from earmark.report.charts import charts
 from earmark.report.comparison import Comparison
-from earmark.report.page import RecordingView, Report
+from earmark.report.lanes import RecordingView
+from earmark.report.page import Report
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.report.spectrogram import log_mel
 from earmark.runtime.tagger import Tagger
@@ -52,8 +55,9 @@ def _view(
     clip, scores = scored.clips[index], scored.scores[index]
     audio = read_audio(clip.path, rate)
     picture = log_mel(audio.samples, rate)
+    curve = score_curve(scores, point)
     return RecordingView(
-        scores=score_curve(scores, point),  # what the thresholds meet
+        scores=curve,  # what the thresholds meet
         logmel=picture.values,
         logmel_clock=picture.clock,
         detected=detected[clip.name],
@@ -62,7 +66,9 @@ def _view(
         band_hz=picture.band_hz,
         waveform=audio.samples,
         rate=rate,
-        note="" if clip.events is not None else f"Tagged: {', '.join(clip.labels) or 'nothing'}.",
+        raw=None if np.array_equal(curve.frames, scores.frames) else scores,
+        truth=clip.labels,
+        answer=decide(replace(scores, frames=scores.frames[:0]), point).tags,
     )
 
 
@@ -81,12 +87,16 @@ def evaluation_report(
     measured: Measured,
     *,
     data: Path,
+    against: Measured | None = None,
     shown: int = 4,
     sounds: bool = True,
     comparison: Comparison | None = None,
     problems: Sequence[str] = (),
 ) -> Report:
-    """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared."""
+    """The page of `earmark evaluate --report`: of one model, or of the second of two that are compared.
+
+    `against` is the first of two.
+    """
     rate = measured.tagger.rate
     point, scored = measured.tagger.operating_point, measured.scored
     if any(clip.record is not None for clip in scored.clips):
@@ -95,17 +105,12 @@ def evaluation_report(
     views = [replace(_view(rate, scored, one.index, measured.detected, point), note=one.note) for one in hard]
     usual = [index for index in choose_clips(scored, shown) if index not in {one.index for one in hard}]
     names = comparison.names if comparison else (measured.name.name,)
+    paths = [str(each.name) for each in (against, measured) if each is not None]
     return Report(
         title=f"{' and '.join(names)} on {data.name}",
         summary=f"{len(scored.clips)} recordings, {len(scored.labels)} labels, "
         f"{len(scored.strong)} of them with known events.",
-        facts={
-            "model": str(measured.name),
-            "data": str(data),
-            "parameters": f"{measured.tagger.model.parameters:,}",
-            "operating point": point.origin,
-            "computed in": measured.tagger.scorer.arithmetic,
-        },
+        facts=_facts(measured, against, data),
         metrics=measured.metrics,
         comparison=comparison,
         history=read_log(measured.name / "log.csv"),
@@ -116,8 +121,28 @@ def evaluation_report(
         sounds=sounds,
         charts=charts(curves(scored, point)),
         problems=problems,
-        command=f"earmark evaluate {shlex.quote(str(measured.name))} {shlex.quote(str(data))} --report DIR",
+        command=shlex.join(["earmark", "evaluate", *paths, str(data), "--report"]) + " DIR",
     )
+
+
+def _facts(measured: Measured, against: Measured | None, data: Path) -> dict[str, str]:
+    """What was measured on what: of two models, each fact for both."""
+    if against is None:
+        return {"model": str(measured.name), "data": str(data), **_about(measured)}
+    both = {f"{which} model": str(each.name) for which, each in (("first", against), ("second", measured))}
+    about = {
+        name: first if first == second else f"{first} (first), {second} (second)"
+        for (name, first), second in zip(_about(against).items(), _about(measured).values(), strict=True)
+    }
+    return {**both, "data": str(data), **about}
+
+
+def _about(measured: Measured) -> dict[str, str]:
+    return {
+        "parameters": f"{measured.tagger.model.parameters:,}",
+        "operating point": measured.tagger.operating_point.origin,
+        "computed in": measured.tagger.scorer.arithmetic,
+    }
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

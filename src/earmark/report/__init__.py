@@ -11,7 +11,8 @@ matplotlib and jinja2 come with the extra `report` and are imported only when a 
 `tables`, `comparison`, `meanings`       figures as tables, of one model or two, and what each means
 `study`, `charts`, `curves`, `confusion`, `trust`   charts of an evaluation, and what they are drawn from
 `figures`, `recording`, `trajectories`, `canvas`    training curves, recordings, attention weights
+`page`, `lanes`, `player`                one HTML page, recordings as lanes, sounds
+`detections`                             the page of recordings without labels
 `spectrogram`                            a recording's log-mel, for its picture
-`page`, `player`                         one HTML page, with sounds
 `model_card`, `points`                   the model card, and the operating point for people
 """

@@ -8,48 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from earmark.clock import Clock
 from earmark.errors import MissingExtraError
-from earmark.events import Event
 from earmark.files import write_text
-from earmark.report import player, tables
-from earmark.report.canvas import data_uri, png, svg
+from earmark.report import tables
+from earmark.report.canvas import data_uri, svg
 from earmark.report.charts import Chart
 from earmark.report.comparison import Comparison, changes, class_pairs, comparison_table, difference_table
 from earmark.report.figures import Row, dumbbells, training_curve
-from earmark.report.meanings import SECTIONS
-from earmark.report.recording import LEFT, RIGHT, Thresholds, recording_figure
+from earmark.report.lanes import RecordingView, drawn
+from earmark.report.meanings import CLASS_COLUMNS, SECTIONS
+from earmark.report.recording import recording_figure
 from earmark.report.tables import Difference, Number, Table
-from earmark.scores import Scores
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from matplotlib.figure import Figure
 
 LARGEST = 8_000_000  # characters of a page; recordings that would exceed it are left out and named
-_AROUND = 2_000  # characters that the page writes around a recording, its name and note apart
-
-
-@dataclass(frozen=True, eq=False)
-class RecordingView:
-    """A recording to be shown (`recording.recording_figure` explains its parts)."""
-
-    scores: Scores
-    logmel: npt.NDArray[np.floating]  # (frames, bands)
-    logmel_clock: Clock
-    detected: Sequence[Event]
-    reference: Sequence[Event] | None = None  # None: nothing is known
-    thresholds: Thresholds = None
-    band_hz: Sequence[float] | None = None
-    waveform: npt.NDArray[np.floating] | None = None  # (samples,) mono; None: no player
-    rate: int = 0  # Hz, of the waveform
-    note: str = ""  # a sentence on why it is shown
+_HEADINGS = 2_000  # characters of the headings and links of the recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,21 +61,28 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
 
 def render(report: Report) -> str:
     """The page as text."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report", "writing an HTML report") from error
-    source = resources.files("earmark.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"value": tables.text, "bounds": tables.bounds_text}
-    environment.tests["difference"] = lambda value: isinstance(value, Difference)
-    template = environment.from_string(source)
+    page = template("page.html.j2")
     values = _values(report)
-    room = LARGEST - _AROUND - len(template.render(values))  # the page without its recordings
+    room = LARGEST - _HEADINGS - len(page.render(values))  # the page without its recordings
     recordings, room, left_out = _recordings(report.recordings, room, report.sounds)
     hardest, _, more_left_out = _recordings(report.hardest, room, report.sounds)
     problems = [*report.problems, *left_out, *more_left_out]
-    return template.render({**values, "recordings": recordings, "hardest": hardest, "problems": problems})
+    return page.render({**values, "recordings": recordings, "hardest": hardest, "problems": problems})
+
+
+def template(name: str) -> Template:
+    """A template of this room, every value escaped; `MissingExtraError` without jinja2."""
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingExtraError("jinja2", "report", "writing an HTML report") from error
+    loader = PackageLoader("earmark", "report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"value": tables.text, "bounds": tables.bounds_text}
+    environment.tests["difference"] = lambda value: isinstance(value, Difference)
+    return environment.get_template(name)
 
 
 def _values(report: Report) -> dict[str, Any]:
@@ -114,8 +100,7 @@ def _values(report: Report) -> dict[str, Any]:
         "recordings": [],
         "hardest": [],
         "problems": report.problems,
-        "left": LEFT,
-        "span": RIGHT - LEFT,
+        "silent": split_silent,
     }
 
 
@@ -139,22 +124,42 @@ def _versus(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _recordings(views: Sequence[RecordingView], room: int, sounds: bool) -> tuple[list[dict[str, Any]], int, list[str]]:
-    """What the template shows of each recording, the room left, and a line for each that no longer fits."""
-    shown: list[dict[str, Any]] = []
+def _recordings(views: Sequence[RecordingView], room: int, sounds: bool) -> tuple[list[str], int, list[str]]:
+    """The recordings as HTML, the room left, and a line for each that no longer fits."""
+    lanes = template("lanes.html.j2").module.lanes  # type: ignore[attr-defined]  # a macro
+    shown: list[str] = []
     left_out: list[str] = []
     for view in views:
-        picture = data_uri(png(view_figure(view)), "image/png")
-        audible = view.waveform if sounds else None
-        sound = "" if audible is None else data_uri(player.encode(audible, view.rate), "audio/ogg")
-        size = len(picture) + len(sound) + _AROUND + 12 * len(view.note + view.scores.recording)  # escaped, twice
-        if size > room:
+        text = lanes(drawn(view, sounds))
+        if len(text) > room:
             left_out.append(f"{view.scores.recording}: not shown, because the page would exceed {LARGEST // 10**6} MB")
             room -= 2 * len(left_out[-1])
             continue
-        room -= size
-        shown.append({"view": view, "picture": picture, "sound": sound})
+        room -= len(text)
+        shown.append(text)
     return shown, room, left_out
+
+
+def split_silent(table: Table) -> tuple[Table, Table]:
+    """A table of classes as two: those that the reference holds, and those without a clip or event in it.
+
+    Without a column that counts the reference, nothing is split off.
+    """
+    names = {title for (_, key), (title, _) in CLASS_COLUMNS.items() if key == "reference"}
+    columns = [place for place, title in enumerate(table.header) if title in names]
+    silent = {
+        place for place, row in enumerate(table.rows) if columns and not any(row[column] for column in columns)
+    }
+    if len(silent) == len(table.rows):
+        return table, replace(table, rows=())
+    return _only(table, [place for place in range(len(table.rows)) if place not in silent]), _only(table, sorted(silent))
+
+
+def _only(table: Table, places: Sequence[int]) -> Table:
+    """Some rows of a table, with their notes."""
+    new = {place: row for row, place in enumerate(places)}
+    notes = {(new[row], column): note for (row, column), note in (table.notes or {}).items() if row in new}
+    return replace(table, rows=tuple(table.rows[place] for place in places), notes=notes)
 
 
 def view_figure(view: RecordingView) -> Figure:
