@@ -13,7 +13,7 @@ from earmark.files import PathLike, check_folder, path_or_none
 
 if TYPE_CHECKING:
     from earmark.events import EventLog
-    from earmark.runtime.bulk import Account, Verb
+    from earmark.runtime.bulk import Account, Sink, Verb
     from earmark.runtime.clips import CutClips, Order
 
 
@@ -22,6 +22,7 @@ class Detected(Found):
     """What came of `detect`."""
 
     events: EventLog | Mapping[str, Any] = field(default_factory=dict)
+    report: Path | None = None  # the page, where one was asked for
 
     @property
     def total(self) -> int:
@@ -37,7 +38,13 @@ class Tagged(Found):
 
 
 def detect(
-    inputs: Sequence[PathLike] = (), *, scores: PathLike | None = None, **options: Unpack[BulkOptions]
+    inputs: Sequence[PathLike] = (),
+    *,
+    scores: PathLike | None = None,
+    report: PathLike | None = None,
+    shown: int = 30,
+    sounds: bool = True,
+    **options: Unpack[BulkOptions],
 ) -> Detected:
     """When each event starts and stops in files and folders, of any length and rate.
 
@@ -46,13 +53,65 @@ def detect(
     `ConfigError`. Without `output` the events are returned and nothing is written; with a `sink`, it is called with
     name and events of each recording instead, as they come.
 
-    `scores` is a folder for a table of frame scores a recording. The other options are those of `BulkOptions`.
+    `scores` is a folder for a table of frame scores a recording. `report` is a folder for the page `detections.html`:
+    the `shown` recordings with the most confident events as lanes, which are scored once more for it, with their sound
+    where `sounds`. The other options are those of `BulkOptions`.
     """
     from earmark.events import EventLog
 
     log = EventLog()
-    found, stored = Bulk(verb="detect", inputs=inputs, scores=scores, **options).run(log.add)
-    return Detected(**vars(found), events=log if stored is None else stored)
+    sink = options.get("sink")
+    if report is not None:
+        check_folder(Path(report))
+        if "-" in (each.split(":")[0] for each in options.get("files_from", ())):
+            raise ConfigError("--report reads the recordings a second time: give --files-from a file instead of -")
+        if sink is not None:
+            options["sink"] = _both(log.add, sink)
+    bulk = Bulk(verb="detect", inputs=inputs, scores=scores, **options)
+    found, stored = bulk.run(log.add)
+    detected = Detected(**vars(found), events=log if stored is None else stored)
+    if report is not None:
+        detected.report = _write_report(Path(report), bulk, detected, shown, sounds)
+    return detected
+
+
+def _both(one: Sink, other: Sink) -> Sink:
+    """A sink that hands everything to two."""
+
+    def sink(name: str, items: Any) -> None:
+        one(name, items)
+        other(name, items)
+
+    return sink
+
+
+def _write_report(folder: Path, bulk: Bulk, found: Detected, shown: int, sounds: bool) -> Path:
+    """Write the page of what was detected into a folder; returns its file."""
+    from earmark.audio.listing import Listing
+    from earmark.files import write_text
+    from earmark.report import detections
+
+    listing = bulk.listing
+    again = Listing(listing.inputs, listing.lists, listing.shard, bulk.allow_remote)
+    recordings = [
+        detections.Found(entry.name, entry.path, found.events[entry.name])
+        for entry in again
+        if entry.name in found.events
+    ]
+    given = ", ".join(Path(each).name or each for each in listing.inputs[:3]) or "the listed recordings"
+    content = detections.detection_report(
+        found.tagger,
+        recordings,
+        title=f"Sounds in {given}",
+        shown=shown,
+        sounds=sounds,
+        min_score=bulk.min_score,
+        problems=[*found.account.failed, *found.account.partial],
+    )
+    bulk.reporter.say("drawing the report")
+    path = folder / "detections.html"
+    write_text(path, detections.render(content))
+    return path
 
 
 def tag(inputs: Sequence[PathLike] = (), **options: Unpack[BulkOptions]) -> Tagged:

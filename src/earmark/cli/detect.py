@@ -27,6 +27,19 @@ def command(
             ),
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write an HTML page into this folder: spectrogram, frame scores, events and sound of the recordings.",
+        ),
+    ] = None,
+    shown: Annotated[
+        int, typer.Option("--shown", min=0, help="Number of recordings in the report: those with the best events.")
+    ] = 30,
+    sounds: Annotated[
+        bool, typer.Option("--sounds/--no-sounds", help="Whether the report contains their sound.")
+    ] = True,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
     window_plan: choices.WindowPlan = None,

@@ -24,6 +24,9 @@ def run(
     inputs: list[str],
     quiet: bool,
     scores: Path | None = None,
+    report: Path | None = None,
+    shown: int = 30,
+    sounds: bool = True,
     **options: Unpack[api.BulkOptions],
 ) -> int:
     """Everything that the command does but reading its arguments; the exit code."""
@@ -32,10 +35,16 @@ def run(
     printed = Printed(verb, options["formats"][0]) if output is None else None
     with BarReporter(terminal) as reporter:
         options["reporter"], options["sink"] = reporter, printed
-        found = api.detect(inputs, scores=scores, **options) if verb == "detect" else api.tag(inputs, **options)
+        found: api.Detected | api.Tagged
+        if verb == "detect":
+            found = api.detect(inputs, scores=scores, report=report, shown=shown, sounds=sounds, **options)
+        else:
+            found = api.tag(inputs, **options)
     if printed is not None:
         printed.end()
     say_written(terminal, found, output)
+    if isinstance(found, api.Detected) and found.report is not None:
+        terminal.say(f"wrote {found.report}")
     return finish(terminal, found, "event" if verb == "detect" else "tag")
 
 
