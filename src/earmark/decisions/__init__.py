@@ -13,6 +13,7 @@ and `reliability` make scores mean what they say.
 `changes`                    changes of a point by hand, and what differs between two
 `calibration`, `smoothing`, `segments`, `boxes`   its steps
 `reliability`                how far scores can be trusted
+`verdicts`                   what a person's verdicts on events say of a threshold
 `tuning`                     choosing an operating point
 `stream`                     the same decisions for a recording that goes on
 """

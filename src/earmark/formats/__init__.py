@@ -8,6 +8,7 @@
 `json_events`  events as JSON
 `audacity`     label tracks, one file a recording
 `jams`         JAMS annotations, read only
+`label_studio` tasks of Label Studio with time regions
 `raven`        selection tables, one file a recording
 `parquet`      events and tags for data frames (extra `parquet`)
 `outputs`      places and formats that are refused before the work

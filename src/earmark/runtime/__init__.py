@@ -20,4 +20,5 @@
 `onnx`        an engine over ONNX Runtime
 `directory`   what the runtime reads of a model directory
 `clips`       sound files cut around detections
+`review`, `review_tables`   verdicts of a person on detected events, and the tables that come of them
 """
