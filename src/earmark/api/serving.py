@@ -1,7 +1,8 @@
-"""`serve`: the page and the HTTP API."""
+"""`serve`: the page and the HTTP API, and the review of what `detect` wrote on it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ def serve(
     device: str = "auto",
     precision: Precision = "auto",
     engine: str = "auto",
+    review: PathLike | None = None,
+    audio: PathLike | None = None,
     reporter: Reporter = QUIET,
 ) -> None:
     """Serve the page and the HTTP API until SIGINT or SIGTERM; what is begun is finished.
@@ -39,12 +42,17 @@ def serve(
     `host` but a loopback address needs a `token`. Recordings below `root` may be opened; `output` is the folder for
     what is saved. `max_upload` is in bytes, `jobs` recordings are scored at once while `waiting` wait; `origins` are
     other sites whose pages may call. `engine` auto is ONNX Runtime where a model has its twin, as for short recordings.
+    `review` is a folder or table that `detect` wrote, to be reviewed on the page; `audio` is the folder of its
+    recordings, where they are not where `detect` found them.
     """
     from earmark.hub import box
+    from earmark.report.tables import counted
+    from earmark.runtime.review import Review
     from earmark.web.server import serve as run
     from earmark.web.settings import Settings
 
     threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or max(1, (os.cpu_count() or 1) // jobs)  # of each job
+    opened = None if review is None else Review.open(Path(review), path_or_none(audio))
     taggers = {
         name: open_models(
             [model], device=device, precision=precision, engine=engine, seconds=lambda: 0.0, threads=threads
@@ -63,9 +71,15 @@ def serve(
         max_upload=max_upload,
         jobs=jobs,
         waiting=waiting,
+        review=opened,
         origins=tuple(origins),
     )
-    run(settings, reporter.say)
+    with contextlib.ExitStack() as stack:
+        if opened is not None:
+            stack.enter_context(opened)
+            left = sum(row.left for row in opened.progress())
+            reporter.say(f"{opened.what}: {counted(left, 'event')} to review; verdicts go to {opened.log}")
+        run(settings, reporter.say)
 
 
 def _names(models: Sequence[PathLike]) -> dict[str, PathLike]:

@@ -27,6 +27,7 @@ from earmark.cli import (
     merge,
     recipes,
     reproduce,
+    review,
     score,
     serve,
     synth,
@@ -57,7 +58,7 @@ app = typer.Typer(
 )
 for verb in (
     *(demo, train, fuse, tune, tag, detect, listen, merge, clips, evaluate, score),
-    *(serve, doctor, synth, card, export, recipes, reproduce, import_panns),
+    *(serve, review, doctor, synth, card, export, recipes, reproduce, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 

@@ -9,6 +9,7 @@
 `stream`       events as they are found
 `telemetry`    what is counted
 `page`         the routes of the page
+`review`       the routes of the review of events
 `service`      what the routes share
 `work`         a few recordings in work, a bounded queue
 `shelf`        the recordings of the page

@@ -1,8 +1,8 @@
 """The page and its HTTP API as one ASGI application. No logic of its own: runtime, decisions and formats do the work.
 
 `create_app(settings)` puts the routes together. `v1` has those for programs (docs/guides/http.md); those of the page,
-`page` (and `review`), are as follows. Bodies and answers are JSON unless stated; what fails answers with a 4xx status
-and `{"error": "one line"}`, a busy server with 503 and Retry-After.
+`page`, are as follows, those of the review in `review`. Bodies and answers are JSON unless stated; what fails answers
+with a 4xx status and `{"error": "one line"}`, a busy server with 503 and Retry-After.
 
     GET    /                                  the page; static/ holds all it needs. `/?token=T` sets the cookie
     GET    /static/{file}                     its parts
@@ -53,7 +53,7 @@ from starlette.staticfiles import StaticFiles
 
 from earmark import __version__
 from earmark.errors import EarmarkError, FaultError, OutputError
-from earmark.web import listen, page, v1
+from earmark.web import listen, page, review, v1
 from earmark.web.answers import Json
 from earmark.web.scoring import CodingError, LongError
 from earmark.web.security import COOKIE, Gate, same
@@ -66,7 +66,7 @@ from earmark.web.work import BusyError, SlowError
 
 _LOG = logging.getLogger(__name__)
 STATIC = Path(str(resources.files("earmark.web") / "static"))
-ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, listen.router, page.router)
+ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, listen.router, page.router, review.router)
 
 LEFT = 499  # nobody reads it; as nginx counts a client that closed its connection
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from earmark.web.scoring import tag_items
 from earmark.web.security import COOKIE, same
 from earmark.web.service import SAVED, NotFoundError, Service
 from earmark.web.shelf import Held
-from earmark.web.spectrogram import TALLEST, WIDEST, tile
+from earmark.web.spectrogram import TALLEST, WIDEST, Spectrogram, tile
 from earmark.web.uploads import UploadError, receive
 
 MOST_POINTS = 20_000  # of a lane
@@ -138,9 +139,7 @@ def router(service: Service) -> APIRouter:
         found = held(id)
         if not found.path.is_file():
             raise NotFoundError(f"{found.name}: the file is gone")
-        container = found.info.format.split()[0] if found.info else ""
-        kind = _KINDS.get(container, "application/octet-stream")
-        return FileResponse(found.path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+        return sound(found.path, found.info.format if found.info else "")
 
     @routes.get("/recordings/{id}/spectrogram")
     def spectrogram(
@@ -154,12 +153,7 @@ def router(service: Service) -> APIRouter:
         if found.spectrogram is None:
             why = found.error if found.state == "failed" else f"it is not read yet ({found.state})"
             raise UploadError(f"{found.name}: {why}", 409)
-        whole = len(found.spectrogram.levels) * found.spectrogram.hop
-        until = whole if end is None else end
-        if until <= begin:
-            raise ConfigError(f"from {begin} to {until}: the end is not after the beginning")
-        picture = tile(found.spectrogram, begin, until, width, height)
-        return Response(picture, media_type="image/png", headers={"cache-control": "private, max-age=3600, immutable"})
+        return picture(found.spectrogram, begin, end, width, height)
 
     @routes.get("/recordings/{id}/lanes", response_model=None)
     def lanes(
@@ -197,6 +191,21 @@ def router(service: Service) -> APIRouter:
         return session_answer(service, asked.token, request)
 
     return routes
+
+
+def sound(path: Path, format: str) -> FileResponse:
+    """A recording as it is, with Range; `format` as `AudioInfo` names it."""
+    kind = _KINDS.get(format.split()[0] if format else "", "application/octet-stream")
+    return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+
+
+def picture(spectrogram: Spectrogram, begin: float, end: float | None, width: int, height: int) -> Response:
+    """A tile of a spectrogram as PNG; to the end of the recording where `end` is None."""
+    until = len(spectrogram.levels) * spectrogram.hop if end is None else end
+    if until <= begin:
+        raise ConfigError(f"from {begin} to {until}: the end is not after the beginning")
+    content = tile(spectrogram, begin, until, width, height)
+    return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=3600, immutable"})
 
 
 def session_answer(service: Service, token: str, request: Request) -> Response:

@@ -47,6 +47,7 @@ class Service:
         self.telemetry.watch("earmark_listeners", "WebSockets that are listened to.", lambda: self.listeners)
         self.version = __version__
         self.ending = False  # what goes on without end should end
+        self.closing: list[Callable[[], None]] = []  # what else is to be ended
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def tagger(self, name: str | None) -> Tagger:
@@ -129,6 +130,8 @@ class Service:
         if self._tasks:
             await asyncio.wait(list(self._tasks))
         self.work.close()
+        for close in self.closing:
+            close()
         self._folder.cleanup()
 
 

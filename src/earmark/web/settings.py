@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from earmark.errors import ConfigError
+from earmark.runtime.review import Review
 from earmark.runtime.tagger import Tagger
 
 MEGABYTE = 2**20
@@ -33,6 +34,7 @@ class Settings:
     longest: float = 24 * 3600.0  # seconds of a recording
     patience: float = 900.0  # seconds that scoring one recording of the API may take
     idle: float = 30.0  # seconds without a byte after which an upload is given up
+    review: Review | None = None  # results to be reviewed, entered
     origins: tuple[str, ...] = ()  # other sites whose pages may call (CORS)
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ FLOOR, CEILING = -110.0, -20.0  # decibels below a full-scale sine: what the byt
 _CLOSE = 1e-6  # frames: a time this near to a frame's centre is that
 _AT_ONCE = 2048  # frames whose spectra are computed together
 _ANCHORS = ((0, 4, 14), (38, 18, 82), (112, 31, 108), (184, 55, 84), (238, 105, 52), (252, 180, 66), (253, 247, 195))
+_LEAST = 80  # levels from darkest to brightest at least: 28 dB
 WIDEST, TALLEST = 4096, 2048  # pixels of a tile
 
 Bytes = npt.NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Spectrogram:
     levels: Bytes
     hop: float  # seconds
     edges: DoubleArray  # (bands + 1,) Hz
+    span: tuple[int, int] = (0, 255)  # the levels drawn darkest and brightest
 
 
 def measure(source: Source, file: Path, stop: threading.Event | None = None) -> Spectrogram:
@@ -57,20 +59,36 @@ def measure(source: Source, file: Path, stop: threading.Event | None = None) -> 
         edges = band_edges(top)
         weights, window = band_weights(edges, size, rate), np.hanning(size + 1)[:-1].astype(np.float32)
         held = np.zeros(size // 2, np.float32)  # frame 0 is centred on 0
-        count = 0
+        count, seen = 0, np.zeros(256, np.int64)  # frames; how often each level occurs
         for block in blocks:
             if stop is not None and stop.is_set():
                 break
             held = np.concatenate([held, block])
             whole = max(0, (len(held) - size) // hop + 1)
-            out.write(_levels(held, whole, size, hop, window, weights).tobytes())
+            made = _levels(held, whole, size, hop, window, weights)
+            seen += np.bincount(made.ravel(), minlength=256)
+            out.write(made.tobytes())
             held, count = held[whole * hop :], count + whole
         held = np.concatenate([held, np.zeros(size, np.float32)])
         rest = max(1 if not count else 0, (len(held) - size) // hop)
-        out.write(_levels(held, rest, size, hop, window, weights).tobytes())
+        made = _levels(held, rest, size, hop, window, weights)
+        seen += np.bincount(made.ravel(), minlength=256)
+        out.write(made.tobytes())
         count += rest
     levels = np.memmap(file, np.uint8, "r", shape=(count, BANDS))
-    return Spectrogram(levels, hop / rate, edges)
+    return Spectrogram(levels, hop / rate, edges, contrast(seen))
+
+
+def contrast(seen: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """The levels to draw darkest and brightest, from how often each of the 256 occurs: noise dark, peaks bright.
+
+    >>> contrast(np.bincount([40] * 90 + [200] * 10, minlength=256))
+    (40, 200)
+    """
+    share = np.cumsum(seen) / max(1, int(seen.sum()))
+    low, high = int(np.searchsorted(share, 0.2)), int(np.searchsorted(share, 0.999))
+    low = min(low, 255 - _LEAST)
+    return low, max(high, low + _LEAST)
 
 
 def _levels(samples: FloatArray, frames: int, size: int, hop: int, window: FloatArray, weights: FloatArray) -> Bytes:
@@ -127,7 +145,7 @@ def tile(spectrogram: Spectrogram, begin: float, end: float, width: int, height:
         one, two = max(0, int(first[inside[0]])), min(len(levels), int(last[inside[-1]]))
         columns[inside] = _largest(levels[one:two], first[inside] - one, last[inside] - one)
     rows = np.minimum((np.arange(height)[::-1] + 0.5) * levels.shape[1] / height, levels.shape[1] - 1).astype(np.int64)
-    return png(np.ascontiguousarray(columns[:, rows].T), palette())
+    return png(np.ascontiguousarray(columns[:, rows].T), palette(spectrogram.span))
 
 
 def _largest(levels: Bytes, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Bytes:
@@ -139,9 +157,9 @@ def _largest(levels: Bytes, first: npt.NDArray[np.int64], last: npt.NDArray[np.i
     return np.stack([levels[begin:end].max(axis=0) for begin, end in spans])  # ten times as fast as `reduceat`
 
 
-def palette() -> Bytes:
-    """Colours (256, 3): dark to bright, each brighter than the one before."""
-    places, anchors = np.linspace(0, 255, len(_ANCHORS)), np.array(_ANCHORS, np.float64)
+def palette(span: tuple[int, int] = (0, 255)) -> Bytes:
+    """Colours (256, 3): dark up to the first level of `span`, then brighter up to the second."""
+    places, anchors = np.linspace(*span, len(_ANCHORS)), np.array(_ANCHORS, np.float64)
     colours = [np.interp(np.arange(256), places, anchors[:, channel]) for channel in range(3)]
     return np.round(np.stack(colours, axis=1)).astype(np.uint8)
 
