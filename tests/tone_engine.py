@@ -1,4 +1,4 @@
-"""A model that needs no training and no PyTorch: each label is a tone, and a frame scores the tone's share of its power.
+"""A model without training and PyTorch: each label is a tone, and a frame scores how far it stands out.
 
 `tone_engine()` is an `Engine`, `tones(...)` makes recordings for it. Loaded by path, as tests are no package.
 """
@@ -37,11 +37,10 @@ class ToneEngine:
         padded = np.zeros((batch, steps * FRAME), np.float32)
         padded[:, :samples] = waveform
         power = np.abs(np.fft.rfft(padded.reshape(batch, steps, FRAME) * np.hanning(FRAME), axis=2)) ** 2
-        total = power.sum(axis=2) + 0.05  # faint noise scores next to nothing
-        frames = np.zeros((batch, steps, len(HERTZ)), np.float32)
-        for column, hertz in enumerate(HERTZ.values()):
-            place = hertz * FRAME // RATE
-            frames[:, :, column] = power[:, :, place - 2 : place + 3].sum(axis=2) / total
+        places = [hertz * FRAME // RATE for hertz in HERTZ.values()]
+        bands = np.stack([power[:, :, place - 2 : place + 3].sum(axis=2) for place in places], axis=2)
+        rest = power.sum(axis=2) - bands.sum(axis=2) + 0.5  # faint noise scores next to nothing
+        frames = (bands / (bands + rest[:, :, None])).astype(np.float32)  # tones at the same time do not hide each other
         for row, length in enumerate(lengths):
             frames[row, self.steps_in(int(length)) :] = 0
         frames = np.clip(frames, 0, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,8 +91,8 @@ def test_the_threshold_reaches_the_precision_and_keeps_it():
 @given(SCORES)
 def test_the_curve_rises_in_threshold_and_falls_in_events(events):
     points = curve([score for score, _ in events], [verdict for _, verdict in events])
-    assert all(one.threshold < other.threshold for one, other in zip(points, points[1:], strict=False))
-    assert all(one.events >= other.events for one, other in zip(points, points[1:], strict=False))
+    assert all(one.threshold < other.threshold for one, other in itertools.pairwise(points))
+    assert all(one.events >= other.events for one, other in itertools.pairwise(points))
     assert all(point.judged for point in points)
 
 

@@ -103,7 +103,9 @@ def test_the_page_says_what_was_measured_on_what(loudness: Network, scored: Scor
 
 def test_a_smoothed_curve_comes_with_the_raw_one(loudness: Network, scored: ScoredClips) -> None:
     smooth = POINT.model_copy(
-        update={"classes": {label: part.model_copy(update={"median_seconds": 0.5}) for label, part in POINT.classes.items()}}
+        update={
+            "classes": {label: part.model_copy(update={"median_seconds": 0.5}) for label, part in POINT.classes.items()}
+        }
     )
     _, detected = evaluate_scored(scored, smooth)
     view = recording_views(loudness, scored, detected, smooth, 1)[0]
@@ -121,7 +123,7 @@ def test_two_models_are_both_listed(loudness: Network, scored: ScoredClips, tmp_
     report = evaluation_report(second, data=Path("street"), against=first, shown=0)
     assert report.facts["first model"] == str(tmp_path / "old")
     assert report.facts["second model"] == str(tmp_path / "new")
-    assert report.facts["operating point"] == "default: 0.5 everywhere (first), tuned on something (second)"
+    assert report.facts["operating point"] == "plain: 0.5 everywhere (first), tuned on something (second)"
     assert report.command == f"earmark evaluate {tmp_path / 'old'} {tmp_path / 'new'} street --report DIR"
 
 

@@ -53,7 +53,10 @@ def test_the_interface_names_every_label():
     assert [each.attrib["value"] for each in tree.iter("Label")] == ['a "b" <c>', "dog"]
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '[{"data": {}}]', '[{"data": {"audio": "a"}, "annotations": [{"result": [{"type": "labels"}]}]}]'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", '[{"data": {}}]', '[{"data": {"audio": "a"}, "annotations": [{"result": [{"type": "labels"}]}]}]'],
+)
 def test_other_files_are_refused_in_one_line(tmp_path, text):
     (tmp_path / "tasks.json").write_text(text)
     with pytest.raises(DataError, match=r"tasks\.json: ") as caught:

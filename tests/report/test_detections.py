@@ -27,7 +27,7 @@ CALLS = [(20.0, 20.5, "beep"), (70.0, 71.0, "horn"), (110.0, 110.3, "whistle")]
 
 @pytest.fixture(scope="module")
 def tagger():
-    return Tagger(tone_engine.ToneEngine(), OperatingPoint.default(tone_engine.HERTZ))
+    return Tagger(tone_engine.ToneEngine(), OperatingPoint.plain(tone_engine.HERTZ))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_with_a_sink_the_page_is_the_same(folder, tagger, tmp_path):
     seen = {}
     one = api.detect([folder], tagger=tagger, report=tmp_path / "a", sink=seen.__setitem__)
     two = api.detect([folder], tagger=tagger, report=tmp_path / "b", output=tmp_path / "out")
-    one, two = (re.sub("data:audio/ogg;base64,[^\"]*", "", done.report.read_text()) for done in (one, two))
+    one, two = (re.sub('data:audio/ogg;base64,[^"]*', "", done.report.read_text()) for done in (one, two))
     assert one == two  # each Ogg stream has a serial number of its own
     assert len(seen["long.wav"]) == 3
 

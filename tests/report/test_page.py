@@ -122,7 +122,9 @@ def test_classes_without_a_clip_are_folded_away():
     text = render(Report("x", metrics={"tagging": {"map": 0.5, "per_class": per_class}}))
     fold = text.index("1 class without a clip or event in these data")
     assert text.index("<td>siren</td>") < fold < text.index("<td>whale</td>")
-    all_there = render(Report("x", metrics={"tagging": {"map": 0.5, "per_class": {"siren": {"ap": 1.0, "reference": 2}}}}))
+    all_there = render(
+        Report("x", metrics={"tagging": {"map": 0.5, "per_class": {"siren": {"ap": 1.0, "reference": 2}}}})
+    )
     assert "without a clip" not in all_there
 
 

@@ -55,7 +55,8 @@ def test_a_review_goes_on_where_it_was_left(results):
         before = state(review)
     with Review.open(results) as review:
         assert state(review) == before
-        assert [(row.label, row.total, row.confirmed, row.rejected, row.added, row.left) for row in review.progress()] == [
+        rows = review.progress()
+        assert [(row.label, row.total, row.confirmed, row.rejected, row.added, row.left) for row in rows] == [
             ("bird", 0, 0, 0, 1, 0), ("cat", 1, 0, 1, 0, 0), ("dog", 2, 2, 0, 0, 0),
         ]  # fmt: skip
         assert review.results() == {
@@ -153,7 +154,9 @@ def test_the_orders(results):
             review.queue("scores")
 
 
-@pytest.mark.parametrize(("onset", "offset", "label"), [(1, 1, "dog"), (2, 1, "dog"), (-1, 1, "dog"), (math.nan, 1, "dog")])
+@pytest.mark.parametrize(
+    ("onset", "offset", "label"), [(1, 1, "dog"), (2, 1, "dog"), (-1, 1, "dog"), (math.nan, 1, "dog")]
+)
 def test_impossible_events_are_refused(results, onset, offset, label):
     with Review.open(results) as review:
         with pytest.raises(ConfigError, match="impossible"):
@@ -228,7 +231,7 @@ def test_results_of_detect_are_found_with_their_recordings(tmp_path):
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "one.wav", tones.tones(3.0, [(1.0, 2.0, "beep")]), tones.RATE)
     soundfile.write(tmp_path / "in" / "quiet.wav", tones.tones(3.0, []), tones.RATE)
-    tagger = Tagger(tones.ToneEngine(), OperatingPoint.default(tones.HERTZ))
+    tagger = Tagger(tones.ToneEngine(), OperatingPoint.plain(tones.HERTZ))
     api.detect([tmp_path / "in"], output=tmp_path / "out", tagger=tagger, formats=["raven"])
     with Review.open(tmp_path / "out") as review:
         assert review.recordings == ["one.wav", "quiet.wav"]

@@ -15,7 +15,9 @@ def command(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder or table that 'earmark detect -o' wrote.")],
     audio: Annotated[
         Path | None,
-        typer.Option("--audio", help="Folder of the recordings. Default: where 'detect' found them, or beside RESULTS."),
+        typer.Option(
+            "--audio", help="Folder of the recordings. Default: where 'detect' found them, or beside RESULTS."
+        ),
     ] = None,
     models: Annotated[
         list[Path],
@@ -32,9 +34,9 @@ def command(
 ) -> None:
     """Review detected events in a browser.
 
-    Confirm, reject and correct events, and add missed ones. Every verdict is stored at once in RESULTS/review.jsonl, and
-    the same command goes on where you left. The page shows the precision of each label at each threshold, and exports
-    label files and tables for training.
+    Confirm, reject and correct events, and add missed ones. Every verdict is stored at once in RESULTS/review.jsonl,
+    and the same command goes on where you left. The page shows the precision of each label at each threshold, and
+    exports label files and tables for training.
     """
     from earmark import api
 

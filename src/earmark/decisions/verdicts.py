@@ -18,6 +18,7 @@ events are judged the weights are 1 and the interval is Wilson's own.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,11 +108,15 @@ def _weights(count: int, judged: Sequence[int]) -> DoubleArray:
     """How many of `count` events each judged one stands for; `judged` are places by rising score, ascending."""
     strata = max(1, min(STRATA, len(judged) // _EACH))
     groups = np.array_split(np.asarray(judged), strata)  # cut where the judged events lie, so that none is empty
-    ends = [0, *((int(one[-1]) + int(other[0]) + 1) // 2 for one, other in zip(groups, groups[1:], strict=False)), count]
+    ends = [
+        0,
+        *((int(one[-1]) + int(other[0]) + 1) // 2 for one, other in itertools.pairwise(groups)),
+        count,
+    ]
     return np.concatenate(
         [
             np.full(len(group), (last - first) / len(group))
-            for group, first, last in zip(groups, ends, ends[1:], strict=False)
+            for group, (first, last) in zip(groups, itertools.pairwise(ends), strict=True)
         ]
     )
 

@@ -59,9 +59,7 @@ def setup(labels: Sequence[str]) -> str:
     from xml.sax.saxutils import quoteattr
 
     choices = "".join(f"<Label value={quoteattr(label)}/>" for label in labels)
-    return (
-        f'<View><Labels name="label" toName="audio">{choices}</Labels><Audio name="audio" value="$audio"/></View>\n'
-    )
+    return f'<View><Labels name="label" toName="audio">{choices}</Labels><Audio name="audio" value="$audio"/></View>\n'
 
 
 def read_tasks(source: Source) -> dict[str, list[Event]]:

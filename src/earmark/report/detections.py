@@ -76,8 +76,9 @@ def detection_report(
     summary = f"{counted(total, 'event')} in {counted(len(found), 'recording')}."
     if len(chosen) < len(found):
         summary += f" Shown are the {len(chosen)} with the most confident events."
+    detected = len({event.label for each in found for event in each.events})
     facts = {
-        "labels": f"{len(tagger.labels)}, of which {len({e.label for each in found for e in each.events})} were detected",
+        "labels": f"{len(tagger.labels)}, of which {detected} were detected",
         "operating point": tagger.operating_point.origin,
         "computed in": tagger.scorer.arithmetic,
     }
@@ -256,7 +257,10 @@ def _piece(
 
 
 def part_of(scores: Scores, begin: float, end: float) -> Scores:
-    """The scores from `begin` to `end` seconds, on a clock that starts at `begin`; the best frame of each label is its clip score."""
+    """The scores from `begin` to `end` seconds, on a clock that starts at `begin`.
+
+    The best frame of each label is its clip score.
+    """
     clock = scores.clock
     first, last = max(0, clock.frame_at(begin)), min(len(scores.frames), clock.frames_in(end))
     shifted = Clock(clock.step, clock.start + first * clock.step - Fraction(begin))

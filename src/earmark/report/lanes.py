@@ -75,7 +75,9 @@ def drawn(view: RecordingView, sounds: bool = True) -> dict[str, Any]:
         "ticks": ticks(duration, view.begin),
         "rows": [_row(label, view) for label in relevant_labels(scores, view.reference, view.detected)],
         "events": view.detected,
-        "sound": "" if audible is None or not len(audible) else data_uri(player.encode(audible, view.rate), "audio/ogg"),
+        "sound": ""
+        if audible is None or not len(audible)
+        else data_uri(player.encode(audible, view.rate), "audio/ogg"),
         "played": 0.0 if audible is None else min(player.LONGEST, scores.duration),
     }
 

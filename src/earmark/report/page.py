@@ -147,12 +147,12 @@ def split_silent(table: Table) -> tuple[Table, Table]:
     """
     names = {title for (_, key), (title, _) in CLASS_COLUMNS.items() if key == "reference"}
     columns = [place for place, title in enumerate(table.header) if title in names]
-    silent = {
-        place for place, row in enumerate(table.rows) if columns and not any(row[column] for column in columns)
-    }
+    silent = {place for place, row in enumerate(table.rows) if columns and not any(row[column] for column in columns)}
     if len(silent) == len(table.rows):
         return table, replace(table, rows=())
-    return _only(table, [place for place in range(len(table.rows)) if place not in silent]), _only(table, sorted(silent))
+    return _only(table, [place for place in range(len(table.rows)) if place not in silent]), _only(
+        table, sorted(silent)
+    )
 
 
 def _only(table: Table, places: Sequence[int]) -> Table:

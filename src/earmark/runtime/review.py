@@ -178,9 +178,7 @@ class Review:
         """How many actions can be taken back."""
         return len(self._undoable)
 
-    def queue(
-        self, order: Order = "balanced", label: str | None = None, open_only: bool = True
-    ) -> list[Item]:
+    def queue(self, order: Order = "balanced", label: str | None = None, open_only: bool = True) -> list[Item]:
         """The detected events in the order of the review; without those that have a verdict, if `open_only`.
 
         `score`: the highest first. `label`: label by label. `balanced`: the labels in turn, each evenly over its
@@ -201,7 +199,9 @@ class Review:
         elif order == "label":
             chosen = [item for name in sorted(groups) for item in groups[name]]
         else:
-            chosen = list(_in_turn([[group[rank] for rank in spread(len(group))] for _, group in sorted(groups.items())]))
+            chosen = list(
+                _in_turn([[group[rank] for rank in spread(len(group))] for _, group in sorted(groups.items())])
+            )
         return [item for item in chosen if not (open_only and item.verdict)]
 
     def progress(self) -> list[Progress]:
@@ -238,7 +238,7 @@ class Review:
             if complete and any(item.verdict in (None, "unsure") for item in items):
                 continue
             events = [item.event for item in items if item.verdict == "confirmed"]
-            if complete or items and any(item.verdict for item in items):
+            if complete or any(item.verdict for item in items):
                 found[recording] = events
         return found
 
@@ -250,7 +250,7 @@ class Review:
     def _check(self, recording: str, onset: float, offset: float, label: str) -> None:
         if recording not in self._by_recording:
             raise ConfigError(f"no recording {recording!r} in this review")
-        if not 0 <= onset or not offset - onset >= _SHORTEST:
+        if not (onset >= 0 and offset - onset >= _SHORTEST):  # nor NaN
             raise ConfigError(f"{recording}: an event from {onset:g} to {offset:g} s is impossible")
         check_label(label)
 

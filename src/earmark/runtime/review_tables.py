@@ -1,4 +1,4 @@
-"""What comes of a review on disk: label files of every kind, and tables that `train`, `tune` and `evaluate` take as DATA.
+"""What comes of a review on disk: label files, and tables that `train`, `tune` and `evaluate` take as DATA.
 
     review/
       events.csv strong.tsv label-studio.json label-studio.xml      confirmed, corrected and added events

@@ -1,4 +1,4 @@
-"""The routes of the review under `/api/review`: events one by one, what follows from the verdicts, and what is exported.
+"""The routes of the review under `/api/review`: events one by one, what follows from the verdicts, exports.
 
     GET   /api/review                       {open, what, recordings, labels, progress: [{label, total, confirmed,
                                             rejected, unsure, added, left}], undoable}; open: whether there is a review
@@ -349,5 +349,3 @@ def _unused(name: str, taken: set[str]) -> str:
         number += 1
         found = path.with_stem(f"{path.stem} ({number})").as_posix()
     return found
-
-

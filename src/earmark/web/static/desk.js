@@ -48,7 +48,7 @@ export class Desk {
   welcome() {
     const labels = this.state.models.find(each => each.name === this.state.model)?.reportable ?? [];
     this.place.replaceChildren(el("section", { class: "welcome" },
-      el("h2", {}, "What is in a recording, and when?"),
+      el("h1", {}, "What is in a recording, and when?"),
       el("p", {}, "Drop a recording anywhere on this page, or choose one. It stays on this machine’s server: you see its spectrogram, how sure the model is of each sound at every moment, and the events that follow."),
       el("p", {}, "The sliders beside a recording move the thresholds; the events follow at once. Under Review you go through events one by one and learn how far the model can be trusted."),
       el("details", {}, el("summary", {}, `The ${counted(labels.length, "sound")} that ${this.state.model} reports`), el("p", { class: "labels" }, ...labels.map(label => el("span", { class: "tag" }, label))))));

@@ -35,7 +35,7 @@ export class Point {
       ...Object.values(this.controls).map(({ node }) => node),
       el("div", { class: "field" }, el("label", { for: "gate" }, "Events"), this.gate, this.gateValue), this.method,
       el("div", { class: "actions" }, this.save, this.undo, this.reset),
-      el("h3", {}, "Differences from the model’s own"), this.list);
+      el("h2", { class: "minor" }, "Differences from the model’s own"), this.list);
     this.compare = debounced(() => this.askDifferences(), 150);
     if (this.saved.method === "boxes") this.method.textContent = "Events of this model are boxes: the onset threshold is compared with the confidence of a box; offset, median and gap have no effect.";
     this.show();

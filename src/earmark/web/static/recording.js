@@ -16,7 +16,7 @@ const STATES = { waiting: "Waiting for its turn …", reading: "Reading the reco
 export class Recording {
   constructor(id, state, onremove) {
     Object.assign(this, { id, state, base: `api/recordings/${encodeURIComponent(id)}`, more: 0, found: { events: [], tags: [] }, event: -1, asked: 0 });
-    this.title = el("h2", { tabindex: "-1" });
+    this.title = el("h1", { tabindex: "-1" });
     this.facts = el("p", { class: "soft small facts" });
     this.progress = el("p", { class: "busy", role: "status" });
     this.tags = el("p", { class: "labels", "aria-label": "Tags of the recording" });

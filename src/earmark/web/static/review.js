@@ -38,7 +38,7 @@ export class ReviewRoom {
 
   async offer() { // nothing is under review
     const { recordings } = await call("api/recordings"), ready = recordings.filter(each => each.state === "ready").length;
-    this.node.replaceChildren(el("section", { class: "welcome" }, el("h2", {}, "Can these events be trusted?"),
+    this.node.replaceChildren(el("section", { class: "welcome" }, el("h1", {}, "Can these events be trusted?"),
       el("p", {}, "In a review you listen to detected events one by one and say which are right. From a few dozen verdicts follow the precision of each label at each threshold, and tables that a model can be trained with."),
       el("p", {}, "To review the results of a run, start: ", el("code", {}, "earmark review RESULTS"), ", where RESULTS is the folder that ", el("code", {}, "earmark detect -o RESULTS"), " wrote."),
       el("p", {}, ready ? el("button", { type: "button", class: "main", onclick: () => this.begin() }, `Review the events of the ${counted(ready, "recording")} of this page`) : "Or open recordings under Recordings, and begin a review of them here.")));
@@ -61,7 +61,7 @@ export class ReviewRoom {
     this.bar = el("progress", { max: 1, value: 0, "aria-label": "Events with a verdict" });
     this.total = el("p", { class: "small", role: "status" });
     this.card = el("section", { class: "event card", "aria-label": "Event" });
-    this.heading = el("h2", { tabindex: "-1" });
+    this.heading = el("h1", { tabindex: "-1" });
     this.status = el("p", { class: "small", role: "status", "aria-live": "polite" });
     this.stage = el("div", { class: "stagebox" });
     this.tools = el("div", { class: "tools" });
