@@ -20,7 +20,7 @@ export class Figures {
     this.box = el("details", { class: "card", ontoggle: () => { if (this.box.open) this.load(); } }, el("summary", {}, "What follows: precision, thresholds, calibration"),
       el("p", { class: "soft" }, "Precision is the share of events that are right. It is estimated for all events of a label from those with a verdict; the interval says how far it can be trusted."),
       el("p", {}, el("label", { for: "wanted" }, "Wanted precision "), this.wanted),
-      el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...["label", "judged", "precision", "95 % interval", "threshold", "events kept"].map((name, place) => el("th", { scope: "col", class: place ? "num" : "" }, name)))), this.body)), this.one);
+      el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...["label", "judged", "precision", "95 % interval", "threshold", "events kept", "precision there"].map((name, place) => el("th", { scope: "col", class: place ? "num" : "" }, name)))), this.body)), this.one);
     this.node = this.box;
     this.soon = debounced(() => { if (this.box.open) this.load(); }, 400);
   }
@@ -34,7 +34,7 @@ export class Figures {
         el("td", {}, row.precision.judged ? el("button", { type: "button", class: "link", onclick: () => { this.label = row.label; this.load(); } }, ...words(row.label)) : el("span", {}, ...words(row.label))),
         el("td", { class: "num" }, `${row.precision.judged} / ${row.total}`), el("td", { class: "num" }, number(row.precision.value)),
         el("td", { class: "num" }, row.precision.judged ? `${number(row.precision.low)} to ${number(row.precision.high)}` : "–"),
-        el("td", { class: "num" }, row.reach ? number(row.reach.threshold, 3) : row.precision.judged ? "none" : "–"), el("td", { class: "num" }, row.reach ? `${row.reach.events} / ${row.total}` : "–"))));
+        el("td", { class: "num" }, row.reach ? number(row.reach.threshold, 3) : row.precision.judged ? "none" : "–"), el("td", { class: "num" }, row.reach ? `${row.reach.events} / ${row.total}` : "–"), el("td", { class: "num" }, row.reach ? `${number(row.reach.low)} to ${number(row.reach.high)}` : "–"))));
       if (this.label === null) { this.one.replaceChildren(); return; }
       const figure = await call(`api/review/figure?label=${encodeURIComponent(this.label)}`);
       this.one.replaceChildren(this.precision(figure), this.calibration(figure));

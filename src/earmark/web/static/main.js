@@ -40,11 +40,18 @@ function dropping() {
     event.preventDefault();
     depth = 0;
     document.body.classList.remove("dropping");
-    const dropped = [...event.dataTransfer.files];
-    if (!(room instanceof Desk)) location.hash = "#/";
-    setTimeout(() => room.upload(dropped));
+    state.bring([...event.dataTransfer.files]);
   });
 }
+
+// Files onto the desk, from wherever one is.
+state.bring = async files => {
+  if (!(room instanceof Desk)) {
+    history.pushState(null, "", "#/");
+    await route();
+  }
+  await room.upload(files);
+};
 
 async function begin() {
   document.getElementById("keys-button").addEventListener("click", showKeys);

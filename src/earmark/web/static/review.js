@@ -158,6 +158,7 @@ export class ReviewRoom {
 
   done() {
     this.item = null;
+    this.card.classList.add("finished");
     this.heading.textContent = this.about.recordings ? "Every event here has a verdict" : "There are no events";
     this.status.textContent = "Choose another label, or look at what follows below.";
     this.stage.replaceChildren();
@@ -229,6 +230,7 @@ export class ReviewRoom {
   draw(move) {
     const { item } = this;
     if (!item) return;
+    this.card.classList.remove("finished");
     this.heading.replaceChildren(...words(item.label), " ", el("span", { class: "soft" }, `${clock(item.onset)} to ${clock(item.offset)}`));
     const parts = [item.score === null ? (item.added ? "added by hand" : "no score") : `score ${number(item.score)}`, item.recording];
     if (item.moved) parts.push(`the model said ${item.detected[2]}, ${clock(item.detected[0])} to ${clock(item.detected[1])}`);
