@@ -22,7 +22,8 @@ from earmark.formats import read_events
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
 pytest.importorskip("fastapi", reason="fastapi is not installed (extra web)")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in _PROGRAMS if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 
 _spec = importlib.util.spec_from_file_location("tone_engine", Path(__file__).parents[1] / "tone_engine.py")
@@ -35,6 +36,10 @@ TRUTH = [  # of the recording that is dropped: eleven events
     (14.5, 15.5, "whistle"),
 ]
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
+PAINTED = """[...document.querySelectorAll('.picture canvas, .row canvas')].every(canvas => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(data).size > 8;
+})"""
 WAIT = 30_000  # ms; a busy machine takes its time
 
 
@@ -60,7 +65,8 @@ def server(tmp_path):
 @pytest.fixture(scope="module")
 def chromium():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()
 
@@ -102,7 +108,10 @@ def drop(page, path):
         """([bytes, name]) => {
             const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], name, { type: "audio/wav" }));
-            for (const kind of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+            for (const kind of ["dragenter", "dragover", "drop"]) {
+                const options = { dataTransfer: data, bubbles: true, cancelable: true };
+                document.body.dispatchEvent(new DragEvent(kind, options));
+            }
         }""",
         [list(path.read_bytes()), path.name],
     )
@@ -110,7 +119,10 @@ def drop(page, path):
 
 def rows(page):
     """(onset, offset, label) of the events listed."""
-    cells = page.evaluate("[...document.querySelectorAll('.below tbody tr')].map(row => [...row.cells].slice(1, 4).map(cell => cell.textContent))")
+    cells = page.evaluate(
+        """[...document.querySelectorAll('.below tbody tr')].map(
+            row => [...row.cells].slice(1, 4).map(cell => cell.textContent))"""
+    )
     return sorted((float(onset), float(offset), label) for onset, offset, label in cells)
 
 
@@ -123,7 +135,14 @@ def until(page, text, selector="body"):
 
 
 def set_slider(page, word, value):
-    page.evaluate("""([id, value]) => { const slider = document.getElementById(id); slider.value = value; slider.dispatchEvent(new Event("input", { bubbles: true })); }""", [f"point-{word}", value])
+    page.evaluate(
+        """([id, value]) => {
+            const slider = document.getElementById(id);
+            slider.value = value;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }""",
+        [f"point-{word}", value],
+    )
 
 
 def test_drop_look_move_a_slider_review_export_and_train(page, server, recording, recipe, earmark):
@@ -141,7 +160,7 @@ def test_drop_look_move_a_slider_review_export_and_train(page, server, recording
         assert label == truth
         assert abs(onset - begin) <= 0.041
         assert abs(offset - end) <= 0.041
-    page.wait_for_function("[...document.querySelectorAll('.picture canvas, .row canvas')].every(canvas => { const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height); return new Set(data).size > 8; })")
+    page.wait_for_function(PAINTED)
     accessible(page)
     keep(page, "2-recording")
 
@@ -204,7 +223,8 @@ def test_drop_look_move_a_slider_review_export_and_train(page, server, recording
     command = page.inner_text(".export pre")
     assert command.startswith(f"earmark train {data} --audio ")
     audio = command.split(" --audio ")[1].split(" -o ")[0]
-    ran = earmark("train", data, "--audio", audio, "--valid", data, "-o", output / "model", "--recipe", recipe, "--set", "training.epochs=1")
+    given = ("--audio", audio, "--valid", data, "--valid-audio", audio, "--recipe", recipe)
+    ran = earmark("train", data, *given, "-o", output / "model", "--set", "training.epochs=1")
     assert ran.code == 0, ran.err
     assert (output / "model" / "model.safetensors").is_file()
 

@@ -50,9 +50,11 @@ export class ListenRoom {
       this.stop();
       return;
     } finally { this.button.disabled = false; }
-    const recorder = new AudioWorkletNode(this.sound, "recorder");
-    recorder.port.onmessage = ({ data }) => this.take(data);
-    this.sound.createMediaStreamSource(this.stream).connect(recorder);
+    this.recorder = new AudioWorkletNode(this.sound, "recorder"); // its output stays silent, but what is not connected is not run
+    this.recorder.port.onmessage = ({ data }) => this.take(data);
+    this.source = this.sound.createMediaStreamSource(this.stream);
+    this.source.connect(this.recorder).connect(this.sound.destination);
+    await this.sound.resume();
     this.button.textContent = "Stop";
     this.analyse.hidden = true;
   }
@@ -107,7 +109,7 @@ export class ListenRoom {
       this.times = [];
       this.curves = news.labels.map(() => []);
       this.best = new Float32Array(news.labels.length);
-      this.status.textContent = `${news.model} listens; an event is reported at most ${number(news.latency, 1)} s after it ends.`;
+      this.status.textContent = `${news.model} listens; an event is shown about ${number(news.latency.begin, 1)} s after it begins.`;
       this.ready();
     } else if (news.type === "scores") this.scores(news);
     else if (["begin", "update", "end"].includes(news.type)) this.event(news);

@@ -15,8 +15,8 @@ class Recorder extends AudioWorkletProcessor {
       this.held[this.count++] = sum / channels.length;
       if (this.count === this.held.length) {
         const piece = this.held;
-        this.port.postMessage(piece, [piece.buffer]);
         this.held = new Float32Array(piece.length);
+        this.port.postMessage(piece, [piece.buffer]); // handed over: it has no length afterwards
         this.count = 0;
       }
     }
