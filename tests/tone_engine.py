@@ -40,7 +40,9 @@ class ToneEngine:
         places = [hertz * FRAME // RATE for hertz in HERTZ.values()]
         bands = np.stack([power[:, :, place - 2 : place + 3].sum(axis=2) for place in places], axis=2)
         rest = power.sum(axis=2) - bands.sum(axis=2) + 0.5  # faint noise scores next to nothing
-        frames = (bands / (bands + rest[:, :, None])).astype(np.float32)  # tones at the same time do not hide each other
+        frames = (bands / (bands + rest[:, :, None])).astype(
+            np.float32
+        )  # tones at the same time do not hide each other
         for row, length in enumerate(lengths):
             frames[row, self.steps_in(int(length)) :] = 0
         frames = np.clip(frames, 0, 1)
