@@ -63,12 +63,17 @@ def server(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def driver():
     with playwright.sync_playwright() as driver:
-        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def chromium(driver):
+    options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(params=SIZES)
@@ -262,15 +267,14 @@ def test_borders_are_dragged_and_the_view_zooms(chromium, server, recording, pag
     assert abs(float(page.input_value("label:has-text('Offset') input")) - offset - 0.4) < 0.08
 
 
-@pytest.fixture(scope="module")
-def microphone(recording):
+@pytest.fixture
+def microphone(driver, recording):
     """A browser whose microphone hears the recording, over and over."""
-    with playwright.sync_playwright() as driver:
-        fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-        sound = f"--use-file-for-fake-audio-capture={recording}"
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *fake, sound])
-        yield browser
-        browser.close()
+    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    sound = f"--use-file-for-fake-audio-capture={recording}"
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *fake, sound])
+    yield browser
+    browser.close()
 
 
 def test_the_microphone_is_heard_and_kept(microphone, server):

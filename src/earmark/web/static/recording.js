@@ -19,7 +19,7 @@ export class Recording {
     this.title = el("h1", { tabindex: "-1" });
     this.facts = el("p", { class: "soft small facts" });
     this.progress = el("p", { class: "busy", role: "status" });
-    this.tags = el("p", { class: "labels", "aria-label": "Tags of the recording" });
+    this.tags = el("p", { class: "labels", role: "group", "aria-label": "Tags of the recording" });
     this.stage = el("div", { class: "stagebox" });
     this.tools = el("div", { class: "tools" });
     this.below = el("div", { class: "below" });
