@@ -316,3 +316,35 @@ def test_a_file_that_is_no_recording_is_told(chromium, server, tmp_path, page):
     page.set_input_files("#file", tmp_path / "broken.wav")
     until(page, "This recording could not be analysed: broken.wav", ".recording")
     accessible(page)
+
+
+def test_the_pages_that_are_files_are_legible_at_any_width(chromium, recording, tmp_path, page):
+    """`detect --report` and the recordings of `evaluate --report`: names and axes in a size that can be read."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra report)")
+    from earmark import api
+    from earmark.decisions import OperatingPoint
+    from earmark.runtime.tagger import Tagger
+
+    (tmp_path / "in").mkdir()
+    shutil.copyfile(recording, tmp_path / "in" / "with & tones.wav")
+    soundfile.write(tmp_path / "in" / "quiet.wav", tones.tones(3.0, []), tones.RATE)
+    point = OperatingPoint.plain(tones.HERTZ)
+    parts = {label: part.model_copy(update={"median_seconds": 0.1}) for label, part in point.classes.items()}
+    tagger = Tagger(tones.ToneEngine(), point.model_copy(update={"classes": parts}))
+    found = api.detect([tmp_path / "in"], tagger=tagger, report=tmp_path / "report")
+    page.goto(found.report.as_uri())
+    assert page.locator(".recording").count() == 2
+    accessible(page)
+    keep(page, "7-detections")
+    texts = "[...document.querySelectorAll('.name span, .axis span, .hertz')]"
+    assert min(page.evaluate(f"{texts}.map(each => parseFloat(getComputedStyle(each).fontSize))")) >= 11
+    whole = "[...document.querySelectorAll('.name span')].every(each => each.scrollWidth <= each.clientWidth + 1)"
+    assert page.evaluate(whole)
+    raw = page.locator("path.raw").first
+    assert not raw.is_visible()
+    page.locator("[data-name='with & tones.wav'] .raw-switch").check()
+    assert page.locator(".shows-raw path.raw").first.evaluate("each => getComputedStyle(each).display") == "inline"
+    page.select_option("#find-label", "whistle")
+    assert page.inner_text("#find-count") == "1 of 2 recordings"
+    page.locator("[data-name='with & tones.wav'] .lane .track").first.click(position={"x": 40, "y": 40})
+    page.wait_for_function("document.querySelector('audio').currentTime > 0")
