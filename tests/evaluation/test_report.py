@@ -108,7 +108,7 @@ def test_a_smoothed_curve_comes_with_the_raw_one(loudness: Network, scored: Scor
         }
     )
     _, detected = evaluate_scored(scored, smooth)
-    view = recording_views(loudness, scored, detected, smooth, 1)[0]
+    view = recording_views(loudness.rate, scored, detected, smooth, 1)[0]
     assert view.raw is not None
     assert np.abs(view.raw.frames - view.scores.frames).max() > 0
 

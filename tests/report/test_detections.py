@@ -14,7 +14,16 @@ from earmark import api
 from earmark.decisions import OperatingPoint
 from earmark.errors import ConfigError
 from earmark.events import Event
-from earmark.report.detections import Found, choose, detection_report, part_of, render, views_of
+from earmark.report.detections import (
+    COLUMNS,
+    Found,
+    choose,
+    detection_report,
+    overview,
+    part_of,
+    render,
+    views_of,
+)
 from earmark.runtime.tagger import Tagger
 
 _spec = importlib.util.spec_from_file_location("tone_engine", Path(__file__).parents[1] / "tone_engine.py")
@@ -123,3 +132,16 @@ def test_recordings_without_events_come_last():
     some = [Found(str(number), "", [Event(0, 1, "a", number / 10)] if number else []) for number in range(5)]
     assert [each.name for each in choose(some, 3)] == ["2", "3", "4"]
     assert len(choose(some, 9)) == 5
+
+
+def test_a_call_of_50_ms_is_seen_in_the_picture_of_ten_minutes_and_where_it_is():
+    wave = tone_engine.tones(600.0, [(400.0, 400.05, "beep")])
+    rate = tone_engine.RATE
+    picture = overview((wave[start : start + 160_000] for start in range(0, len(wave), 160_000)), rate, 600.0)
+    assert len(picture.values) == COLUMNS
+    column, band = np.unravel_index(picture.values.argmax(), picture.values.shape)
+    assert picture.clock.time(int(column)) <= 400.05
+    assert picture.clock.time(int(column) + 1) >= 400.0
+    assert abs(picture.band_hz[band] - tone_engine.HERTZ["beep"]) < 150
+    assert picture.clock.time(COLUMNS) == 600.0
+    assert len(overview([], rate, 0.0).values) == 1

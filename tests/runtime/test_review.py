@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 
 from earmark.errors import ConfigError, DataError, OutputError
 from earmark.events import Event
-from earmark.formats import read_events, write_events
-from earmark.formats.label_studio import read_tasks
+from earmark.formats import write_events
 from earmark.runtime.review import Review
-from earmark.runtime.review_tables import export
 
 EVENTS = {
     "a.wav": [Event(0.5, 1.0, "dog", 0.9), Event(2.0, 3.0, "cat", 0.6)],
@@ -166,56 +164,9 @@ def test_impossible_events_are_refused(results, onset, offset, label):
         assert review.undoable == 0
 
 
-def test_exports_hold_what_was_decided(results):
-    with Review.open(results) as review:
-        cat, dog, _low = ids(review)
-        review.judge(dog, "confirmed")
-        review.correct(cat, 2.25, 2.75)
-        done = export(review)
-    out = results / "review"
-    wanted = {"a.wav": [Event(0.5, 1.0, "dog", 0.9), Event(2.25, 2.75, "cat", 0.6)]}
-    assert read_events(out / "events.csv") == wanted
-    bare = {name: [event[:3] for event in events] for name, events in wanted.items()}
-    assert {name: [e[:3] for e in found] for name, found in read_events(out / "strong.tsv").items()} == bare
-    assert {name: [e[:3] for e in found] for name, found in read_tasks(out / "label-studio.json").items()} == bare
-    for kind in ("audacity", "raven"):
-        [track] = (out / kind).glob("a*.txt")
-        [found] = read_events(track).values()
-        assert [(round(e.onset, 3), round(e.offset, 3), e.label) for e in found] == bare["a.wav"]
-    assert (done.recordings, done.events, done.complete) == (1, 2, 2)
-
-
-def test_tables_for_training_hold_complete_recordings_only(results):
-    """`c.wav` has no event, so it is complete: nothing was there to be judged."""
-    from earmark.data.manifest import read_manifest
-
-    with Review.open(results) as review:
-        cat, dog, low = ids(review)
-        review.judge(dog, "confirmed")
-        review.judge(cat, "unsure")
-        review.judge(low, "rejected")
-        done = export(review, ["training"])
-        assert done.complete == 2
-        assert done.command == ""  # nothing to learn from yet
-        review.judge(cat, "rejected")
-        done = export(review, ["training"])
-    place = results / "review" / "training"
-    assert done.command == f"earmark train {place} --audio {results} -o new-model"
-    manifest = read_manifest(place, audio=results)
-    found = {clip.name: (clip.labels, clip.events) for clip in manifest.clips}
-    assert found == {
-        "a.wav": (("dog",), (Event(0.5, 1.0, "dog"),)), "sub/b.wav": ((), ()), "c.wav": ((), ()),
-    }  # fmt: skip
-
-
 def test_what_is_no_result_is_said_so(tmp_path):
     with pytest.raises(DataError, match="no such file or folder; expected what 'earmark detect -o' wrote"):
         Review.open(tmp_path / "nothing")
-
-
-def test_an_unknown_export_is_refused_with_a_guess(results):
-    with Review.open(results) as review, pytest.raises(ConfigError, match="did you mean 'raven'"):
-        export(review, ["ravn"])
 
 
 def test_results_of_detect_are_found_with_their_recordings(tmp_path):

@@ -25,7 +25,7 @@ from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.report import page
 from earmark.report.lanes import RecordingView, drawn
-from earmark.report.spectrogram import spectrogram
+from earmark.report.spectrogram import Spectrogram, log_mel
 from earmark.report.tables import Table, counted
 from earmark.runtime.scorer import Job
 from earmark.runtime.tagger import Result, Tagger
@@ -34,6 +34,7 @@ from earmark.scores import Scores
 LONG = 60.0  # seconds; longer recordings are shown whole without sound, and in pieces
 PIECE = 10.0  # seconds
 PIECES = 8  # of a long recording at most
+COLUMNS = 1400  # of a picture of a whole recording at most
 
 
 @dataclass(frozen=True)
@@ -171,12 +172,12 @@ def _views(tagger: Tagger, found: Found, result: Result, sounds: bool) -> Iterat
         kept = _Kept(spans)
         with read_blocks(source) as blocks:
             kept.rate = blocks.rate
-            picture = spectrogram(kept.following(blocks), blocks.rate, scores.duration)
+            picture = overview(kept.following(blocks), blocks.rate, scores.duration)
     finally:
         close_source(source)
     whole = RecordingView(
         scores=curve,
-        logmel=picture.levels,
+        logmel=picture.values,
         logmel_clock=picture.clock,
         detected=found.events,
         thresholds={label: part.onset for label, part in point.classes.items()},
@@ -189,6 +190,26 @@ def _views(tagger: Tagger, found: Found, result: Result, sounds: bool) -> Iterat
     yield whole
     for place, (begin, end) in enumerate(spans if long else []):
         yield _piece(whole, begin, end, kept.samples(place), kept.rate, sounds)
+
+
+def overview(blocks: Iterable[FloatArray], rate: int, seconds: float) -> Spectrogram:
+    """The picture of mono blocks (samples,) that together last `seconds`, in at most `COLUMNS` columns.
+
+    A column holds, band by band, the highest value of its frames, so that a short call is seen in the picture of an
+    hour. Memory does not grow with the recording.
+    """
+    whole = [log_mel(np.zeros(0, np.float32), rate)]  # silence: what no block covers
+    columns = max(1, min(COLUMNS, int(seconds / float(whole[0].clock.step))))
+    values = np.repeat(whole[0].values[:1], columns, axis=0)
+    start = 0
+    for block in blocks:
+        picture = log_mel(block, rate)
+        times = start / rate + picture.clock.edges(len(picture.values))[:-1]
+        places = np.minimum((times / max(seconds, 1e-9) * columns).astype(np.int64), columns - 1)
+        np.maximum.at(values, places, picture.values)
+        start += len(block)
+    step = Fraction(seconds) / columns if seconds > 0 else whole[0].clock.step
+    return Spectrogram(values, Clock(step), whole[0].band_hz)
 
 
 def _spans(events: Sequence[Event], duration: float) -> list[tuple[float, float]]:
@@ -233,8 +254,7 @@ def _piece(
     whole: RecordingView, begin: float, end: float, samples: FloatArray | None, rate: int, sounds: bool
 ) -> RecordingView:
     """The part of a view from `begin` to `end` seconds."""
-    blocks = [] if samples is None else [samples]
-    picture = spectrogram(blocks, rate, end - begin)
+    picture = log_mel(np.zeros(0, np.float32) if samples is None else samples, rate)
     events = [
         event._replace(onset=max(0.0, event.onset - begin), offset=min(end - begin, event.offset - begin))
         for event in whole.detected
@@ -244,7 +264,7 @@ def _piece(
         whole,
         scores=part_of(whole.scores, begin, end),
         raw=None if whole.raw is None else part_of(whole.raw, begin, end),
-        logmel=picture.levels,
+        logmel=picture.values,
         logmel_clock=picture.clock,
         band_hz=picture.band_hz,
         detected=events,
