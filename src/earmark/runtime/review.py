@@ -25,9 +25,9 @@ from earmark.errors import ConfigError, DataError, did_you_mean
 from earmark.events import Event
 from earmark.formats import read_events
 from earmark.formats.fields import check_label
+from earmark.lock import Lock
 from earmark.runtime.clips import Clip, find_audio
 from earmark.runtime.journal import Journal
-from earmark.runtime.lock import Lock
 
 LOG = "review.jsonl"
 Order = Literal["score", "label", "balanced"]
