@@ -13,7 +13,7 @@ from earmark.data.held import HeldClips, Integers
 from earmark.data.records import Clip
 from earmark.data.store import DirectClips, open_store
 from earmark.errors import ConfigError
-from earmark.training.loop import ClipSet, Machine, _held
+from earmark.training.loop import ClipSet, Machine, hold
 from earmark.training.preparing import Joined, join, part_of
 
 LENGTHS = (400, 1_000, 2_500, 70, 1_000, 1_800)
@@ -74,6 +74,6 @@ def test_parts_and_joined_packs_stay_integers(pack: Integers, clips: list[Clip])
 
 def test_what_cannot_be_held_is_refused_in_one_line(pack: Integers, clips: list[Clip]) -> None:
     with pytest.raises(ConfigError, match="for one GPU"):
-        _held(ClipSet(pack, TARGETS), Machine(processes=2, hold=True))
+        hold(ClipSet(pack, TARGETS), Machine(processes=2, hold=True))
     with pytest.raises(ConfigError, match="holds decoded sound"):
-        _held(ClipSet(DirectClips(clips, 1_000), TARGETS), Machine(hold=True))
+        hold(ClipSet(DirectClips(clips, 1_000), TARGETS), Machine(hold=True))

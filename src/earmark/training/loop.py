@@ -97,7 +97,7 @@ class Loaders(lightning.LightningDataModule):
         batches = self.batches(self.trainer.global_rank, self.trainer.world_size)
         first = self.trainer.current_epoch * self.steps_per_epoch
         steps = range(first, first + self.steps_per_epoch)
-        return DataLoader(batches, batch_size=None, sampler=steps, **self._ahead())
+        return DataLoader(batches, batch_size=None, sampler=steps, **self.ahead())
 
     def batches(self, rank: int, world: int) -> TrainingBatches:
         """The endless stream of training batches, or the share of one of several processes."""
@@ -120,7 +120,7 @@ class Loaders(lightning.LightningDataModule):
         batches = EvaluationBatches(
             self.valid_set.waveforms, self.valid_set.targets, self.options.batch_size, 6 * self.longest
         )
-        return DataLoader(batches, batch_size=None, **self._ahead())
+        return DataLoader(batches, batch_size=None, **self.ahead())
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Note that a batch of the training is there, where that is asked for."""
@@ -128,7 +128,7 @@ class Loaders(lightning.LightningDataModule):
             self.profile.arrived()
         return batch
 
-    def _ahead(self) -> dict[str, Any]:
+    def ahead(self) -> dict[str, Any]:
         """How batches are made ready while the device computes: by other processes, in memory that it reads itself."""
         if self.machine.hold:
             return {"num_workers": 0}  # they are on the device already
@@ -164,7 +164,7 @@ def fit(
     history = History(folder / "log.csv", validate, stage)
     checkpoints = Checkpoints(state, options.model_epochs)
     if machine.hold:
-        train, valid = _held(train, machine), None if valid is None else _held(valid, machine)
+        train, valid = hold(train, machine), None if valid is None else hold(valid, machine)
     loaders = Loaders(train, valid, options, rate=network.rate, seed=seed, machine=machine)
     total = loaders.steps_per_epoch * options.epochs
     module = TrainingModule(network, options, total, seed)
@@ -188,7 +188,7 @@ def fit(
     return history.rows
 
 
-def _held(clips: ClipSet, machine: Machine) -> ClipSet:
+def hold(clips: ClipSet, machine: Machine) -> ClipSet:
     """The same clips, in the memory of the device. `ConfigError` where they are no sound, or do not fit."""
     if machine.processes > 1:
         raise ConfigError("--cache device is for one GPU: each process would hold all clips; use --cache on")
