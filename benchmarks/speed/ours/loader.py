@@ -54,7 +54,8 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
 def endless(store: ClipStore, labels: Labels, options: TrainingOptions, rate: int, machine: Machine) -> Iterator[Batch]:
     """Training batches as `Loaders.train_dataloader` makes them, without an end."""
     clips = ClipSet(store, Targets.of_clips(store.clips, labels))
-    loaders = Loaders(hold(clips, machine) if machine.hold else clips, None, rate, options, 0, machine)
+    clips = hold(clips, machine) if machine.hold else clips
+    loaders = Loaders(clips, None, options, rate=rate, seed=0, machine=machine)
     return iter(DataLoader(loaders.batches(0, 1), batch_size=None, sampler=itertools.count(), **loaders.ahead()))
 
 
