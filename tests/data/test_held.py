@@ -41,7 +41,9 @@ def pack(clips: list[Clip], tmp_path: Path) -> Integers:
 def test_batches_are_those_of_the_pack(pack: Integers) -> None:
     held = HeldClips(pack, "cpu")
     stream = BalancedStream(TARGETS, 5, 0)
-    on_disk, in_memory = (TrainingBatches(clips, TARGETS, stream, 4, 900, 7) for clips in (pack, held))
+    on_disk, in_memory = (
+        TrainingBatches(clips, TARGETS, stream, batch_size=4, longest=900, seed=7) for clips in (pack, held)
+    )
     for step in range(20):
         one, other = on_disk[step], in_memory[step]
         assert one.waveform.numpy().tobytes() == other.waveform.numpy().tobytes()

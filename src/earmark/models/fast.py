@@ -264,7 +264,7 @@ def _plain(module: PackedConv, state: dict[str, Any], prefix: str, _metadata: di
 
 
 def compiled(module: Callable[..., Any], **options: Any) -> Any:
-    """A module or function as PyTorch's compiler makes it, in one graph for every length.
+    """A module or function as PyTorch's compiler makes it, in one graph.
 
     `options` are those of `torch.compile`. It is compiled at its first call, which takes a minute or more: for runs
     that are long enough.
