@@ -65,3 +65,22 @@ def test_the_allocator_is_left_alone_where_it_is_not_glibc(monkeypatch: pytest.M
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(torch, "set_flush_denormal", lambda mode: True)  # it would outlive this test
     assert devices.tune_allocator() is False
+
+
+def test_tf32_is_for_gpus_alone() -> None:
+    with pytest.raises(ConfigError, match="tf32 is for NVIDIA GPUs, not for cpu: use float32 or bf16"):
+        devices.resolve_precision("tf32", "cpu")
+    assert devices.resolve_precision("tf32", "cuda:1") == "tf32"
+
+
+def test_float32_on_a_gpu_is_ieee_float32_unless_tf32_is_asked_for() -> None:
+    """PyTorch's default lets convolutions compute in TF32."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    with devices.arithmetic_of("float32"):
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == (False, False)
+        assert torch.get_float32_matmul_precision() == "highest"
+    with devices.arithmetic_of("tf32"):
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == (True, True)
+    with devices.arithmetic_of("bf16"):
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
+    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before

@@ -1,22 +1,26 @@
 """What the machine is good at: arithmetic precision and memory.
 
 `resolve_precision` finds out whether bfloat16 is the faster arithmetic here (some processors emulate it, slowly);
+`arithmetic_of` holds a GPU to the precision that was asked for;
 `tune_allocator` keeps freed activations mapped. Both are for programs to call at start-up, never at import.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import platform
 import time
-from typing import Literal, get_args
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
 import torch
 
 from earmark.errors import ConfigError
 
-Precision = Literal["auto", "float32", "bf16"]
+Precision = Literal["auto", "float32", "tf32", "bf16"]
+Arithmetic = Literal["float32", "tf32", "bf16"]
 _GAIN = 1.2  # bfloat16 must be this much faster to be chosen
 _TURNS = 7
 
@@ -29,11 +33,14 @@ def as_precision(text: str) -> Precision:
     raise ConfigError(f"precision {text!r} is unknown: expected {', '.join(get_args(Precision))}")
 
 
-def resolve_precision(precision: Precision, device: str = "cpu") -> Literal["float32", "bf16"]:
+def resolve_precision(precision: Precision, device: str = "cpu") -> Arithmetic:
     """`auto` becomes `bf16` where the processor has instructions for it, or the GPU does, else `float32`.
 
-    Of a processor that cannot be asked, a convolution is timed in both, about 40 ms.
+    Of a processor that cannot be asked, a convolution is timed in both, about 40 ms. `ConfigError` for tf32 elsewhere
+    than on an NVIDIA GPU.
     """
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise ConfigError(f"precision tf32 is for NVIDIA GPUs, not for {device}: use float32 or bf16")
     if precision != "auto":
         return precision
     if device.startswith("cuda"):
@@ -68,6 +75,25 @@ def _time_convolutions(*dtypes: torch.dtype) -> list[float]:
             torch.nn.functional.conv2d(sounds, kernels, padding=1)
             best[place] = min(best[place], time.perf_counter() - begin)
     return best
+
+
+@contextlib.contextmanager
+def arithmetic_of(precision: Precision) -> Iterator[None]:
+    """Within, a GPU's float32 is IEEE float32, unless `precision` is tf32 (10 bits of mantissa in products).
+
+    PyTorch by itself lets convolutions and recurrences on a GPU compute in TF32: scores then differ by up to 3e-2 from
+    those of the CPU. Under bf16 and on a CPU nothing changes.
+    """
+    # The older of PyTorch's two ways to say so: libraries around it ask in that way, and the two must not be mixed.
+    backends: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn] if precision in ("float32", "tf32") else []
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for backend in backends:
+            backend.allow_tf32 = precision == "tf32"
+        yield
+    finally:
+        for backend, former in zip(backends, before, strict=True):
+            backend.allow_tf32 = former
 
 
 def resolve_device(device: str) -> str:

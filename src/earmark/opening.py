@@ -19,10 +19,12 @@ from typing import Literal, get_args
 from earmark.errors import ConfigError, MissingExtraError, did_you_mean
 from earmark.runtime.directory import has_twin, load_point, open_twin
 from earmark.runtime.ensemble import Ensemble, fused_point
+from earmark.runtime.memory import give_back_at_once
 from earmark.runtime.onnx import TWIN
 from earmark.runtime.tagger import Tagger
 
 EngineName = Literal["auto", "torch", "onnx"]
+FEW_SECONDS = 60.0  # of audio in a whole job, for which freed memory is given back rather than kept for what follows
 SHORT_JOB = 600.0  # seconds of audio, up to which loading PyTorch takes longer than it saves
 
 
@@ -47,6 +49,8 @@ def open_tagger(
         from earmark.models import opening
 
         return opening.open_tagger(directories, device=device, precision=as_precision(precision))
+    if (length := seconds()) is not None and length <= FEW_SECONDS:
+        give_back_at_once()
     engines = [open_twin(directory, threads) for directory in directories]
     points = [load_point(where, each.labels) for where, each in zip(directories, engines, strict=True)]
     if len(engines) == 1:

@@ -1,6 +1,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,8 @@ def weights(request: Request) -> bytes:
     return (request.output / "model.safetensors").read_bytes()
 
 
-def finish(request: Request, reporter: Reporter | None = None) -> None:
-    run = Run(request, MACHINE, reporter or Reporter(), recipe="tiny", command="earmark train", name="m")
+def finish(request: Request, reporter: Reporter | None = None, machine: Machine = MACHINE) -> None:
+    run = Run(request, machine, reporter or Reporter(), recipe="tiny", command="earmark train", name="m")
     trained = run.train()
     run.save(trained)
 
@@ -128,6 +129,16 @@ def test_weights_of_the_last_epochs_are_kept_where_asked_for(ask: Ask) -> None:
     finish(request)
     kept = sorted(path.name for path in (request.output / "training").glob("*.safetensors"))
     assert kept == ["epoch-0001.safetensors", "epoch-0002.safetensors"]
+
+
+def test_clips_held_on_the_device_train_the_very_same_model(ask: Ask) -> None:
+    plain, held = ask(output="plain", cache="on"), ask(output="held", cache="device")
+    finish(plain)
+    finish(held, machine=replace(MACHINE, hold=True, profile=True))
+    assert weights(held) == weights(plain)
+    lines = (held.output / "training" / "profile.txt").read_text().splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["waiting for batches", "transfer to the device", "updates"]
+    assert sum(int(line.partition("(")[2].partition("%")[0]) for line in lines) in range(98, 103)
 
 
 def test_a_training_that_diverges_stops_in_one_line_and_keeps_the_last_good_checkpoint(ask: Ask) -> None:

@@ -69,13 +69,13 @@ def test_no_step_of_any_recipe_waits(recipe: Recipe, whole: bool, monkeypatch: p
         steps = tagger.steps_of(tagger.front_end.frames_in(samples))
         targets = targets[:, None].repeat(1, 1 + steps, 1)
     batch = Batch(waveform, lengths, targets, [0, 1], whole)
+    weak = batch._replace(targets=targets if targets.ndim == 2 else targets[:, 0])
     with NoWaiting():
         module.train()
-        features, frames, wanted = module.heard(batch, step=0)
-        pooled = module.tagger.classify(features, frames)
-        module.loss_of(pooled, frames, wanted).backward()
+        module.training_step(batch, 0).backward()
         module.eval()
         with torch.no_grad():
+            module.validation_step(weak, 0)
             module.tagger(waveform, None if whole else lengths)
     assert all(torch.isfinite(weight.grad).all() for weight in tagger.parameters() if weight.grad is not None)
 
@@ -88,3 +88,23 @@ def test_statistics_of_valid_steps_are_those_of_the_steps_cut_out() -> None:
     torch.testing.assert_close(norm(x, mask).permute(0, 2, 3, 1)[mask].reshape(-1, 4), plain(cut_out))
     torch.testing.assert_close(norm.running_mean, plain.running_mean)
     torch.testing.assert_close(norm.running_var, plain.running_var)
+
+
+def test_scores_of_a_validation_come_a_batch_later_and_none_is_lost() -> None:
+    recipe = load_recipe()
+    tagger = Network(ModelOptions(labels=("dog", "siren"), **dict(recipe.network)))
+    module = TrainingModule(tagger, recipe.training, total_steps=10, seed=0)
+    module.eval()
+    module.on_validation_epoch_start()
+    clips = 0.1 * torch.randn(3, tagger.rate // 2)
+    taken = []
+    with torch.no_grad():
+        for number, clip in enumerate(clips):
+            length = torch.tensor([len(clip)])
+            module.validation_step(Batch(clip[None], length, torch.ones(1, 2), [number], True), number)
+            taken.append(len(module.scored))
+        module.on_validation_epoch_end()
+        assert taken == [0, 1, 2]
+        assert [numbers for numbers, _, _ in module.scored] == [[0], [1], [2]]
+        for (_, scores, _), clip in zip(module.scored, clips, strict=True):
+            torch.testing.assert_close(scores, tagger(clip[None]).clip)

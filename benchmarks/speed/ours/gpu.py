@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,9 +18,13 @@ from benchmarks.speed.ours.loader import endless, made_store
 from benchmarks.speed.worker import Jobs
 from earmark.data.batches import Batch
 from earmark.data.synthetic import VOICES
+from earmark.data.targets import Targets
 from earmark.labels import Labels
+from earmark.models.fast import compiled as compile_network
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
+from earmark.training.callbacks import Stage
+from earmark.training.loop import SUMMARY, ClipSet, Machine, fit
 
 SECONDS = 10.0
 CLIPS = 128  # files that `fed` goes through again and again
@@ -39,7 +44,6 @@ NETWORKS: dict[str, dict[str, Any]] = {
 
 def start(folder: str, device: str, batch: int, size: int) -> Jobs:
     """Jobs of networks by name, as they are or compiled; `size` is that of the matrices of `peak`."""
-    torch.set_float32_matmul_precision("high")
     made: dict[tuple[str, str, int], Callable[[], int]] = {}
 
     def finish() -> None:
@@ -47,14 +51,17 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
             torch.cuda.synchronize()
 
     def run(job: str, network: str, how: int, times: int) -> int:
-        """Clips that went through: `how` is whether the network is compiled, or, of `fed`, how many workers load."""
+        """Clips that went through: `how` is whether the network is compiled, or how many workers load.
+
+        Jobs are infer, train, and updates that are fed from flac, pack or device.
+        """
         key = job, network, how
         if key not in made:
             made.clear()  # one network at a time in the device's memory
-            if job == "fed":
-                made[key] = _fed(network, pathlib.Path(folder), device, how, batch)
-            else:
+            if job in ("infer", "train"):
                 made[key] = {"infer": _listener, "train": _learner}[job](network, bool(how), device, batch)
+            else:
+                made[key] = _fed(network, pathlib.Path(folder), device, job, how, batch)
         clips = sum(made[key]() for _ in range(times))
         finish()
         return clips
@@ -78,7 +85,20 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
         """MB of the device's memory at most."""
         return torch.cuda.max_memory_allocated() / 2**20 if device.startswith("cuda") else 0.0
 
-    return {"peak": peak, "run": run, "work": work, "held": held}
+    def epoch(network: str, hold: bool, steps: int) -> list[str]:
+        """Where the time of a training's first epoch goes, as `earmark train --profile` says it."""
+        made.clear()
+        place = pathlib.Path(folder)
+        options = load_recipe().training.model_copy(update={"batch_size": batch, "settle": 0}).lasting(None, steps)
+        machine = Machine(device, "bf16", profile=True, hold=hold)
+        own = _tagger(network)
+        store = made_store(place, "pack", CLIPS, SECONDS, 44_100, own.rate)
+        clips = ClipSet(store, Targets.of_clips(store.clips, Labels(LABELS)))
+        with tempfile.TemporaryDirectory() as run_folder:
+            fit(own, clips, None, options, pathlib.Path(run_folder), seed=0, machine=machine)
+            return (pathlib.Path(run_folder) / Stage().state / SUMMARY).read_text().splitlines()
+
+    return {"peak": peak, "run": run, "work": work, "held": held, "epoch": epoch}
 
 
 def _tagger(network: str) -> Network:
@@ -94,7 +114,7 @@ def _waveform(batch: int, rate: int) -> Tensor:
 def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
     network = _tagger(network).eval().to(device)
     heard = _waveform(batch, network.rate).to(device)
-    call = torch.compile(network) if compiled else network
+    call = compile_network(network) if compiled else network
 
     @torch.inference_mode()
     def listen() -> int:
@@ -108,18 +128,27 @@ def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable
 def _learner(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
     module, optimiser = in_training(_tagger(network).to(device), load_recipe().training)
     if compiled:
-        module.tagger.compile()
+        module.tagger.classify = compile_network(module.tagger.classify)
     given = _batch(_waveform(batch, module.tagger.rate), (torch.rand(batch, len(LABELS)) < 0.2).float(), device)
     return _learning(module, optimiser, itertools.repeat(given), device)
 
 
-def _fed(network: str, folder: pathlib.Path, device: str, workers: int, batch: int) -> Callable[[], int]:
+def _fed(network: str, folder: pathlib.Path, device: str, source: str, workers: int, batch: int) -> Callable[[], int]:
+    """Updates whose clips come from flac files, from the pack, or are cut on the device."""
     recipe = load_recipe()
     module, optimiser = in_training(_tagger(network).to(device), recipe.training)
     options = recipe.training.model_copy(update={"batch_size": batch})
-    store = made_store(folder, "flac", CLIPS, SECONDS, 44_100, module.tagger.rate)
-    loaded = endless(store, Labels(LABELS), options, module.tagger.rate, workers)
-    return _learning(module, optimiser, (_batch(each.waveform, each.targets, device) for each in loaded), device)
+    kind = "flac" if source == "flac" else "pack"
+    store = made_store(folder, kind, CLIPS, SECONDS, 44_100, module.tagger.rate)
+    machine = Machine(device, "bf16", workers=workers, hold=source == "device")
+    loaded = endless(store, Labels(LABELS), options, module.tagger.rate, machine)
+    return _learning(module, optimiser, (_there(each, device) for each in loaded), device)
+
+
+def _there(batch: Batch, device: str) -> Batch:
+    """A batch brought to the device as the engine does it."""
+    parts = (part.to(device, non_blocking=True) for part in batch[:3])
+    return Batch(*parts, batch.clips, batch.whole)
 
 
 def _learning(

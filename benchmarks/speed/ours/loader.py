@@ -23,7 +23,7 @@ from earmark.devices import resolve_precision, tune_allocator
 from earmark.labels import Labels
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
-from earmark.training.loop import ClipSet, Loaders
+from earmark.training.loop import ClipSet, Loaders, Machine, hold
 from earmark.training.options import TrainingOptions
 
 SOURCES = ("wav", "flac", "mp3", "pack")
@@ -42,7 +42,7 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
         """Clips loaded: the next batches of an endless loader, so that its start is not counted again."""
         if (kind, workers) not in running:
             running.clear()
-            running[kind, workers] = endless(stores[kind], labels, recipe.training, rate, workers)
+            running[kind, workers] = endless(stores[kind], labels, recipe.training, rate, Machine(workers=workers))
         return sum(len(batch.clips) for batch in itertools.islice(running[kind, workers], batches))
 
     def stop() -> None:
@@ -51,11 +51,12 @@ def start(folder: str, clips: int, seconds: float, file_rate: int) -> Jobs:
     return {"load": load, "stop": stop}
 
 
-def endless(store: ClipStore, labels: Labels, options: TrainingOptions, rate: int, workers: int) -> Iterator[Batch]:
+def endless(store: ClipStore, labels: Labels, options: TrainingOptions, rate: int, machine: Machine) -> Iterator[Batch]:
     """Training batches as `Loaders.train_dataloader` makes them, without an end."""
     clips = ClipSet(store, Targets.of_clips(store.clips, labels))
-    batches = Loaders(clips, None, rate, options, 0, workers).batches(0, 1)
-    return iter(DataLoader(batches, batch_size=None, sampler=itertools.count(), num_workers=workers))
+    clips = hold(clips, machine) if machine.hold else clips
+    loaders = Loaders(clips, None, options, rate=rate, seed=0, machine=machine)
+    return iter(DataLoader(loaders.batches(0, 1), batch_size=None, sampler=itertools.count(), **loaders.ahead()))
 
 
 def made_store(folder: pathlib.Path, kind: str, clips: int, seconds: float, file_rate: int, rate: int) -> ClipStore:

@@ -31,7 +31,8 @@ class TrainingResult:
     model: Path  # the model directory
     trained: Trained | None  # None: it was finished already
     problems: tuple[Problem, ...]  # rows, clips and labels left out
-    profile: Path | None = None  # where the time went, where that was asked for
+    profile: Path | None = None  # where the time went in detail, where that was asked for
+    profiled: tuple[str, ...] = ()  # the same in a few lines
 
 
 def train(
@@ -57,7 +58,7 @@ def train(
     precision: Precision = "auto",
     processes: int = 1,
     workers: int = 0,
-    cache: Literal["auto", "on", "off"] = "auto",
+    cache: Literal["auto", "on", "off", "device"] = "auto",
     profile: bool = False,
     overwrite: bool = False,
     command: str = "",
@@ -83,7 +84,7 @@ def train(
     from earmark.models.directory import MEMBERS
     from earmark.recipes import load_recipe
     from earmark.recipes.recipe import load_members, member_seeds
-    from earmark.training.loop import PROFILE, Machine
+    from earmark.training.loop import PROFILE, SUMMARY, Machine
     from earmark.training.request import STATE, FusedRequest, Request, clear
     from earmark.training.run import Run, is_follower
 
@@ -96,7 +97,7 @@ def train(
         _check_members(chosen, source, processes)
     else:
         chosen = load_recipe(recipe, changes, source.network if source else None)
-    machine = Machine(resolve_device(device), precision, processes, workers, profile)
+    machine = Machine(resolve_device(device), precision, processes, workers, profile, hold=cache == "device")
     part = Wanted(
         path_or_none(valid), path_or_none(valid_audio), valid_fraction, valid_fold, Reading(separator, label_column)
     )
@@ -140,7 +141,11 @@ def train(
     tune_allocator()
     trained = Run(request, machine, reporter, recipe=chosen.name, command=command).execute()
     problems = (*doubts, *(trained.problems if trained else ()))
-    return TrainingResult(output, trained, problems, output / STATE / PROFILE if profile else None)
+    if not profile:
+        return TrainingResult(output, trained, problems)
+    summary = output / STATE / SUMMARY
+    lines = tuple(summary.read_text(encoding="utf-8").splitlines()) if summary.is_file() else ()
+    return TrainingResult(output, trained, problems, output / STATE / PROFILE, lines)
 
 
 def _may_choose(start_from: str | None, recipe: str, changes: Sequence[str], processes: int) -> bool:

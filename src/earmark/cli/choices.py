@@ -43,12 +43,14 @@ LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 Profile = Annotated[bool, typer.Option("--profile", help="Print where the time went.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
-PrecisionName = Literal["auto", "float32", "bf16"]
+PrecisionName = Literal["auto", "float32", "tf32", "bf16"]
 EngineName = Literal["auto", "torch", "onnx"]
 Engine = Annotated[
     EngineName, typer.Option("--engine", help="auto: ONNX Runtime for short jobs and where PyTorch is missing.")
 ]
-Precision = Annotated[PrecisionName, typer.Option("--precision", help="auto: bf16 if the processor supports it.")]
+Precision = Annotated[
+    PrecisionName, typer.Option("--precision", help="auto: bf16 if the processor supports it; tf32 is for NVIDIA GPUs.")
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(

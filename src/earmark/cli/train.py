@@ -74,10 +74,15 @@ def command(
     ] = 1,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Number of processes that load data.")] = 0,
     cache: Annotated[
-        Literal["auto", "on", "off"],
-        typer.Option("--cache", help="Decode clips once and keep them on disk beside the model."),
+        Literal["auto", "on", "off", "device"],
+        typer.Option(
+            "--cache",
+            help="Decode clips once and keep them on disk beside the model; device: and in the memory of the GPU.",
+        ),
     ] = "auto",
-    profile: Annotated[bool, typer.Option("--profile", help="Write where the time went to MODEL/training.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Print where the time went, and write it in detail to MODEL/training.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start again, replacing an existing model or run.")
     ] = False,
@@ -129,6 +134,8 @@ def command(
     if made.trained is None:
         terminal.say(f"{output} is already finished; use --overwrite to train it again")
         raise typer.Exit(OK)
+    for line in made.profiled:
+        terminal.say(line)
     if made.profile is not None:
         terminal.say(f"where the time went is in {made.profile}")
     if made.trained.evaluation is not None:

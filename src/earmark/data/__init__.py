@@ -8,7 +8,7 @@
 `store`, `pack`             clips as samples at one rate, decoded once or each time
 `targets`, `frame_targets`  labels of millions of clips, and of their frames
 `balance`, `queue`          class-balanced batches as a function of the step; the authors' own queue
-`batches`                   batches of waveforms
+`batches`                   batches of waveforms; `held`: clips kept in a GPU's memory
 `soundscapes`               soundscapes with strong labels, mixed from isolated recordings
 `synthetic`                 a small data set of sounds made on the spot
 """

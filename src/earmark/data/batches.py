@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from earmark.data.frame_targets import FrameTargets
+from earmark.data.held import Cut, HeldClips, Integers
 from earmark.data.targets import TargetRows
 
 
@@ -124,14 +125,12 @@ class EvaluationBatches(Dataset[Batch]):
 def fill(
     waveforms: Waveforms,
     targets: TargetRows,
-    cuts: Sequence[tuple[int, int, int]],
+    cuts: Sequence[Cut],
     frames: FrameTargets | None = None,
 ) -> Batch:
-    """One batch from cuts (clip, first sample, samples)."""
-    buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts))
-    view = buffer.numpy()
-    for row, (clip, start, length) in enumerate(cuts):
-        view[row, :length] = waveforms.read(clip, start, length)
+    """One batch from cuts (clip, first sample, samples), on the device where the clips are held, or on the host."""
+    buffer = waveforms.gather(cuts) if isinstance(waveforms, HeldClips) else _read(waveforms, cuts)
+    device = buffer.device
     clips = [clip for clip, _, _ in cuts]
     wanted = targets[clips]
     if frames is not None:
@@ -140,8 +139,22 @@ def fill(
         wanted = np.concatenate([wanted[:, None], within], axis=1)
     return Batch(
         buffer,
-        torch.tensor([length for _, _, length in cuts]),
-        torch.from_numpy(wanted.astype(np.float32)),
+        torch.tensor([length for _, _, length in cuts]).to(device, non_blocking=True),
+        torch.from_numpy(wanted.astype(np.float32)).to(device, non_blocking=True),
         clips,
         whole=all(length == buffer.shape[1] for _, _, length in cuts),
     )
+
+
+def _read(waveforms: Waveforms, cuts: Sequence[Cut]) -> Tensor:
+    """Waveforms (batch, samples) of cuts, read into one buffer; integers of a pack are widened on their way there."""
+    buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts))
+    view = buffer.numpy()
+    packed = waveforms if isinstance(waveforms, Integers) else None
+    for row, (clip, start, length) in enumerate(cuts):
+        if packed is not None:
+            samples, step = packed.integers(clip)
+            np.multiply(samples[start : start + length], step, out=view[row, :length])
+        else:
+            view[row, :length] = waveforms.read(clip, start, length)
+    return buffer

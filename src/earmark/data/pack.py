@@ -58,15 +58,18 @@ class PackedClips:
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
         """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
-        if self._samples is None:
-            self._samples = np.memmap(self.path, dtype="<i2", mode="r")
         whole = int(self.lengths[index])
         begin = min(max(0, start), whole)
         end = whole if length is None else min(whole, begin + max(0, length))
+        integers, step = self.integers(index)
+        return integers[begin:end] * step
+
+    def integers(self, index: int) -> tuple[npt.NDArray[np.int16], np.float32]:
+        """Samples (samples,) of a clip as they lie in the file, and what one step of them stands for."""
+        if self._samples is None:
+            self._samples = np.memmap(self.path, dtype="<i2", mode="r")
         first = int(self._starts[index])
-        samples = self._samples[first + begin : first + end].astype(np.float32)
-        samples *= self._steps[index]
-        return samples
+        return self._samples[first : first + int(self.lengths[index])], self._steps[index]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_samples": None}

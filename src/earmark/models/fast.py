@@ -46,6 +46,7 @@ where PyTorch has these operators (its own compiler uses them; x86 alone); elsew
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -260,3 +261,13 @@ def _plain(module: PackedConv, state: dict[str, Any], prefix: str, _metadata: di
     state[f"{prefix}weight"] = module.plain_weight()
     if not module.bias_is_own:
         state.pop(f"{prefix}bias", None)
+
+
+def compiled(module: Callable[..., Any], **options: Any) -> Any:
+    """A module or function as PyTorch's compiler makes it, in one graph.
+
+    `options` are those of `torch.compile`. It is compiled at its first call, which takes a minute or more: for runs
+    that are long enough.
+    """
+    torch._dynamo.config.allow_rnn = True  # otherwise the graph falls apart at every GRU
+    return torch.compile(module, fullgraph=True, dynamic=True, **options)

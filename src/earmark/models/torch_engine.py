@@ -15,7 +15,7 @@ from torch import Tensor
 
 from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
-from earmark.devices import Precision, resolve_precision
+from earmark.devices import Precision, arithmetic_of, resolve_precision
 from earmark.engine import WindowPlan
 from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
@@ -98,7 +98,10 @@ class TorchEngine:
     ) -> tuple[FloatArray, FloatArray]:
         """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
         kind = self.device.partition(":")[0]
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+        with (
+            arithmetic_of(self.precision),
+            torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bf16"),
+        ):
             with stage(watch, "features"):
                 features, frames = self.features.of(waveform, lengths, self.device)
                 self._wait(watch)

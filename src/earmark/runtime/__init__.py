@@ -17,7 +17,7 @@
 `processes`   several processes on one machine
 `distributed` many machines, by Ray
 `merging`     shards put together
-`onnx`        an engine over ONNX Runtime
+`onnx`        an engine over ONNX Runtime; `memory`: how the C library gives memory back
 `directory`   what the runtime reads of a model directory
 `clips`       sound files cut around detections
 `review`, `review_tables`   verdicts of a person on detected events, and the tables that come of them

@@ -167,6 +167,7 @@ def open_session(path: Path, threads: int | None = None) -> onnxruntime.Inferenc
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is wrong is raised
     options.enable_cpu_mem_arena = False  # as fast without, and a few MB less
+    options.enable_mem_pattern = False  # the same, for lengths that change
     options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they are slow, and mean nothing here
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
     try:

@@ -9,6 +9,7 @@
 `objective.py`        the loss
 `module.py`           a network as the training engine sees it; randomness and learning rate as functions of the step
 `loop.py`             one training, resumed where it stopped
+`profile.py`          where the time of a training goes
 `callbacks.py`        log and checkpoints; `validation.py`: figures after every epoch
 `weights.py`          weights of the last epochs averaged, batch statistics taken anew
 `stages.py`           one training, or that of a teacher and of its student; `pseudo.py`: frame labels by a teacher

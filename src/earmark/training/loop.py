@@ -11,7 +11,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,22 @@ from torch.utils.data import DataLoader
 from earmark.data.balance import BalancedStream
 from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatches, Waveforms
 from earmark.data.frame_targets import FrameTargets
+from earmark.data.held import HeldClips, Integers
 from earmark.data.queue import QueueStream
 from earmark.data.targets import TargetRows
-from earmark.devices import Precision, resolve_precision
-from earmark.errors import GOES_ON, OutputError, unwritable
+from earmark.devices import Precision, arithmetic_of, resolve_precision
+from earmark.errors import GOES_ON, ConfigError, OutputError, unwritable
+from earmark.files import write_text
 from earmark.models.network import Network
 from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
+from earmark.training.profile import Profile
 from earmark.training.weights import average_weights, epoch_file, save_epoch, settle_norms
 
-PROFILE = "fit-profile.txt"  # in the folder of a run's state: the engine's table of what took how long
+GPU_WORKERS = 2  # processes that make batches for a GPU, where none are asked for: reading a pack is not much work
+# In the folder of a run's state: the engine's table of what took how long, and where the time went in a few lines.
+PROFILE, SUMMARY = "fit-profile.txt", "profile.txt"
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,24 @@ class Machine:
     processes: int = 1  # GPUs, or processes on CPU
     workers: int = 0  # processes that load data
     profile: bool = False  # write where the time goes to `PROFILE`
+    hold: bool = False  # keep the clips in the device's memory
+
+    @property
+    def gpu(self) -> bool:
+        """Whether batches have to cross over to a device that works by itself."""
+        return self.device.startswith("cuda")
 
 
 class Loaders(lightning.LightningDataModule):
     """Loaders of each epoch's batches: the sampler is the list of the epoch's step numbers."""
 
     def __init__(
-        self, train: ClipSet, valid: ClipSet | None, options: TrainingOptions, *, rate: int, seed: int, workers: int
+        self, train: ClipSet, valid: ClipSet | None, options: TrainingOptions, *, rate: int, seed: int, machine: Machine
     ) -> None:
         super().__init__()
         self.train_set, self.valid_set, self.rate, self.options = train, valid, rate, options
-        self.seed, self.workers = seed, workers
+        self.seed, self.machine = seed, machine
+        self.profile = Profile() if machine.profile else None
         self.stream = _stream(train.targets, options.balance, seed)
 
     @property
@@ -85,7 +97,7 @@ class Loaders(lightning.LightningDataModule):
         batches = self.batches(self.trainer.global_rank, self.trainer.world_size)
         first = self.trainer.current_epoch * self.steps_per_epoch
         steps = range(first, first + self.steps_per_epoch)
-        return DataLoader(batches, batch_size=None, sampler=steps, num_workers=self.workers)
+        return DataLoader(batches, batch_size=None, sampler=steps, **self.ahead())
 
     def batches(self, rank: int, world: int) -> TrainingBatches:
         """The endless stream of training batches, or the share of one of several processes."""
@@ -108,7 +120,20 @@ class Loaders(lightning.LightningDataModule):
         batches = EvaluationBatches(
             self.valid_set.waveforms, self.valid_set.targets, self.options.batch_size, 6 * self.longest
         )
-        return DataLoader(batches, batch_size=None, num_workers=self.workers)
+        return DataLoader(batches, batch_size=None, **self.ahead())
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Note that a batch of the training is there, where that is asked for."""
+        if self.profile is not None and self.trainer is not None and self.trainer.training:
+            self.profile.arrived()
+        return batch
+
+    def ahead(self) -> dict[str, Any]:
+        """How batches are made ready while the device computes: by other processes, in memory that it reads itself."""
+        if self.machine.hold:
+            return {"num_workers": 0}  # they are on the device already
+        workers = self.machine.workers or (GPU_WORKERS if self.machine.gpu else 0)
+        return {"num_workers": workers, "pin_memory": self.machine.gpu}
 
 
 def _stream(targets: TargetRows, balance: BalanceOptions, seed: int) -> Stream:
@@ -138,22 +163,38 @@ def fit(
     state = folder / stage.state
     history = History(folder / "log.csv", validate, stage)
     checkpoints = Checkpoints(state, options.model_epochs)
-    loaders = Loaders(train, valid, options, rate=network.rate, seed=seed, workers=machine.workers)
+    if machine.hold:
+        train, valid = hold(train, machine), None if valid is None else hold(valid, machine)
+    loaders = Loaders(train, valid, options, rate=network.rate, seed=seed, machine=machine)
     total = loaders.steps_per_epoch * options.epochs
     module = TrainingModule(network, options, total, seed)
     last = state / "last.ckpt"
-    with _QuietEngine():
-        trainer = _engine(options, machine, state, [history, checkpoints, *progress])
+    precision = resolve_precision(machine.precision, machine.device)
+    with _QuietEngine(), arithmetic_of(precision):
+        watching = [] if loaders.profile is None else [loaders.profile]
+        trainer = _engine(options, machine, state, [history, checkpoints, *progress, *watching])
         try:
             trainer.fit(module, loaders, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
         except OSError as error:  # of the engine's log; ours are told where they are met
             raise unwritable(state, error, GOES_ON) from error
+    if loaders.profile is not None and trainer.is_global_zero:
+        write_text(state / SUMMARY, "\n".join(loaders.profile.lines()) + "\n")
     trainer.strategy.barrier()
     if options.fuse is None:
         network.load_state_dict(average_weights(epoch_file(state, epoch) for epoch in options.model_epochs))
     if options.settle:
-        _settle(module, loaders, machine, state)
+        with arithmetic_of(precision):
+            _settle(module, loaders, machine, state)
     return history.rows
+
+
+def hold(clips: ClipSet, machine: Machine) -> ClipSet:
+    """The same clips, in the memory of the device. `ConfigError` where they are no sound, or do not fit."""
+    if machine.processes > 1:
+        raise ConfigError("--cache device is for one GPU: each process would hold all clips; use --cache on")
+    if not isinstance(clips.waveforms, Integers):
+        raise ConfigError("--cache device holds decoded sound, and these clips are embeddings; use --cache on")
+    return replace(clips, waveforms=HeldClips(clips.waveforms, machine.device))
 
 
 def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: Path) -> None:
@@ -191,6 +232,7 @@ def _engine(
         strategy="ddp" if machine.processes > 1 else "auto",
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         max_epochs=options.epochs,
+        benchmark=machine.gpu,  # cuDNN tries its algorithms once: batches are of one size
         gradient_clip_val=options.gradient_clip,
         logger=TensorBoardLogger(state, name=None, version="tensorboard"),
         callbacks=callbacks,

@@ -32,6 +32,7 @@ class TrainingModule(lightning.LightningModule):
         self.losses: list[Tensor] = []  # of this epoch's steps
         self.scored: list[tuple[list[int], Tensor, Tensor]] = []  # clips, clip scores, frame scores of a validation
         self.valid_losses: list[Tensor] = []
+        self._underway: tuple[list[int], Tensor, Tensor] | None = None  # scores that the device is still computing
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch's losses; a frozen encoder stays in evaluation mode."""
@@ -84,11 +85,22 @@ class TrainingModule(lightning.LightningModule):
         """Score one batch of validation clips."""
         pooled = self.tagger(batch.waveform, None if batch.whole else batch.lengths)
         self.valid_losses.append(clip_loss(pooled.clip, batch.targets).detach() * len(batch.clips))
-        self.scored.append((batch.clips, pooled.clip.cpu(), pooled.frames.cpu()))
+        self._collect()  # those of the batch before: the device has this one's work by now
+        self._underway = (batch.clips, pooled.clip, pooled.frames)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's scores."""
-        self.scored, self.valid_losses = [], []
+        self.scored, self.valid_losses, self._underway = [], [], None
+
+    def on_validation_epoch_end(self) -> None:
+        """Take what the last batch came to."""
+        self._collect()
+
+    def _collect(self) -> None:
+        if self._underway is not None:
+            clips, clip, frames = self._underway
+            self.scored.append((clips, clip.cpu(), frames.cpu()))
+            self._underway = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, with decoupled weight decay where asked for; the encoder at its share of the rate."""
@@ -97,6 +109,7 @@ class TrainingModule(lightning.LightningModule):
             lr=self.options.learning_rate,
             weight_decay=self.options.weight_decay,
             amsgrad=self.options.amsgrad,
+            fused=True if next(self.tagger.parameters()).is_cuda else None,  # one kernel for all weights
         )
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from earmark.audio import SHORT, too_short
 from earmark.data.datasets.embeddings import check_kind
+from earmark.data.held import Integers
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.data.store import ClipStore, Progress, open_store
 from earmark.data.targets import Targets
@@ -77,7 +78,7 @@ def _open(
     else:
         check_kind(manifest, "sound")
     seconds = sum(clip.duration or request.training.clip_seconds for clip in manifest.clips)
-    packed = request.cache == "on" or (request.cache == "auto" and seconds * rate * 2 < CACHE_LIMIT)
+    packed = request.cache in ("on", "device") or (request.cache == "auto" and seconds * rate * 2 < CACHE_LIMIT)
     cache = request.output / "cache" / name if packed else None
     store = open_store(manifest.clips, rate, cache, progress=stage(f"decoding ({name})"))
     problems = list(store.problems)
@@ -93,7 +94,7 @@ def _open(
             problems.append(Problem("event", store.clips[index].name, late))
     if not usable.any():
         raise DataError(f"{manifest.source}: none of its {len(manifest)} clips can be used; the first: {problems[0]}")
-    return (store if usable.all() else Part(store, np.flatnonzero(usable))), problems
+    return (store if usable.all() else part_of(store, np.flatnonzero(usable))), problems
 
 
 def _damaged(store: ClipStore, chosen: list[int], progress: Progress | None) -> Iterator[tuple[int, str]]:
@@ -134,6 +135,20 @@ class Part:
         return self._store.read(int(self._chosen[index]), start, length)
 
 
+class PackedPart(Part):
+    """Some clips of a pack, whose samples are integers."""
+
+    def integers(self, index: int) -> tuple[npt.NDArray[np.int16], np.float32]:
+        """Samples (samples,) of a clip and what one step of them stands for; see `earmark.data.held.Integers`."""
+        assert isinstance(self._store, Integers)
+        return self._store.integers(int(self._chosen[index]))
+
+
+def part_of(store: ClipStore, chosen: npt.NDArray[np.int64]) -> Part:
+    """The chosen clips of a store."""
+    return (PackedPart if isinstance(store, Integers) else Part)(store, chosen)
+
+
 class Joined:
     """The clips of one store and then those of another at the same rate, as a store."""
 
@@ -154,3 +169,20 @@ class Joined:
         """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
         within = index - len(self._first)
         return self._first.read(index, start, length) if within < 0 else self._second.read(within, start, length)
+
+
+class PackedJoined(Joined):
+    """Two packs as one."""
+
+    def integers(self, index: int) -> tuple[npt.NDArray[np.int16], np.float32]:
+        """Samples (samples,) of a clip and what one step of them stands for; see `earmark.data.held.Integers`."""
+        assert isinstance(self._first, Integers)
+        assert isinstance(self._second, Integers)
+        within = index - len(self._first)
+        return self._first.integers(index) if within < 0 else self._second.integers(within)
+
+
+def join(first: ClipStore, second: ClipStore) -> Joined:
+    """The clips of two stores as one store."""
+    packed = isinstance(first, Integers) and isinstance(second, Integers)
+    return (PackedJoined if packed else Joined)(first, second)

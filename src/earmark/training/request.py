@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 from earmark.data.records import Manifest
 from earmark.decisions import FILE_NAME
-from earmark.devices import Precision, resolve_precision
+from earmark.devices import Arithmetic, Precision, resolve_precision
 from earmark.errors import ConfigError, OutputError
 from earmark.files import is_leftover, json_text, sweep, write_text
 from earmark.lock import Lock
@@ -99,7 +99,9 @@ class Request(_Claim):
     output: Path
     seed: int = 0
     recipe: str = ""  # YAML text, kept beside the model
-    cache: Literal["auto", "on", "off"] = "auto"  # decode every clip once, into MODEL/cache
+    cache: Literal["auto", "on", "off", "device"] = (
+        "auto"  # decode every clip once, into MODEL/cache; device: and keep all in its memory
+    )
     source: Source | None = None  # the model whose weights it begins with
     unlabelled: Manifest | None = None  # recordings for the student alone, whose labels the teacher is to guess
 
@@ -116,9 +118,9 @@ class Request(_Claim):
             "unlabelled clips": _fingerprint(self.unlabelled),
         }
 
-    def precision(self, wanted: Precision, device: str) -> Literal["float32", "bf16"]:
+    def precision(self, wanted: Precision, device: str) -> Arithmetic:
         """The arithmetic to train in: of a run that has begun its own. `ConfigError` where another is wanted."""
-        begun: Literal["float32", "bf16"] | None = _begun(self.output).get("precision")
+        begun: Arithmetic | None = _begun(self.output).get("precision")
         if begun is None:
             return resolve_precision(wanted, device)
         if wanted not in ("auto", begun):

@@ -47,7 +47,7 @@ from earmark.training.initialisation import fit_scaling, new_tagger
 from earmark.training.loop import ClipSet, Machine, fit
 from earmark.training.operating_point import choose_point
 from earmark.training.options import TrainingOptions
-from earmark.training.preparing import Joined, Prepared, targets
+from earmark.training.preparing import Prepared, join, targets
 from earmark.training.pseudo import pseudo_labels
 from earmark.training.request import STATE, Request
 from earmark.training.validation import Validation
@@ -87,7 +87,7 @@ class Stages:
         else:
             student.scaling.load_state_dict(teacher.scaling.state_dict())
         extra = self.clips.unlabelled
-        store = self.clips.train if extra is None else Joined(self.clips.train, extra)
+        store = self.clips.train if extra is None else join(self.clips.train, extra)
         seed = step_seed(self.request.seed, 0, "student/draws")
         stage = Stage("student", 2, before=tuple(rows))
         return student, self._fit(student, ClipSet(store, frames.labels, frames), training.of_student, seed, stage)

@@ -1,0 +1,71 @@
+"""What only a GPU can show: it computes what the CPU computes, and no step waits for it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from earmark.data.batches import Batch
+from earmark.devices import arithmetic_of
+from earmark.models.network import ModelOptions, Network
+from earmark.models.torch_engine import TorchEngine
+from earmark.recipes import Recipe, load_recipe, recipe_names
+from earmark.training.module import TrainingModule
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU here")
+
+
+def recipes() -> list[Any]:
+    """One of every network that a recipe names."""
+    found: dict[str, Any] = {}
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        if not recipe.members:
+            found.setdefault(repr(recipe.network), pytest.param(recipe, id=name))
+    return list(found.values())
+
+
+def network(recipe: Recipe) -> Network:
+    torch.manual_seed(0)
+    return Network(ModelOptions(labels=("dog", "siren"), **dict(recipe.network)))
+
+
+@pytest.mark.parametrize("recipe", recipes())
+def test_float32_scores_are_those_of_the_cpu(recipe: Recipe) -> None:
+    samples = round(1.5 * recipe.network.features.rate)
+    lengths = np.array([samples, samples // 2])
+    waveform = 0.1 * np.random.default_rng(0).standard_normal((2, samples), np.float32)
+    waveform[1, samples // 2 :] = 0.0
+    here, there = (TorchEngine(network(recipe), device, "float32") for device in ("cpu", "cuda"))
+    for ours, theirs in zip(there.listen(waveform, lengths), here.listen(waveform, lengths), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("recipe", recipes())
+def test_a_training_step_never_waits(recipe: Recipe) -> None:
+    module = TrainingModule(network(recipe).cuda(), recipe.training, total_steps=10, seed=0)
+    optimiser = module.configure_optimizers()
+    samples = round(0.6 * module.tagger.rate)
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]], device="cuda")
+    if recipe.training.self_training is not None:
+        steps = module.tagger.steps_of(module.tagger.front_end.frames_in(samples))
+        targets = targets[:, None].repeat(1, 1 + steps, 1)
+    lengths = torch.full((2,), samples, device="cuda")
+    batch = Batch(0.1 * torch.randn(2, samples, device="cuda"), lengths, targets, [0, 1], True)
+    module.train()
+
+    def step() -> None:
+        optimiser.zero_grad()
+        with arithmetic_of("bf16"), torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = module.training_step(batch, 0)
+        loss.backward()
+        optimiser.step()
+
+    step()  # the first takes memory and chooses algorithms
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.isfinite(torch.stack(module.losses)).all()
