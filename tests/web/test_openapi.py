@@ -1,5 +1,6 @@
 """The OpenAPI document describes what is there; requests made from it never meet a fault of the server."""
 
+from collections.abc import Callable
 from typing import Any
 from unittest import SkipTest
 
@@ -31,6 +32,16 @@ def test_it_names_every_route_of_the_public_api(document: dict[str, Any]) -> Non
         *("/health", "/metrics"),
     }
     assert document["openapi"].startswith("3.1")
+
+
+def test_it_says_that_a_token_is_needed_where_one_is(
+    serving: Callable[..., TestClient], document: dict[str, Any]
+) -> None:
+    assert "security" not in document
+    headers = {"authorization": "Bearer open-sesame-42"}
+    found = serving(token="open-sesame-42").get("/openapi.json", headers=headers).json()
+    assert found["security"] == [{"token": []}]
+    assert found["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
 
 
 @pytest.mark.parametrize("path", ["/v1/audio/events", "/v1/audio/tags", "/v1/audio/classification"])

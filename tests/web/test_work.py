@@ -91,6 +91,26 @@ def test_one_that_takes_too_long_is_stopped() -> None:
     asyncio.run(go())
 
 
+def test_jobs_without_a_place_leave_a_thread_to_the_others() -> None:
+    async def go() -> float:
+        work = Work(2, 5)
+        aside = [asyncio.create_task(work.run_aside(sleeper(1))) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert (work.running, work.queue) == (1, 2)
+        began = time.perf_counter()
+        with work.place():
+            await work.run(sleeper(0.01))
+        took = time.perf_counter() - began
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
+        assert (work.running, work.queue) == (0, 0)
+        work.close()
+        return took
+
+    assert asyncio.run(go()) < 0.9
+
+
 def test_an_error_of_a_job_reaches_its_caller() -> None:
     def fail(stop: threading.Event) -> None:
         raise TimeoutError("of the job itself")

@@ -41,6 +41,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -68,6 +69,10 @@ _LOG = logging.getLogger(__name__)
 STATIC = Path(str(resources.files("earmark.web") / "static"))
 ROUTERS: tuple[Callable[[Service], APIRouter], ...] = (v1.router, listen.router, page.router, review.router)
 
+ABOUT = (
+    "Tags and events of recordings. Live sound goes over the WebSocket /v1/listen: 16-bit samples in binary messages, "
+    "events in JSON back."
+)
 LEFT = 499  # nobody reads it; as nginx counts a client that closed its connection
 
 
@@ -90,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="earmark",
         version=__version__,
+        description=ABOUT,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -100,6 +106,8 @@ def create_app(settings: Settings) -> FastAPI:
     service = app.state.service = Service(settings)
     for made in ROUTERS:
         app.include_router(made(service))
+    if settings.token is not None:
+        _add_token(app)
     _add_page(app, settings)
     _add_errors(app, service)
     if settings.origins:
@@ -109,6 +117,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Gate, settings=settings)
     app.add_middleware(Measured, telemetry=service.telemetry)
     return app
+
+
+def _add_token(app: FastAPI) -> None:
+    """Say in the OpenAPI document that a token is needed; `Gate` asks for it."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _add_page(app: FastAPI, settings: Settings) -> None:

@@ -92,7 +92,7 @@ class Service:
                 note(held.scores.duration if held.scores is not None else 0.0)
 
         async def job() -> None:
-            await self.work.run(score)
+            await self.work.run_aside(score)
 
         self.start(job())
 

@@ -39,16 +39,16 @@ class Work:
 
     def __init__(self, jobs: int, waiting: int) -> None:
         self.jobs, self.places = jobs, jobs + waiting
-        self.taken = self.running = 0
+        self.taken = self.running = self.aside = 0  # places, jobs that run, jobs without a place
         self.ending = False  # nothing more is taken
         self.mean = 1.0  # seconds of a job, the latest counting most
-        self._free = asyncio.Semaphore(jobs)
+        self._free, self._few = asyncio.Semaphore(jobs), asyncio.Semaphore(max(1, jobs - 1))
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="earmark-work")
 
     @property
     def queue(self) -> int:
-        """Places taken by what does not run."""
-        return self.taken - self.running
+        """What was begun and does not run: uploads that come in, and jobs that wait."""
+        return max(0, self.taken + self.aside - self.running)
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
@@ -62,6 +62,15 @@ class Work:
             yield
         finally:
             self.taken -= 1
+
+    async def run_aside(self, job: Callable[[threading.Event], Answer]) -> Answer:
+        """`run` for what has no place. Where there are several threads, one is left to those that have."""
+        self.aside += 1
+        try:
+            async with self._few:
+                return await self.run(job)
+        finally:
+            self.aside -= 1
 
     async def run(self, job: Callable[[threading.Event], Answer], patience: float | None = None) -> Answer:
         """What `job` returns or raises, from a thread; `SlowError` where it takes more than `patience` seconds.
