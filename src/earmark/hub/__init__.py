@@ -3,6 +3,7 @@
 `inert`, `checkpoint`   tensors out of a .pth file, running nothing the file says
 `published`             names, addresses and checksums of the PANNs checkpoints
 `panns`                 their architectures as earmark's, tensor by tensor
+`refused`               architectures that cannot be imported, to be named
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
 `box`                   "earmark/everyday", which is in the package
