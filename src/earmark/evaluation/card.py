@@ -1,4 +1,4 @@
-"""The model card of a directory that was tuned again: the operating point stored, and the card brought up to it; no torch."""
+"""The model card of a directory that was tuned again: its point stored, and the card brought up to it; no torch."""
 
 from __future__ import annotations
 
