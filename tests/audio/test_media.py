@@ -1,9 +1,12 @@
 import builtins
 import io
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import soundfile
 
 from earmark.audio import probe, read_audio, read_blocks
 from earmark.errors import AudioError, MissingExtraError
@@ -109,3 +112,17 @@ def test_a_missing_extra_is_named(tmp_path, tone, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_av)
     with pytest.raises(MissingExtraError, match=r'a\.m4a.*needs PyAV: pip install "earmark\[media\]"'):
         read_audio(path)
+
+
+def test_more_than_eight_channels_are_read_from_memory_of_their_own(tmp_path):
+    """A flipped bit makes one channel seventeen, which libsndfile refuses and PyAV reads; in a process of its own."""
+    wave = np.zeros(3 * 16_000, np.float32)
+    soundfile.write(tmp_path / "a.caf", wave, 16_000, subtype="PCM_16")
+    data = bytearray((tmp_path / "a.caf").read_bytes())
+    place = data.index(b"lpcm") + 12  # bytes a packet, frames a packet, then channels
+    assert data[place : place + 8] == b"\x00\x00\x00\x01\x00\x00\x00\x01"
+    data[place + 7] = 17
+    (tmp_path / "a.caf").write_bytes(data)
+    code = "import sys; from earmark.audio import read_audio; print(read_audio(sys.argv[1]).info.channels)"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.caf")], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "17\n"), done.stderr

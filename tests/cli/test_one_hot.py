@@ -34,4 +34,4 @@ def test_every_verb_reads_it(
     words = ("score", collection / "dev" / "weak.tsv", tables["dev"], "--resamples", 0, "--json", tmp_path / "s.json")
     ran = earmark(*words)
     assert ran.code == 0, ran.err
-    assert json.loads((tmp_path / "s.json").read_text())["tagging"]["f1_micro"] == 1.0
+    assert json.loads((tmp_path / "s.json").read_text())["tagging"]["micro_f1"] == 1

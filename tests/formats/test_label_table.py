@@ -173,11 +173,18 @@ def test_one_hot_segments_are_events(tmp_path: Path) -> None:
 
 def test_what_is_neither_one_nor_nought_is_told_with_its_row(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text("filename,dog,cat\na.wav,1,0\nb.wav,0,x\nc.wav,1,1\n")
-    with pytest.raises(DataError, match=r"labels.csv, line 3: column 'cat' is 'x', expected 0 or 1$"):
+    path.write_text("filename,dog,cat\na.wav,1,0\nb.wav,0,?\nc.wav,1,1\n")
+    with pytest.raises(DataError, match=r"labels.csv, line 3: column 'cat' is '\?', expected 0 or 1$"):
         read_label_table(path).raise_doubts()
     path.write_text("filename,dog,cat\na.wav,1,0\na.wav,0,1\n")
     assert [doubt.kind for doubt in read_label_table(path).found["a.wav"].doubts] == ["conflict"]
     path.write_text("filename,dog,cat\na.wav,0.2,0.7\nb.wav,0.9,0.1\n")  # scores are no labels
     with pytest.raises(DataError, match="no column 'event_labels' or 'label' among filename, dog, cat"):
         read_label_table(path)
+
+
+def test_marks_and_words_are_one_hot_too(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    for cells in (("x", "", "", "X"), ("yes", "no", "NO", "Yes"), ("True", "False", "False", "True")):
+        path.write_text("filename,dog,cat\na.wav,{},{}\nb.wav,{},{}\n".format(*cells))
+        assert read_label_table(path).tags() == {"a.wav": ["dog"], "b.wav": ["cat"]}

@@ -122,8 +122,9 @@ class MediaDecoder:
     def blocks(self) -> Iterator[FloatArray]:
         """float32 (frames, channels); stops at the end or at the first damage."""
         first, rate, channels = self._first, self.info.rate, self.info.channels
-        # Same layout, same rate: this changes the type of the samples only.
-        plain = self._av.AudioResampler(format="fltp", layout=first.layout, rate=rate)
+        # Same layout, same rate: this changes the type of the samples only. Channels side by side, not one after the
+        # other: PyAV reads memory that is not its own where more than eight lie apart.
+        plain = self._av.AudioResampler(format="flt", layout=first.layout, rate=rate)
         clock = _Clock(rate, self._origin())
         total = 0
         for frame in _chain(first, self._frames):
@@ -135,7 +136,7 @@ class MediaDecoder:
             for first_zero in range(0, silent, _STEP):
                 yield np.zeros((min(_STEP, silent - first_zero), channels), np.float32)
             for part in self._same(plain, frame):
-                block = part.to_ndarray().T[early:]  # (frames, channels)
+                block = part.to_ndarray().reshape(-1, channels)[early:]
                 total += len(block)
                 if len(block):
                     yield np.ascontiguousarray(block, dtype=np.float32)

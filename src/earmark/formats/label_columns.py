@@ -24,7 +24,10 @@ IN_SOURCE = ("fsid", "slice_file_name")  # columns of UrbanSound8K, whose times 
 TITLES = 10  # rows that may stand above the header
 
 _NAMED = re.compile(r"\.[A-Za-z]\w{0,4}$|^Y?[\w-]{11}_\d+\.\d{3}_\d+\.\d{3}$", re.ASCII)
-_HEARD = {**dict.fromkeys(("1", "1.0", "true"), True), **dict.fromkeys(("0", "0.0", "false", ""), False)}
+_HEARD = {
+    **dict.fromkeys(("1", "1.0", "true", "yes", "y", "x"), True),
+    **dict.fromkeys(("0", "0.0", "false", "no", "n", ""), False),
+}
 _MILLISECONDS = re.compile(r"[_ ]?[(\[]?(ms|msec|milliseconds)[)\]]?$")
 _WORDS = frozenset(
     {*FILENAME, *LABEL, *LIST_COLUMNS, *ONSET, *OFFSET, "duration"}
@@ -83,7 +86,7 @@ def choose_columns(table: Table, known: Collection[str], divided: bool, strong: 
 
 
 def _hot_columns(table: Table, others: set[str | None]) -> tuple[str, ...]:
-    """Columns most of whose cells are 0 or 1."""
+    """Columns most of whose cells are 0 or 1, or words for these."""
     found = []
     for column in table.columns:
         cells = [cell for _, row in table.rows if (cell := row[column].strip())]
@@ -97,8 +100,8 @@ def _hot_columns(table: Table, others: set[str | None]) -> tuple[str, ...]:
 def is_heard(cell: str) -> bool | None:
     """What a cell of a one-hot column says; None for one that says something else.
 
-    >>> is_heard("1.0"), is_heard("FALSE"), is_heard(""), is_heard("2")
-    (True, False, False, None)
+    >>> is_heard("1.0"), is_heard("x"), is_heard("FALSE"), is_heard(""), is_heard("2")
+    (True, True, False, False, None)
     """
     return _HEARD.get(cell.strip().casefold())
 

@@ -4,6 +4,7 @@
 `published`             names, addresses and checksums of the PANNs checkpoints
 `refused`               architectures that cannot be imported, to name them
 `panns`                 their architectures as earmark's, tensor by tensor
+`refused`               architectures that cannot be imported, to be named
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
 `box`                   "earmark/everyday", which is in the package
