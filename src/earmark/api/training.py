@@ -68,9 +68,9 @@ def train(
     `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
     stays as it is; "none" begins with no model. Where it is None and nothing else says how (a recipe, a network of the
     user's), few clips begin with a model at hand that separates their labels (`training/origin.py`), by the recipe
-    `fine-tune` or `linear-head`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a stratified share
-    `valid_fraction` is set aside. `separator` divides labels in one cell of a table, `label_column` is that of Raven
-    tables. `unlabelled` recordings are used by self-training. `epochs` are passes over the
+    `fine-tune` or `linear-head`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a
+    stratified share `valid_fraction` is set aside. `separator` divides labels in one cell of a table, `label_column` is
+    that of Raven tables. `unlabelled` recordings are used by self-training. `epochs` are passes over the
     data, `steps` updates in all. `command` is noted in the model card.
     """
     from earmark.training.run import require_engine
