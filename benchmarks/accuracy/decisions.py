@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=300)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="to print (default: all)")
     parser.add_argument("--timed", type=pathlib.Path, default=pathlib.Path("few-timed"), help="folder for its figures")
+    parser.add_argument("--clips", type=int, nargs="+", default=few_timed.CLIPS, help="numbers of timed clips")
     parser.add_argument("--write", action="store_true", help="write the section into docs/results.md")
     args = parser.parse_args()
     tune_allocator()
@@ -92,7 +93,7 @@ def tags_alone_section(scored: dict[pathlib.Path, ScoredClips], args: argparse.N
 
 
 def few_timed_section(scored: dict[pathlib.Path, ScoredClips], args: argparse.Namespace) -> str:
-    return f"{few_timed.section(scored, args.timed, command_of(scored, 'few-timed'))} {machine()}"
+    return f"{few_timed.section(scored, args.timed, command_of(scored, 'few-timed'), args.clips)} {machine()}"
 
 
 def command_of(scored: dict[pathlib.Path, ScoredClips], section: str) -> str:

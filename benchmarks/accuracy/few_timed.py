@@ -27,7 +27,7 @@ CLIPS = (5, 10, 20, 50)
 FIELDS = {name: name.lower().replace(" ", "_") for name in COLUMNS}  # of `tags_alone.Row`
 
 
-def figures(scored: ScoredClips, kept: pathlib.Path) -> dict[str, dict[str, Any]]:
+def figures(scored: ScoredClips, kept: pathlib.Path, clips: Sequence[int] = CLIPS) -> dict[str, dict[str, Any]]:
     """By number of timed clips, "0" for tags alone: the figures, those of tuning anew, and what was taken.
 
     A number that is in the folder `kept` is not measured again.
@@ -35,7 +35,7 @@ def figures(scored: ScoredClips, kept: pathlib.Path) -> dict[str, dict[str, Any]
     parts = halves(scored)
     points: list[OperatingPoint] = []
     found: dict[str, dict[str, Any]] = {}
-    for number in (0, *CLIPS):
+    for number in (0, *clips):
         path = kept / f"{number}.json"
         if not path.is_file():
             points = points or [tune(weak(part)).point for part in parts]
@@ -64,15 +64,17 @@ def _taken(point: OperatingPoint) -> str:
     return {"kept": BEFORE, "scaled": SCALED}.get(point.origin.split()[0], ANEW)
 
 
-def section(many: Mapping[pathlib.Path, ScoredClips], folder: pathlib.Path, command: str) -> str:
+def section(
+    many: Mapping[pathlib.Path, ScoredClips], folder: pathlib.Path, command: str, clips: Sequence[int] = CLIPS
+) -> str:
     """The section of docs/results.md."""
-    found = [figures(scored, folder / model.name) for model, scored in many.items()]
+    found = [figures(scored, folder / model.name, clips) for model, scored in many.items()]
     lines = [
         f"| timed clips | {' | '.join(COLUMNS)} | taken: as before, scaled, anew "
         f"| {' | '.join(f'{name}, always anew' for name in COLUMNS)} |",
         f"|---:|{'---:|' * len(COLUMNS)}---|{'---:|' * len(COLUMNS)}",
     ]
-    for number in (0, *CLIPS):
+    for number in (0, *clips):
         rows = [each[str(number)] for each in found]
         taken = Counter(name for row in rows for name in row["taken"])
         told = ", ".join(str(taken[name]) for name in (BEFORE, SCALED, ANEW)) if taken else "–"

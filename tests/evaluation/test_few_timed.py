@@ -107,7 +107,8 @@ def test_what_was_tuned_on_times_before_is_tuned_anew_as_ever() -> None:
 def test_thresholds_that_are_all_off_alike_are_scaled_back() -> None:
     timed = some(made(60, seed=2), 30)
     good = tune(made(60, seed=1), OBJECTIVE, method="threshold").point
-    off = scaled(good, 12.0, 1.0).model_copy(update={"origin": "tuned for tagging-f1 on 60 recordings, tags alone"})
+    late = {label: part.model_copy(update={"onset": 0.985, "offset": 0.985}) for label, part in good.classes.items()}
+    off = good.model_copy(update={"classes": late, "origin": "tuned for tagging-f1 on 60 recordings, tags alone"})
     anew = tune(timed, OBJECTIVE, method="threshold")
     worthless = replace(anew.report, by_fold=(scaled(good, 1e-4, 1.0),) * anew.report.folds)
     fold = np.arange(30) % anew.report.folds
