@@ -146,6 +146,17 @@ def test_what_may_not_be_learnt_from_is_held_out_and_share_alike_is_not_read(eve
     assert parts(everyday.folds.divide(found, 0, unheard))["events/a/shot5.ogg"] == "held"  # of the same source
 
 
+def test_what_the_model_to_begin_with_learnt_from_is_never_held_out(everyday: Any, data: Path) -> None:
+    found = everyday.table.read_recordings(data).recordings
+    before = everyday.folds.divide(found, 0)
+    heard = {row.filename for row in before if row.fold == "train"}
+    for seed in range(1, 5):
+        assert heard <= {row.filename for row in everyday.folds.divide(found, seed, (), heard) if row.fold == "train"}
+    assert any(
+        not heard <= {r.filename for r in everyday.folds.divide(found, s) if r.fold == "train"} for s in range(9)
+    )
+
+
 def test_folds_follow_esc50_and_what_was_cut_from_its_recordings(everyday: Any, data: Path) -> None:
     recordings = everyday.folds.divide(everyday.table.read_recordings(data).recordings, 0)
     by_name = parts(recordings)
@@ -189,17 +200,43 @@ def test_a_take_follows_from_its_number_and_any_number_of_processes_makes_the_sa
         everyday.conditions.make_takes(tmp_path / str(processes), tmp_path, rows, 70, 5, processes)
     tables = [(tmp_path / str(n) / "sources.tsv").read_text() for n in (1, 2)]
     assert tables[0] == tables[1]
-    seen = set()
+    seen, lengths = set(), set()
     for line in tables[0].splitlines()[1:]:
         name, label, recording, done = line.split("\t")
         wave, rate = soundfile.read(tmp_path / "1" / "audio" / name)
         assert (tmp_path / "1" / "audio" / name).read_bytes() == (tmp_path / "2" / "audio" / name).read_bytes()
         assert rate == 32_000
         assert 0.1 * rate <= len(wave) <= everyday.conditions.LONGEST * rate
+        lengths.add(len(wave))
         assert np.abs(wave).max() > 1e-4
         assert recording == (f"{label}.wav" if label else "")
         seen.update(word.partition("=")[0] for word in done.split())
     assert {"moment", "part", "speed", "colour", "room", "ambience", "rate", "vorbis", "mpeg_layer_iii", "opus"} <= seen
+    assert everyday.conditions.LONGEST * 32_000 in lengths  # followed by silence
+    assert min(lengths) < 3 * 32_000  # or not
+
+
+def test_of_a_keyboard_single_strokes_are_learnt(everyday: Any, tmp_path: Path) -> None:
+    import numpy as np
+    import soundfile
+
+    wave = np.zeros(4 * 32_000)
+    for start in (20_000, 70_000, 115_000):  # three strokes in silence
+        wave[start : start + 900] = 0.5 * np.random.default_rng(start).standard_normal(900)
+    soundfile.write(tmp_path / "typing.wav", wave.clip(-1, 1), 32_000)
+    row = everyday.table.Recording("typing.wav", "keyboard_typing", "train", "one", "CC0-1.0", "")
+    drawer = everyday.conditions.Drawer(tmp_path, [row])
+    rng = np.random.default_rng(0)
+    strokes = []
+    for _ in range(40):
+        done: list[str] = []
+        sound = drawer._sound(row, rng, done)
+        if "stroke" in done and "room" not in " ".join(done):
+            strokes.append(sound)
+    assert len(strokes) >= 5
+    for sound in strokes:
+        assert 0.015 < len(sound) / 32_000 < 0.4
+        assert np.abs(sound[: 32_000 // 40]).max() > 0.05  # it begins at once
 
 
 def test_groups_are_added_once_and_only_where_a_class_is_there(everyday: Any) -> None:

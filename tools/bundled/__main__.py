@@ -41,11 +41,13 @@ BEGUN = "the weights of earmark/everyday 0.1, under the labels of this one"
 STAGES = ("table", "sounds", "train", "card")
 # As a file: by its name, and with a model to begin with, `earmark train` would take the recipe for few clips instead.
 RECIPE = "src/earmark/recipes/default.yaml"
-TRAINING = (  # beside the recipe: clips are short, as loud as they come, and what they hold lasts
+TRAINING = (  # beside the recipe: clips are short, as loud as they come, and drawn as the takes' shares have it
     "training.clip_seconds=5",
-    "training.learning_rate=5e-4",
-    "training.batch_size=16",
-    "training.average_last=2",
+    "training.learning_rate=1e-3",
+    "training.batch_size=32",
+    "training.steps_per_epoch=160",
+    "training.average_last=3",
+    "training.balance.max_ratio=null",
     "training.augment.gain_db=10",
     "training.self_training=null",
 )
@@ -73,20 +75,20 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path, help="folder of esc50/, events/, field/ and backgrounds/")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder of everything made")
-    parser.add_argument("--begin", type=pathlib.Path, required=True, help="the bundled model of 0.1, to begin with")
+    parser.add_argument("--begin", type=pathlib.Path, required=True, help="an earlier bundled model, to begin with")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", choices=STAGES, default=STAGES[-1], help="the last stage (default: all)")
     parser.add_argument("--min-recordings", type=int, default=MIN_RECORDINGS, help="of a label that ESC-50 has not")
-    parser.add_argument("--takes", type=int, default=1000, help="to train on")
+    parser.add_argument("--takes", type=int, default=5000, help="to train on")
     parser.add_argument("--soundscapes", type=int, default=400, help="to train on")
     parser.add_argument("--held-out", type=int, default=400, help="takes, and half as many soundscapes, to tune on")
     parser.add_argument("--events", type=int, nargs=2, default=(0, 4), metavar=("MIN", "MAX"), help="in a soundscape")
     parser.add_argument("--processes", type=int, default=2, help="that make takes and soundscapes")
     parser.add_argument("--recipe", default=RECIPE, help="to train by")
-    parser.add_argument("--epochs", type=int, default=4, help="passes over the data")
+    parser.add_argument("--epochs", type=int, default=16, help="of 160 batches each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the recipe")
     parser.add_argument("--device", default="auto", help="to train on")
-    parser.add_argument("--threads", type=int, default=2, help="to train with")
+    parser.add_argument("--threads", type=int, default=1, help="to train with")
     parser.add_argument("--workers", type=int, default=0, help="processes that load data in training")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/results.md")
     parser.add_argument("--install", action="store_true", help="copy the model into the package")
@@ -96,7 +98,7 @@ def arguments() -> argparse.ArgumentParser:
 def make_table(args: argparse.Namespace, table: pathlib.Path) -> list[Recording]:
     """recordings.tsv, and what went into it on the terminal."""
     found = read_recordings(args.data, args.min_recordings)
-    recordings = divide(found.recordings, args.seed, unheard(args.begin))
+    recordings = divide(found.recordings, args.seed, files_of(args.begin, "held-out"), files_of(args.begin, "training"))
     write_recordings(table, recordings)
     print("recordings by licence:", *told(found.licences), sep="\n")
     print("left out of those kept:", *(f"{number:5d} {why}" for why, number in found.left_out.items()), sep="\n")
@@ -107,9 +109,9 @@ def make_table(args: argparse.Namespace, table: pathlib.Path) -> list[Recording]
     return recordings
 
 
-def unheard(model: pathlib.Path) -> set[str]:
-    """Files that a bundled model was measured with and did not learn from."""
-    return {row["file"] for _, row in read_rows(model / "sources.tsv").rows if row["part"] == "held-out"}
+def files_of(model: pathlib.Path, part: str) -> set[str]:
+    """Files that a bundled model learnt from (`training`) or did not (`held-out`)."""
+    return {row["file"] for _, row in read_rows(model / "sources.tsv").rows if row["part"] == part}
 
 
 def make_sounds(args: argparse.Namespace, table: pathlib.Path, recordings: list[Recording]) -> None:

@@ -1,14 +1,16 @@
 """Whole recordings as they reach a listener: cut, placed, loud or faint, in a room, through a codec.
 
-    FOLDER/audio/take-SEED-00000.wav    mono, 32 kHz, five seconds: what is shorter is followed by silence, for batches
-                                        of equal lengths are learnt from several times faster
+    FOLDER/audio/take-SEED-00000.wav    mono, 32 kHz, at most five seconds; of those that are shorter every second one
+                                        is followed by silence, the others end where they end: a recording of one short
+                                        sound is heard without silence around it
     FOLDER/weak.tsv                     filename  event_labels
     FOLDER/sources.tsv                  filename  event_label  recording  what was done to it
 
 Take n follows from the recordings, the seed and n alone, so any number of processes makes the same, and what is there
 is kept. A label is drawn, then a source of it, then a recording of that source; then, each with a chance of its own:
 
-    cut         all of it, a part, or a moment; of anything longer than five seconds a random part
+    cut         all of it, a part, or a moment; of anything longer than five seconds a random part; of keyboards and
+                mouse buttons every second time a single stroke
     speed       0.85 to 1.15, pitch with it
     colour      a filter whose gain is drawn at six frequencies: microphones, loudspeakers, walls
     room        an exponentially decaying noise, 0.15 to 1.2 s long, faint or strong beside the direct sound
@@ -47,7 +49,9 @@ Wave = npt.NDArray[np.float32]
 LONGEST = 5  # seconds
 PIECES = 3  # of a recording, as it is
 NOTHING = 0.06  # share of takes that hold an ambience alone
-_SHARES = {"music": 5.0, "speech": 5.0, "singing": 1.5}  # draws of a label beside those of the others
+# Draws of a label beside those of the others: what most recordings of everyday life hold, and what is heard in strokes.
+_SHARES = {"music": 10.0, "speech": 4.0, "singing": 3.0, "crowd": 2.5, "street_traffic": 2.5, "keyboard_typing": 3.0}
+_STROKES = {"keyboard_typing", "mouse_click"}
 _CODECS = (("OGG", "VORBIS", 32_000), ("MP3", "MPEG_LAYER_III", 32_000), ("OGG", "OPUS", 24_000))
 _CHUNK = 64  # takes that a process makes at a time
 
@@ -122,7 +126,8 @@ class Drawer:
         wave = self._sound(recording, rng, done)
         wave = self._placed(wave, rng, done, samples)
         wave = _levelled(wave, rng, done)
-        return Take(_fitted(_coded(wave, rng, done), LONGEST * RATE), recording, tuple(done))
+        wave = _coded(wave, rng, done)[: LONGEST * RATE]
+        return Take(wave if rng.random() < 0.5 else _fitted(wave, LONGEST * RATE), recording, tuple(done))
 
     def _sound(self, recording: Recording, rng: np.random.Generator, done: list[str]) -> Wave:
         wave = _decoded(str(self.data / recording.filename))
@@ -130,7 +135,10 @@ class Drawer:
         if rng.random() < 0.4:
             wave = _trimmed(wave)
         chance = rng.random()
-        if chance < 0.2:
+        if recording.label in _STROKES and rng.random() < 0.5:
+            done.append("stroke")
+            wave = _stroke(wave, rng)
+        elif chance < 0.2:
             done.append("moment")
             wave = _moment(wave, rng)
         elif chance < 0.4 or len(wave) > longest:
@@ -185,7 +193,7 @@ def add_groups(labels: str, groups: dict[str, tuple[str, ...]]) -> str:
 
 
 def make_pieces(folder: Path, data: Path, recordings: Sequence[Recording]) -> None:
-    """Write recordings as they are, five seconds long as takes are: of longer ones the first `PIECES` pieces."""
+    """Write recordings as they are, at most five seconds of each: of longer ones the first `PIECES` pieces."""
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     rows = []
     for row in recordings:
@@ -200,11 +208,11 @@ def make_pieces(folder: Path, data: Path, recordings: Sequence[Recording]) -> No
 
 
 def _pieces(wave: Wave) -> Iterator[Wave]:
-    """The first pieces of a recording, each followed by silence where it is short; no last one of a moment."""
+    """The first pieces of a recording; no last one of a moment."""
     length = LONGEST * RATE
     for first in range(0, min(len(wave), PIECES * length), length):
         if first == 0 or len(wave) - first >= length // 3:
-            yield _fitted(wave[first : first + length], length)
+            yield np.clip(wave[first : first + length], -1, 1)
 
 
 @lru_cache(maxsize=500)
@@ -240,6 +248,21 @@ def _moment(wave: Wave, rng: np.random.Generator) -> Wave:
     start = max(0, int(loud[rng.integers(len(loud))]) * hop - hop)
     lasts = len(loud) > 0.5 * len(power) and len(power) > 100
     part = wave[start : start + int((rng.uniform(1, 3) if lasts else rng.uniform(0.15, 1.5)) * RATE)].copy()
+    fade = min(len(part) // 2, RATE // 100)
+    part[len(part) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return part
+
+
+def _stroke(wave: Wave, rng: np.random.Generator) -> Wave:
+    """One stroke: 60 to 300 ms from shortly before one of the sudden rises within 20 dB of the highest."""
+    hop = RATE // 200
+    if len(wave) < 4 * hop:
+        return wave
+    power = np.square(wave[: len(wave) // hop * hop]).reshape(-1, hop).mean(axis=1)
+    rise = np.diff(power, prepend=power[:1])
+    sudden = np.flatnonzero(rise >= rise.max() * 1e-2)
+    start = max(0, (int(sudden[rng.integers(len(sudden))]) - 2) * hop)
+    part = wave[start : start + int(rng.uniform(0.06, 0.3) * RATE)].copy()
     fade = min(len(part) // 2, RATE // 100)
     part[len(part) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return part

@@ -1,9 +1,9 @@
 """What trains, what is held out to choose thresholds on, and what nothing is chosen on; no source is in two of them.
 
 `test` is ESC-50's fold 4 with whatever was cut from the same recordings, and the recordings that `field/` sets aside.
-`held` are the clips of ESC-50 that may not be learnt from, sources of `events/` that the model before this one did not
-learn from either, and of each label that ESC-50 has not a share of the sources of `field/`, one at least. All else
-trains.
+What the model to begin with learnt from trains, and what it was not to learn from is `held` again: thresholds are to be
+chosen on sounds that no weight has seen. Where it says nothing, `held` are the clips of ESC-50 that may not be learnt
+from and of each label that ESC-50 has not a share of the sources, one at least. All else trains.
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ _OF_TEST = ("4", VALID)  # folds of the sources
 SHARE = 1 / 8  # of a label's sources that are held out
 
 
-def divide(recordings: Sequence[Recording], seed: int, unheard: Collection[str] = ()) -> list[Recording]:
-    """The same recordings, each in its part; `unheard` are files that an earlier model was not to learn from."""
+def divide(
+    recordings: Sequence[Recording], seed: int, unheard: Collection[str] = (), heard: Collection[str] = ()
+) -> list[Recording]:
+    """The same recordings, each in its part; of an earlier model, files it was not to learn from, and learnt from."""
     parts = {row.group: TEST for row in recordings if row.fold in _OF_TEST}
     for row in recordings:
-        if row.fold == TUNING or (row.filename in unheard and row.filename.startswith("events/")):
+        if row.fold == TUNING or row.filename in unheard:
             parts.setdefault(row.group, HELD)
+    for row in recordings:
+        if row.filename in heard:
+            parts.setdefault(row.group, TRAIN)
     native = {row.label for row in recordings if row.filename.startswith("esc50/")}
     for number, (label, counts) in enumerate(_sources(recordings).items()):
         share = 0.0 if label in native else SHARE
