@@ -85,7 +85,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, nargs=2, default=(0, 4), metavar=("MIN", "MAX"), help="in a soundscape")
     parser.add_argument("--processes", type=int, default=2, help="that make takes and soundscapes")
     parser.add_argument("--recipe", default=RECIPE, help="to train by")
-    parser.add_argument("--epochs", type=int, default=16, help="of 160 batches each")
+    parser.add_argument("--epochs", type=int, default=22, help="of 160 batches each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the recipe")
     parser.add_argument("--device", default="auto", help="to train on")
     parser.add_argument("--threads", type=int, default=1, help="to train with")
