@@ -1,13 +1,13 @@
 """The model that ships with earmark: from isolated recordings to the files in the package, by one command.
 
-    python -m tools.bundled ../shared/data -o RUNS
-    python -m tools.bundled ../shared/data -o RUNS --install
+    python -m tools.bundled ../shared/data -o RUNS --begin MODEL-BEFORE
+    python -m tools.bundled ../shared/data -o RUNS --begin MODEL-BEFORE --install
 
 Stages: one table of the recordings whose licence allows it, in parts for training, for thresholds and for the test,
 sources apart; of the first two, takes (whole recordings as they reach a listener) and soundscapes (`earmark synth`);
 `earmark train` on the tags alone; the operating point, from the second part; figures on the third; the card. What is
 there is kept: the same command goes on after a stop, and `--until` ends after a stage. `--recipe`, `--epochs`, `--set`
-and `--device` are handed on to `earmark train`.
+and `--device` are handed on to `earmark train`. `--begin` names the model whose weights the training begins with.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from earmark.files import write_text
 from earmark.formats.tables import read_table as read_rows
 from earmark.models.network import Network
 from tools.bundled.beginning import begin
-from tools.bundled.card import Making, results, write_card
+from tools.bundled.card import BEGUN, Making, results, write_card
 from tools.bundled.conditions import add_groups, make_pieces, make_takes
 from tools.bundled.figures import measure
 from tools.bundled.folds import HELD, PARTS, TRAIN, divide
@@ -37,7 +37,6 @@ from tools.bundled.real import score_recordings, test_recordings
 from tools.bundled.soundscapes import make_noises, noise_folder, run_earmark, synth_command
 from tools.bundled.table import BACKGROUND, GROUPS, MIN_RECORDINGS, Recording, read_recordings, write_recordings
 
-BEGUN = "the weights of earmark/everyday 0.1, under the labels of this one"
 STAGES = ("table", "sounds", "train", "card")
 # As a file: by its name, and with a model to begin with, `earmark train` would take the recipe for few clips instead.
 RECIPE = "src/earmark/recipes/default.yaml"
@@ -87,6 +86,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", default=RECIPE, help="to train by")
     parser.add_argument("--epochs", type=int, default=22, help="of 160 batches each")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the recipe")
+    parser.add_argument("--compare", action="append", default=[], metavar="NAME=MODEL", help="measure this model too")
     parser.add_argument("--device", default="auto", help="to train on")
     parser.add_argument("--threads", type=int, default=1, help="to train with")
     parser.add_argument("--workers", type=int, default=0, help="processes that load data in training")
@@ -163,20 +163,22 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     model, output = args.output / "model", args.output
     network = Network.from_pretrained(model)
     plain, made = read_pool(model, args.data, output, recordings)
-    point, trials = choose(plain, made, tune_events(model, output / HELD / "soundscapes", args.seed))
-    for trial in trials:
-        print(f"threshold {trial.threshold}: {trial.clips}\n  music {trial.music}\n  speech {trial.speech}", flush=True)
+    point, trial = choose(plain, made, tune_events(model, output / HELD / "soundscapes", args.seed))
+    print(f"thresholds {trial.threshold}, of groups {trial.of_groups}; on what they were chosen on: {trial.clips}")
+    print(f"  music {trial.music}\n  speech {trial.speech}", flush=True)
     origin = (
-        f"one threshold of tags, raised where music and speech need it, chosen on {len(plain)} held-out recordings, "
-        f"{args.held_out} takes and {args.held_out // 2} soundscapes of them; events tuned for "
-        "segment-f1 on the soundscapes"
+        "one threshold of tags, another of tags of groups, raised for labels that were wrong too often, and gates of "
+        f"events raised where music and speech need it, chosen on {len(plain)} held-out recordings, {args.held_out} "
+        f"takes and {args.held_out // 2} soundscapes of them; events tuned for segment-f1 on the soundscapes"
     )
     point = point.model_copy(update={"origin": origin})
     tests = test_recordings(args.data, recordings)
     classes = sorted({row.label for row in recordings} - {BACKGROUND})
     heard = score_recordings(model, args.data, tests, output / "scores-test.npz")
-    before = score_recordings(args.begin, args.data, tests, output / "scores-test-before.npz")
-    models = [measure("now", heard, point, classes), measure("0.1", before, OperatingPoint.load(args.begin), classes)]
+    models = [measure("now", heard, point, classes)]
+    for name, folder in [("before", str(args.begin)), *(word.split("=", 1) for word in args.compare)]:
+        scored = score_recordings(pathlib.Path(folder), args.data, tests, output / f"scores-test-{name}.npz")
+        models.append(measure(name, scored, OperatingPoint.load(folder), classes))
     lines = commands(args)
     making = Making(recordings, (args.takes, args.soundscapes), pathlib.Path(args.recipe).stem, args.seed, lines, BEGUN)
     card = write_card(network, point, models, making)
@@ -195,7 +197,7 @@ def tune_events(model: pathlib.Path, soundscapes: pathlib.Path, seed: int) -> Op
 
 def commands(args: argparse.Namespace) -> list[str]:
     """How to make it again, wherever the recordings lie: this program, and the training that it runs."""
-    words = ["python", "-m", "tools.bundled", "RECORDINGS", "-o", "RUNS", "--begin", "MODEL-OF-0.1"]
+    words = ["python", "-m", "tools.bundled", "RECORDINGS", "-o", "RUNS", "--begin", "MODEL-BEFORE"]
     defaults = arguments()
     for name in ("seed", "min_recordings", "takes", "soundscapes", "held_out", "recipe", "epochs"):
         if (value := getattr(args, name)) != defaults.get_default(name):
