@@ -108,3 +108,29 @@ def test_the_common_threshold_is_the_least_at_which_tags_are_right_often_enough(
     below = bundled.choosing.choose_tags(clips, [], OperatingPoint.default(list(LABELS)), trial.threshold - 0.01, 0.9)
     assert bundled.real.listed(clips, below, groups=False).precision < bundled.pool.PROMISED
     assert bundled.choosing.spoken(point) == list(LABELS)
+
+
+def test_events_have_one_setting_which_is_the_best_of_all_that_are_compared(bundled: Any) -> None:
+    from earmark.data.records import Clip
+    from earmark.evaluation.labelled import ScoredClips
+    from earmark.events import Event
+    from tools.bundled import events
+
+    clips, scores = [], []
+    for number in range(4):
+        frames = np.zeros((100, len(LABELS)), np.float32)
+        frames[20 + number : 60, 1] = 0.35  # a dog from 1 s to 3 s
+        frames[40, 1] = 0.0  # with a gap
+        frames[80, 1] = 0.35  # and a click that is none
+        name = f"{number}.wav"
+        clip = np.float32([0, 0.9, 0, 0, 0])
+        scores.append(Scores(name, LABELS, clip, frames, Clock(Fraction(1, 20)), 5.0))
+        found = [Event(1.0 + number / 20, 3.0, "dog")]
+        clips.append(Clip(Path(name), name, ("dog",), tuple(found)))
+    scored = ScoredClips(LABELS, tuple(clips), tuple(scores), ())
+    point, segments, timed = events.choose_events(scored)
+    assert timed == 1.0
+    assert segments + timed == max(sum(events.worth(scored, setting)) for setting in events.settings())
+    assert len({part.model_dump_json() for label, part in point.classes.items() if label != "animal"}) == 1
+    assert point.of("dog").onset <= 0.3
+    assert point.of("animal").gate == 1.0

@@ -7,7 +7,8 @@
 `soundscapes`  `earmark synth` of each part
 `beginning`    the network to begin with
 `real`         scores of recordings, and what a list of tags and events is worth
-`choosing`     the operating point
+`choosing`     the operating point: tags, and gates of events
+`events`       how events are found
 `pool`         what it is chosen on, and for which aim
 `figures`      the table of figures on real recordings
 `card`         README.md, and the section of docs/results.md

@@ -21,13 +21,13 @@ from benchmarks.accuracy.crossing import score_dev
 from benchmarks.sections import replace_section
 from earmark.decisions import OperatingPoint
 from earmark.devices import tune_allocator
-from earmark.evaluation.tuning import tune
 from earmark.files import write_text
 from earmark.formats.tables import read_table as read_rows
 from earmark.models.network import Network
 from tools.bundled.beginning import begin
 from tools.bundled.card import BEGUN, Making, results, write_card
 from tools.bundled.conditions import add_groups, make_pieces, make_takes
+from tools.bundled.events import choose_events
 from tools.bundled.figures import measure
 from tools.bundled.folds import HELD, PARTS, TRAIN, divide
 from tools.bundled.installing import BOX, assemble, install
@@ -163,13 +163,16 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     model, output = args.output / "model", args.output
     network = Network.from_pretrained(model)
     plain, made = read_pool(model, args.data, output, recordings)
-    point, trial = choose(plain, made, tune_events(model, output / HELD / "soundscapes", args.seed))
+    base, segments, events = choose_events(score_dev(model, output / HELD / "soundscapes"))
+    print(f"on the soundscapes that events were tuned on: segment F1 {segments:.3f}, event F1 {events:.3f}", flush=True)
+    point, trial = choose(plain, made, base)
     print(f"thresholds {trial.threshold}, of groups {trial.of_groups}; on what they were chosen on: {trial.clips}")
     print(f"  music {trial.music}\n  speech {trial.speech}", flush=True)
     origin = (
         "one threshold of tags, another of tags of groups, raised for labels that were wrong too often, and gates of "
         f"events raised where music and speech need it, chosen on {len(plain)} held-out recordings, {args.held_out} "
-        f"takes and {args.held_out // 2} soundscapes of them; events tuned for segment-f1 on the soundscapes"
+        f"takes and {args.held_out // 2} soundscapes of them; one setting of events for all labels, tuned on the "
+        "soundscapes for segment F1 and event F1"
     )
     point = point.model_copy(update={"origin": origin})
     tests = test_recordings(args.data, recordings)
@@ -187,12 +190,6 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     print(f"{output / BOX.name}: {verified}\n{text}")
     if args.write:
         replace_section("results.md", "everyday", text, title="# Results")
-
-
-def tune_events(model: pathlib.Path, soundscapes: pathlib.Path, seed: int) -> OperatingPoint:
-    """How events are found, tuned on held-out soundscapes: their times are exact."""
-    scored = score_dev(model, soundscapes)
-    return tune(scored, "segment-f1", method="threshold", data="held-out soundscapes", seed=seed).point
 
 
 def commands(args: argparse.Namespace) -> list[str]:
