@@ -79,7 +79,7 @@ def test_no_threshold_lies_below_the_common_one_and_each_is_a_probability(
 def test_gates_rise_until_music_has_few_wrong_events_and_tags_stay(bundled: Any) -> None:
     plain = [heard(bundled, "music", dog=0.6, music=0.9) for _ in range(4)]
     plain += [heard(bundled, "dog", dog=0.9, animal=0.9) for _ in range(6)]
-    base = OperatingPoint.default(list(LABELS))
+    base = OperatingPoint.plain(list(LABELS))
     tagged = bundled.choosing.choose_tags(plain, [], base, 0.5, 0.5)
     before = bundled.real.listed(plain[:4], tagged)
     gated = bundled.choosing.gate_events(plain, tagged, 0.5)
@@ -93,7 +93,7 @@ def test_gates_rise_until_music_has_few_wrong_events_and_tags_stay(bundled: Any)
 
 def test_groups_are_tags_without_events(bundled: Any) -> None:
     dog = heard(bundled, "dog", dog=0.4, animal=0.95)
-    point = bundled.choosing.choose_tags([dog], [], OperatingPoint.default(list(LABELS)), 0.5, 0.9)
+    point = bundled.choosing.choose_tags([dog], [], OperatingPoint.plain(list(LABELS)), 0.5, 0.9)
     decision = decide(dog.scores, point)
     assert [tag for tag, _ in decision.tags] == ["animal"]
     assert decision.events == []
@@ -103,9 +103,9 @@ def test_groups_are_tags_without_events(bundled: Any) -> None:
 def test_the_common_threshold_is_the_least_at_which_tags_are_right_often_enough(bundled: Any) -> None:
     clips = [heard(bundled, "dog", f"esc50/{n}.ogg", dog=0.4 + 0.05 * n, animal=0.9) for n in range(10)]
     clips += [heard(bundled, "rain", f"esc50/r{n}.ogg", dog=0.3 + 0.02 * n, rain=0.9) for n in range(10)]
-    point, trial = bundled.pool.choose(clips, [], OperatingPoint.default(list(LABELS)))
+    point, trial = bundled.pool.choose(clips, [], OperatingPoint.plain(list(LABELS)))
     assert trial.clips.precision >= bundled.pool.PROMISED
-    below = bundled.choosing.choose_tags(clips, [], OperatingPoint.default(list(LABELS)), trial.threshold - 0.01, 0.9)
+    below = bundled.choosing.choose_tags(clips, [], OperatingPoint.plain(list(LABELS)), trial.threshold - 0.01, 0.9)
     assert bundled.real.listed(clips, below, groups=False).precision < bundled.pool.PROMISED
     assert bundled.choosing.spoken(point) == list(LABELS)
 

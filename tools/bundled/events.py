@@ -54,7 +54,7 @@ def worth(scored: ScoredClips, setting: dict[str, float]) -> tuple[float, float]
 
 def point_of(scored: ScoredClips, setting: dict[str, float]) -> OperatingPoint:
     """An operating point of one setting; groups have no events."""
-    point = OperatingPoint.default(list(scored.labels))
+    point = OperatingPoint.plain(list(scored.labels))
     classes = {
         label: part.model_copy(update={**setting, "tag_gate": GATE} if label not in GROUPS else {"tag_gate": 1.0})
         for label, part in point.classes.items()
