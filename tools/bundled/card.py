@@ -120,7 +120,7 @@ def results(models: Sequence[Figures], command: str) -> str:
             "## The bundled model on real recordings",
             measured(models),
             f"Wrong tags, the commonest: {wrong}.",
-            f"The training goes on from {BEGUN}.",
+            f"The training began with {BEGUN}.",
             f"Command: `{command}`",
         ]
     )

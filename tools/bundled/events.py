@@ -20,7 +20,7 @@ OFFSETS = (0.5, 1.0)  # share of the onset
 MEDIANS = (0.0, 0.25, 0.5)  # seconds
 SHORTEST = (0.0, 0.15, 0.4)  # seconds
 GAPS = (0.4, 0.8, 1.2)  # seconds
-GATE = 0.5  # clip score without which there is no event, while settings are compared
+GATE = 0.4  # clip score without which there is no event, while settings are compared
 
 
 def settings() -> Iterator[dict[str, float]]:
