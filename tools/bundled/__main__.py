@@ -32,7 +32,7 @@ from tools.bundled.figures import measure
 from tools.bundled.folds import HELD, PARTS, TRAIN, divide
 from tools.bundled.installing import BOX, assemble, install
 from tools.bundled.licences import told
-from tools.bundled.pool import choose, read_pool
+from tools.bundled.pool import choose, read_music, read_pool
 from tools.bundled.real import score_recordings, test_recordings
 from tools.bundled.soundscapes import make_noises, noise_folder, run_earmark, synth_command
 from tools.bundled.table import BACKGROUND, GROUPS, MIN_RECORDINGS, Recording, read_recordings, write_recordings
@@ -165,14 +165,15 @@ def make_card(args: argparse.Namespace, recordings: list[Recording]) -> None:
     plain, made = read_pool(model, args.data, output, recordings)
     base, segments, events = choose_events(score_dev(model, output / HELD / "soundscapes"))
     print(f"on the soundscapes that events were tuned on: segment F1 {segments:.3f}, event F1 {events:.3f}", flush=True)
-    point, trial = choose(plain, made, base)
+    learnt = read_music(model, args.data, output, recordings)
+    point, trial = choose(plain, made, base, learnt)
     print(f"thresholds {trial.threshold}, of groups {trial.of_groups}; on what they were chosen on: {trial.clips}")
     print(f"  music {trial.music}\n  speech {trial.speech}", flush=True)
     origin = (
         "one threshold of tags, another of tags of groups, raised for labels that were wrong too often, and gates of "
         f"events raised where music and speech need it, chosen on {len(plain)} held-out recordings, {args.held_out} "
-        f"takes and {args.held_out // 2} soundscapes of them; one setting of events for all labels, tuned on the "
-        "soundscapes for segment F1 and event F1"
+        f"takes and {args.held_out // 2} soundscapes of them, gates also on {len(learnt)} recordings of music that "
+        "were learnt from; one setting of events for all labels, tuned on the soundscapes for segment F1 and event F1"
     )
     point = point.model_copy(update={"origin": origin})
     tests = test_recordings(args.data, recordings)
