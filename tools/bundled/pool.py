@@ -22,7 +22,7 @@ from tools.bundled.real import Heard, Listed, listed, score_recordings
 from tools.bundled.table import BACKGROUND, GROUPS, Recording
 
 THRESHOLDS = tuple(round(0.2 + 0.01 * number, 2) for number in range(76))
-PROMISED = 0.82  # precision of tags on held-out clips of ESC-50: thresholds fit them a little, elsewhere it is less
+PROMISED = 0.86  # precision of tags on held-out clips of ESC-50: thresholds fit them, on others it is about 0.05 less
 OF_GROUPS = 0.9  # precision of tags of groups
 
 
