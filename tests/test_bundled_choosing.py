@@ -58,22 +58,31 @@ def test_a_class_that_is_often_wrong_needs_more_than_it_had_then(bundled: Any) -
     assert least(bundled, [0.9] * 20, [0.6] * 3, 0.5) == 0.5  # far oftener right
 
 
-def test_a_class_that_many_recordings_hold_and_none_reached_is_never_given(bundled: Any) -> None:
-    assert least(bundled, [0.3] * 10, [], 0.5) == 1.0
-    assert least(bundled, [0.3] * 9, [], 0.5) == 0.5
-    assert least(bundled, [0.3] * 10, [0.9] * 5, 0.5) == 1.0
+def test_a_class_that_is_right_below_the_common_threshold_is_given_there(bundled: Any) -> None:
+    assert least(bundled, [0.4] * 4, [0.3], 0.5) == pytest.approx(0.4)
+    assert least(bundled, [0.4] * 3, [], 0.5) == 0.5  # too few to say
+    assert least(bundled, [0.4] * 6, [0.45] * 6, 0.5) == 0.5  # as often wrong there
+    assert least(bundled, [0.1] * 30, [], 0.5) == 0.5  # never at scores that say nothing
+
+
+def test_a_class_that_many_recordings_hold_and_nothing_tells_apart_is_never_given(bundled: Any) -> None:
+    assert least(bundled, [0.1] * 10, [0.2] * 40, 0.5) == 1.0
+    assert least(bundled, [0.1] * 9, [0.2] * 40, 0.5) == 0.5
+    assert least(bundled, [0.2] * 10, [0.1] * 40, 0.5) == 0.5  # it ranks them well
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.floats(0, 1, width=32), max_size=30),
     st.lists(st.floats(0, 1, width=32), max_size=30),
-    st.floats(0.1, 0.9),
+    st.floats(0.3, 0.9),
 )
-def test_no_threshold_lies_below_the_common_one_and_each_is_a_probability(
+def test_thresholds_are_probabilities_and_wrong_scores_never_lower_them(
     bundled: Any, right: list[float], wrong: list[float], threshold: float
 ) -> None:
-    assert np.float32(threshold) <= np.float32(least(bundled, right, wrong, threshold)) <= 1
+    found = least(bundled, right, wrong, threshold)
+    assert min(bundled.choosing.LOWEST, threshold) <= found <= 1
+    assert found <= least(bundled, right, [*wrong, threshold, threshold, threshold], threshold)
 
 
 def test_gates_rise_until_music_has_few_wrong_events_and_tags_stay(bundled: Any) -> None:

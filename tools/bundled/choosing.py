@@ -1,10 +1,13 @@
 """The operating point: chosen on recordings that were not learnt from, whole and under conditions, and on soundscapes.
 
 Tags. One threshold for all classes, the least at which tags of held-out clips are right often enough (`pool.py`), for
-few recordings are behind a class. A class leaves it where they are enough to say that it is wrong too often there:
-its precision is counted as if `PRIOR` further recordings had been given it, `TRUSTED` of them rightly; where that falls
-below `FLOOR`, its threshold rises until it does not. A class that `ENOUGH` recordings hold and none of them reached is
-never given: its threshold is 1. Tags of groups have a threshold of their own, found alike.
+few recordings are behind a class. A class leaves it where they are enough to say that it is wrong too often there, or
+right below it. Its precision is counted as if `PRIOR` further recordings had been given it, `TRUSTED` of them rightly;
+where that falls below `FLOOR`, its threshold rises until it does not. Between `LOWEST` and the common threshold, half
+of these further recordings count as right; the class is given from the least score on at which it is right in
+`DEPENDABLE` of the recordings there. A class that `ENOUGH` recordings hold, none of which reached its threshold, and
+that ranks them badly (average precision under `RANKED`), is never given: its threshold is 1. Tags of groups have a
+threshold of their own, found alike.
 
 Events. Found by one setting for all classes (`events.py`), never below a score of `LEAST`, and only where the tag is
 given. On music and speech, where most of everyday listening goes, that is not enough: there a class may need a
@@ -21,12 +24,17 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.decisions import OperatingPoint, decide
+from earmark.labels import Labels
+from earmark.metrics import tagging_metrics
 from tools.bundled.real import Heard
 from tools.bundled.table import GROUPS
 
 PRIOR = 4.0  # recordings that a class's precision is counted with
 TRUSTED = 0.8  # of which so many are right
 FLOOR = 0.6
+LOWEST = 0.25
+DEPENDABLE = 0.75
+RANKED = 0.3
 ENOUGH = 10  # recordings, takes and soundscapes
 LEAST = 0.1  # score of an event
 MOST_WRONG = 0.25  # events a minute on held-out music, and on speech: elsewhere it will be more
@@ -52,8 +60,8 @@ def choose_tags(
     weights = np.array([1.0] * len(plain) + [MADE] * len(made))
     classes = {}
     for column, label in enumerate(heard[0].scores.labels):
-        start = of_groups if label in GROUPS else threshold
-        least = least_score(scores[:, column], truth[:, column], weights, start)
+        own = scores[:, column], truth[:, column], weights
+        least = _raised(*own, of_groups) if label in GROUPS else least_score(*own, threshold)
         part = point.of(label)
         change: dict[str, object] = {"tag_threshold": least, "tag_gate": True}
         if label in GROUPS:
@@ -65,15 +73,37 @@ def choose_tags(
 
 
 def least_score(scores: FloatArray, truth: BoolArray, weights: Weights, threshold: float) -> float:
-    """The score from which on a class is given: `threshold`, or more; all arguments are (recordings,)."""
+    """The score from which on a class is given: `threshold`, or more or less; all arguments are (recordings,)."""
+    least = _raised(scores, truth, weights, threshold)
+    if least == threshold:
+        least = _lowered(scores, truth, weights, threshold)
+    if truth.sum() >= ENOUGH and not (truth & (scores >= least)).any() and _ranks(scores, truth) < RANKED:
+        return _NEVER
+    return float(np.float32(min(least, _NEVER)))
+
+
+def _raised(scores: FloatArray, truth: BoolArray, weights: Weights, threshold: float) -> float:
+    """The least score from `threshold` on at which a class is not wrong too often."""
     wrong = np.unique(scores[~truth & (scores >= threshold)]) * _ABOVE
     for least in (threshold, *wrong.tolist()):
         given = scores >= least
         if weights[given & truth].sum() + PRIOR * TRUSTED >= FLOOR * (weights[given].sum() + PRIOR):
-            break
-    if truth.sum() >= ENOUGH and not (truth & given).any():
-        return _NEVER
-    return float(np.float32(min(least, _NEVER)))
+            return float(least)
+    raise AssertionError("where nothing wrong is given, a class is not wrong too often")
+
+
+def _lowered(scores: FloatArray, truth: BoolArray, weights: Weights, threshold: float) -> float:
+    """The least score below `threshold` from which on a class is right so often that it may be given."""
+    for least in np.unique(scores[truth & (scores < threshold) & (scores >= LOWEST)]).tolist():
+        more = (scores >= least) & (scores < threshold)
+        if weights[more & truth].sum() + PRIOR / 2 >= DEPENDABLE * (weights[more].sum() + PRIOR):
+            return float(least)
+    return threshold
+
+
+def _ranks(scores: FloatArray, truth: BoolArray) -> float:
+    """Average precision of a class."""
+    return float(tagging_metrics(truth[:, None], Labels(["it"]), scores=scores[:, None]).map)
 
 
 def gate_events(heard: Iterable[Heard], point: OperatingPoint, most_wrong: float = MOST_WRONG) -> OperatingPoint:
