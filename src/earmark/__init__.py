@@ -77,6 +77,7 @@ def load(
     """
     import logging
 
+    from earmark.errors import ModelError
     from earmark.hub import box, locate
     from earmark.opening import open_tagger
 
@@ -85,6 +86,8 @@ def load(
         logging.getLogger("earmark").warning(box.notice(len(tagger.operating_point.reportable)))
         return tagger
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
+    if isinstance(directory, bytes) or not isinstance(directory, Sequence) or not directory:
+        raise ModelError(f"no model {directory!r}; expected a directory, a name, or a list of them")
     where = [locate(each) for each in directories]
     return open_tagger(where, device=device, precision=precision, engine=engine)
 

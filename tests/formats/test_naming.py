@@ -77,3 +77,14 @@ def test_names_composed_otherwise_or_with_a_space_at_the_end_are_the_same():
 def test_ten_thousand_recordings_of_one_name_in_as_many_folders_are_matched_at_once():
     known = [f"site{number}/audio.wav" for number in range(10_000)]
     assert len(match_recordings([f"/mnt/{name}" for name in known], known)) == 10_000
+
+
+@pytest.mark.parametrize("stem", ["x" * 251, "ä" * 125, "夜" * 83, "a.b" * 83])
+def test_a_name_without_room_for_the_ending_is_cut_and_found_again(stem):
+    known = [f"street/{stem}.wav", f"street/{stem[:-1]}y.wav", "street/b.wav"]
+    files = file_names(known, ".selections.txt")
+    assert len(set(files.values())) == 3
+    assert files["street/b.wav"] == "street/b.selections.txt"
+    assert all(len(path.rpartition("/")[2].encode()) <= 255 for path in files.values())
+    read = {path.removesuffix(".selections.txt"): name for name, path in files.items()}
+    assert match_recordings(read, known) == read

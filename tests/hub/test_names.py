@@ -70,3 +70,11 @@ def test_a_directory_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_name_that_is_none_gets_a_guess(cache: Path) -> None:
     with pytest.raises(ModelError, match=r"no model 'panns/cn10' \(did you mean 'panns/cnn10'\?\); known: panns/cnn"):
         earmark.load("panns/cn10")
+
+
+@pytest.mark.parametrize("odd", ["x" * 300, "a/" * 3_000, 3, b"x", [3], [], {"a": 1}, ""])
+def test_what_names_no_model_is_refused_in_one_line(odd):
+    with pytest.raises(ModelError) as caught:
+        earmark.load(odd)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300

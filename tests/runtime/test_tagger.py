@@ -186,3 +186,9 @@ def test_an_operating_point_of_other_labels_is_refused(network: Callable[..., Ne
     OperatingPoint.plain(["cat", "dog"]).save(tmp_path)
     with pytest.raises(ModelError, match=f"{FILE_NAME}: its labels differ from those of the model"):
         open_tagger([tmp_path])
+
+
+@pytest.mark.parametrize("odd", [(np.zeros(8_000, np.float32), 8_000), [np.zeros(8_000)], [3], [None]])
+def test_what_is_no_path_in_a_list_is_refused_plainly(pipeline: Tagger, odd: list[object]) -> None:
+    with pytest.raises(AudioError, match=r"cannot read a \w+ in a list; expected paths there, and an array"):
+        list(pipeline(odd))  # type: ignore[call-overload]

@@ -2,17 +2,22 @@
 
 A recording is named by its path relative to the folder it came from, with forward slashes (`street/a.wav`).
 Formats with one file a recording put `street/a.txt` there: same stem, mirrored folders. Where two recordings
-share a stem (`a.wav`, `a.mp3`) each keeps its whole name (`a.wav.txt`), so that none overwrites the other.
+share a stem (`a.wav`, `a.mp3`) each keeps its whole name (`a.wav.txt`), so that none overwrites the other. A name that
+leaves no room for the ending (systems allow 255 bytes) is cut, and ends in a digest of the whole by which it is found.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from earmark.errors import ConfigError, OutputError, did_you_mean
+
+_MOST_BYTES, _KEPT_BYTES = 255, 200  # of a file's name; of one that is cut
 
 
 def file_names(recordings: Iterable[str], suffix: str) -> dict[str, str]:
@@ -32,7 +37,23 @@ def file_names(recordings: Iterable[str], suffix: str) -> dict[str, str]:
     clash = [name for name, path in chosen.items() if uses[path.casefold()] > 1]
     if clash:
         raise OutputError(f"recordings {clash[0]!r} and {clash[1]!r} would be written to the same file")
-    return {name: path + suffix for name, path in chosen.items()}
+    return {name: _with_suffix(path, suffix) for name, path in chosen.items()}
+
+
+def _with_suffix(path: str, suffix: str) -> str:
+    folder, _, last = path.rpartition("/")
+    if len(os.fsencode(last + suffix)) > _MOST_BYTES:
+        return "/".join(([folder] if folder else []) + [_shortened(last) + suffix])
+    return path + suffix
+
+
+def _shortened(name: str) -> str:
+    """A long name cut, with a digest of the whole; a short one as it is."""
+    name = unicodedata.normalize("NFC", name)
+    whole = os.fsencode(name)
+    if len(whole) <= _KEPT_BYTES:
+        return name
+    return f"{whole[:_KEPT_BYTES].decode(errors='ignore')}~{hashlib.blake2b(whole, digest_size=4).hexdigest()}"
 
 
 def target_files(
@@ -78,8 +99,11 @@ def match_recordings(names: Iterable[str], known: Iterable[str]) -> dict[str, st
     if all(map(_is_absolute, names)) and all(map(_is_absolute, known)):
         ours, theirs = _without_shared(ours), _without_shared(theirs)
     matched = {name: name for name in set(names) & set(known)}
+    keys = [(_whole, _whole), (_whole, _stem), (_stem, _whole), (_stem, _stem)]
+    if any("~" in name and len(name) > _KEPT_BYTES // 4 for name in names):  # the longest letters have four bytes
+        keys += [(_whole, _short_stem), (_whole, _short)]
     for ends in (False, True):  # first the whole path, then the end of one
-        for our_key, their_key in ((_whole, _whole), (_whole, _stem), (_stem, _whole), (_stem, _stem)):
+        for our_key, their_key in keys:
             taken = set(matched.values())
             left = _Index({name: our_key(ours[name]) for name in names if name not in matched}, ends)
             right = _Index({name: their_key(theirs[name]) for name in known if name not in taken}, ends)
@@ -99,6 +123,14 @@ def _whole(parts: _Parts) -> _Parts:
 
 def _stem(parts: _Parts) -> _Parts:
     return (*parts[:-1], _without_suffix(parts[-1]))
+
+
+def _short(parts: _Parts) -> _Parts:
+    return (*parts[:-1], _shortened(parts[-1]))
+
+
+def _short_stem(parts: _Parts) -> _Parts:
+    return _short(_stem(parts))
 
 
 class _Index:

@@ -24,9 +24,15 @@ def locate(model: str | os.PathLike[str]) -> Path:
     Anything else is returned unchanged, and its reader reports what is wrong. `ModelError` if there is no model
     of that name, or it is not in the cache and cannot be fetched.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise ModelError(f"no model {model!r}; expected a directory or a name")
     path = Path(model)
     name = path.as_posix()
-    if path.exists() or not name.startswith((FAMILY, box.FAMILY)):
+    try:
+        there = path.exists()
+    except OSError as error:  # a name longer than the system allows
+        raise ModelError(f"no model at {name[:80]}...: {error.strerror}") from error
+    if there or not name.startswith((FAMILY, box.FAMILY)):
         return path
     if name == box.NAME:
         return box.directory()

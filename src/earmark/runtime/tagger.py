@@ -150,4 +150,9 @@ def _of_dict(source: Mapping[str, Any]) -> Waveform:
 def _job(source: Any) -> Job:
     if hasattr(source, "read"):  # temporary files and uploads are file objects without being `io.IOBase`
         return Job(str(getattr(source, "name", "file object")), cast(BinaryIO, source))
+    if not isinstance(source, str | os.PathLike):
+        raise AudioError(
+            f"cannot read a {type(source).__name__} in a list; expected paths there, and an array with its rate as "
+            "tagger(array, rate)"
+        )
     return Job(Path(source).name, source)
