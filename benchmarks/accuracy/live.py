@@ -116,8 +116,8 @@ def section(rows: list[list], args: argparse.Namespace, clips: int) -> str:
         "",
         f"The first {clips} recordings of ten seconds of scapes dev, event-based F1. `agreement` is that of the events "
         f"found live with those of `earmark detect` on the same sound (wanted: at least {WANTED}); the other columns "
-        "are against the labels. Each time, what a `Listener` found block by block was the same as what `earmark detect "
-        "--window-plan` found.",
+        "are against the labels. Each time, what a `Listener` found block by block was the same as what "
+        "`earmark detect --window-plan` found.",
         "",
         "| recordings | window / stride / look-ahead | agreement | live | offline |",
         "|---|---|---:|---:|---:|",
