@@ -6,6 +6,7 @@ give an object with these attributes to `earmark.runtime.scorer.Scorer`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Protocol
@@ -54,7 +55,9 @@ class WindowPlan:
         return samples * self.stride_steps // self.stride + 2 if samples else 0
 
 
-STRIDE, LOOK_AHEAD = 0.4, 0.4  # seconds
+STRIDE = 0.4  # seconds
+LATEST = 2.0  # seconds after its onset, at which a plain event is reported unless a look-ahead is asked for
+LEAST = 0.2  # seconds of look-ahead, even where the decisions take long
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,9 @@ class LivePlan:
 
 @dataclass(frozen=True)
 class LiveWindows:
-    """What a live plan is asked to be, in seconds: for engines of any rate and clock. `window` None: the engine's own.
+    """What a live plan is asked to be, in seconds: for engines of any rate and clock.
+
+    `window` None is the engine's own; `look_ahead` None is what stride and decisions leave of `LATEST`.
 
     >>> LiveWindows.parse("5,0.5,0.25")
     LiveWindows(window=5.0, stride=0.5, look_ahead=0.25)
@@ -128,7 +133,7 @@ class LiveWindows:
 
     window: float | None = None
     stride: float = STRIDE
-    look_ahead: float = LOOK_AHEAD
+    look_ahead: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> LiveWindows:
@@ -139,16 +144,24 @@ class LiveWindows:
             window, stride, look_ahead = map(float, text.split(","))
         except ValueError:
             raise ConfigError(
-                f"--window-plan {text}: expected live, or window, stride and look-ahead in seconds, such as 10,0.4,0.4"
+                f"--window-plan {text}: expected live, or window, stride and look-ahead in seconds, such as 10,0.4,0.7"
             ) from None
         return cls(window, stride, look_ahead)
 
-    def plan(self, engine: Engine) -> LivePlan:
-        """The plan for an engine; raises as `LivePlan.of` does."""
+    def plan(self, engine: Engine, decided: float = 0.0) -> LivePlan:
+        """The plan for an engine whose scores take `decided` seconds to be decided; raises as `LivePlan.of` does."""
         own = engine.plan
         longest = own.size if isinstance(own, LivePlan) else own.longest or own.size
         window = longest / engine.rate if self.window is None else self.window
-        return LivePlan.of(window, self.stride, self.look_ahead, engine.rate, engine.clock)
+        ahead = self._left(window, engine.clock, decided) if self.look_ahead is None else self.look_ahead
+        return LivePlan.of(window, self.stride, ahead, engine.rate, engine.clock)
+
+    def _left(self, window: float, clock: Clock, decided: float) -> float:
+        """The look-ahead that keeps a `begin` within `LATEST`, in whole frames, where the window has room for it."""
+        step = float(clock.step)
+        wanted = max(LEAST, LATEST - decided - self.stride - max(0.0, 2 * float(clock.start)) + step)
+        room = window - self.stride - 1.5 * step
+        return max(0, math.floor(min(wanted, room) / step + 1e-6)) * step
 
 
 class Engine(Protocol):

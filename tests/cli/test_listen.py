@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +47,7 @@ def test_a_file_as_live_gives_the_events_of_detect_with_the_plan(earmark: Callab
     assert ended(news) == detected(earmark, street)
     assert ended(news)
     assert [each["id"] for each in news if each["type"] == "begin"] == list(range(1, len(news) // 2 + 1))
-    assert "listening to street.wav at 32000 Hz; events are reported up to 1.6 s after they begin" in ran.err
+    assert "listening to street.wav at 32000 Hz; events are reported up to 2.0 s after they begin" in ran.err
     assert f"{len(news) // 2} events in 10.0 s" in ran.err
 
 
@@ -133,3 +135,23 @@ def test_boxes_and_fusions_are_refused(earmark: Callable, street: Path, tmp_path
     ran = earmark("listen", "--source", street, "-m", box.directory(), "-m", box.directory(), "-q")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "this one is a fusion of 2" in ran.err
+
+
+def test_sigterm_ends_the_events_that_go_on(street: Path) -> None:
+    command = [sys.executable, "-m", "earmark", "listen", "--source", "-", "-q", "--operating-point", "default"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=False) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        rate = 32_000
+        loud = np.resize(box.check_clip(rate), 30 * rate)
+        data = io.BytesIO()
+        soundfile.write(data, loud, rate, format="WAV", subtype="PCM_16")
+        process.stdin.write(data.getvalue())  # and no end
+        process.stdin.flush()
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        rest = lines(process.stdout.read().decode())
+        assert process.wait(30) == 130
+    news = [first, *rest]
+    begun = {each["id"] for each in news if each["type"] == "begin"}
+    assert begun == {each["id"] for each in news if each["type"] == "end"}

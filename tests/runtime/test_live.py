@@ -195,7 +195,8 @@ def test_memory_is_bounded_and_windows_are_few_over_hours(meter: Engine) -> None
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"window": 0.5}, "a window of 0.5 s has no room for a stride of 0.4 s and a look-ahead of 0.4 s"),
+        ({"window": 0.4}, "a window of 0.4 s has no room for a stride of 0.4 s and a look-ahead of 0"),
+        ({"look_ahead": 2.0}, "a window of 2.0 s has no room for a stride of 0.4 s and a look-ahead of 2.0 s"),
         ({"stride": 0.0}, "a stride above 0 s"),
         ({"look_ahead": -1.0}, "a look-ahead of 0 s or more, got 2.0 s, 0.4 s and -1.0 s"),
         ({"operating_point": None}, r"Listener\(engine, operating_point=...\)"),
@@ -205,6 +206,19 @@ def test_memory_is_bounded_and_windows_are_few_over_hours(meter: Engine) -> None
 def test_what_makes_no_sense_is_refused_in_a_line(meter: Engine, changes: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Listener(meter, **{"operating_point": POINT, **changes})
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.8])
+def test_by_default_a_plain_begin_is_two_seconds_late_at_most(meter: Engine, seconds: float) -> None:
+    """The longer the decisions take, the less look-ahead there is."""
+    part = ClassPoint(median_seconds=seconds, min_duration_on=seconds)
+    point = OperatingPoint(classes=dict.fromkeys(POINT.labels, part))
+    listener = Listener(meter, operating_point=point, window=10)
+    assert 1.95 <= listener.latency.begin <= 2.0
+    assert listener.plan.ahead_steps > 0
+    slow = part.model_copy(update={"min_duration_on": 5.0})
+    late = Listener(meter, operating_point=OperatingPoint(classes=dict.fromkeys(POINT.labels, slow)), window=10)
+    assert late.plan.ahead_steps == 5
 
 
 def test_a_fusion_is_refused(meter: Engine) -> None:
@@ -234,6 +248,8 @@ def test_detect_takes_the_plan(tmp_path: Path) -> None:
     soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, 8 * 32_000).astype(np.float32), 32_000)
     found = api.detect([path], engine="onnx", window_plan="4,0.8,0.4", operating_point="default")
     assert found.tagger.model.plan == LivePlan(128_000, 25_600, 20, 10)
-    listener = Listener(earmark.load(engine="onnx"), operating_point=found.tagger.operating_point, window=4, stride=0.8)
+    listener = Listener(
+        earmark.load(engine="onnx"), operating_point=found.tagger.operating_point, window=4, stride=0.8, look_ahead=0.4
+    )
     whole = soundfile.read(path, dtype="float32")[0]
     assert events_of(list(listener(np.array_split(whole, 50)))) == found.events["street.wav"]

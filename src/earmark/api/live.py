@@ -61,7 +61,7 @@ def listen(
     broker (`mqtt`, as `node`), and to `sinks` of your own. What cannot be sent is kept in the folder `queue`.
     `save_clips` is a folder for the sound of events, which is kept below `max_gb`. `stop` is asked after every block.
     """
-    from earmark.engine import LOOK_AHEAD, STRIDE
+    from earmark.engine import STRIDE
     from earmark.runtime.listening import listen as run
     from earmark.runtime.live import Listener
 
@@ -83,7 +83,7 @@ def listen(
             rate=hertz,
             window=window,
             stride=STRIDE if stride is None else stride,
-            look_ahead=LOOK_AHEAD if look_ahead is None else look_ahead,
+            look_ahead=look_ahead,
             min_score=min_score,
             updates=updates,
         )

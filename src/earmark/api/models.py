@@ -33,7 +33,7 @@ def open_models(
     """A model ready to run, or several as one; without any, the one in the package.
 
     `threshold` replaces the model's own thresholds by one; `operating_point` is a file, or a name (xu2018, dcase2017).
-    `window_plan` cuts recordings as live sound is cut: "live", or "10,0.4,0.4", the seconds of window, stride and
+    `window_plan` cuts recordings as live sound is cut: "live", or "10,0.4,0.7", the seconds of window, stride and
     look-ahead. `engine`, `seconds` and `threads` are those of `earmark.opening.open_tagger`.
     """
     from earmark.hub import box, locate

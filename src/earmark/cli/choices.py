@@ -104,7 +104,7 @@ WindowPlan = Annotated[
     str | None,
     typer.Option(
         "--window-plan",
-        help="Cut recordings as 'earmark listen' does: live, or seconds of window, stride and look-ahead (10,0.4,0.4).",
+        help="Cut recordings as 'earmark listen' does: live, or seconds of window, stride and look-ahead (10,0.4,0.7).",
     ),
 ]
 SegmentLength = Annotated[

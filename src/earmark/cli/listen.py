@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +50,11 @@ def command(
     ] = None,
     look_ahead: Annotated[
         float | None,
-        typer.Option("--look-ahead", help="Seconds of sound that the model hears beyond what it scores. Default: 0.4."),
+        typer.Option(
+            "--look-ahead",
+            help="Seconds of sound that the model hears beyond what it scores. Default: as many as keep a begin within "
+            "2 s.",
+        ),
     ] = None,
     min_score: choices.MinScore = 0.0,
     updates: Annotated[
@@ -91,7 +98,7 @@ def command(
         for line in api.input_devices() or ["no sound card can record"]:
             terminal.print(line)
         return
-    with BarReporter(terminal) as reporter:
+    with BarReporter(terminal) as reporter, _ended_by_sigterm():
         heard = api.listen(
             source,
             models=models,
@@ -118,6 +125,20 @@ def command(
             reporter=reporter,
         )
     terminal.say(f"{heard.events} events in {heard.seconds:.1f} s")
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """What a service manager sends ends the listening as Ctrl-C does: events that go on are ended, and written."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _speed(text: str) -> float | None:

@@ -34,7 +34,7 @@ from earmark.audio.mono import MonoMix, check_samples
 from earmark.audio.resample import Resampler
 from earmark.decisions import OperatingPoint, StreamDecoder, Update, look_ahead
 from earmark.decisions.stream import check_streamable
-from earmark.engine import LOOK_AHEAD, STRIDE, Engine, LivePlan, LiveWindows
+from earmark.engine import STRIDE, Engine, LivePlan, LiveWindows
 from earmark.errors import AudioError, ConfigError
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble, engines_of
@@ -59,7 +59,8 @@ class Listener:
 
     `model` is a tagger (`earmark.load()`), or an engine with an `operating_point`. Blocks are (samples,) or (samples,
     channels) at `rate` Hz (None: the model's). Every `stride` seconds a window of `window` seconds (None: the model's)
-    is scored, `look_ahead` seconds of which only help to score what came before. With `updates`, each event that goes
+    is scored, `look_ahead` seconds of which only help to score what came before (None: as many as keep a plain `begin`
+    within 2 s, given how long the operating point takes to decide). With `updates`, each event that goes
     on gives an `update` a stride. Events that score below `min_score` are left out.
 
     `ConfigError` for an operating point that cannot be decided live, for a fusion, and for a plan that makes no sense.
@@ -73,13 +74,13 @@ class Listener:
         rate: int | None = None,
         window: float | None = None,
         stride: float = STRIDE,
-        look_ahead: float = LOOK_AHEAD,
+        look_ahead: float | None = None,
         min_score: float = 0.0,
         updates: bool = False,
     ) -> None:
         self.engine, self.operating_point = _of(model, operating_point)
         check_streamable(self.operating_point)
-        self.plan: LivePlan = LiveWindows(window, stride, look_ahead).plan(self.engine)
+        self.plan = _plan(LiveWindows(window, stride, look_ahead), self.engine, self.operating_point)
         self.rate = self.engine.rate if rate is None else rate
         self.min_score, self.updates = min_score, updates
         self.stopwatch: Stopwatch | None = None
@@ -210,7 +211,14 @@ class _Segment:
 def live_tagger(tagger: Tagger, windows: LiveWindows) -> Tagger:
     """A tagger that cuts recordings as a listener with this plan cuts live sound; raises as `Listener` does."""
     engine, point = _of(tagger, None)
-    return Tagger(LiveEngine(engine, windows), point)
+    decided = None if point.method == "boxes" else point  # a file is whole, so boxes are no trouble
+    return Tagger(LiveEngine(engine, _plan(windows, engine, decided)), point)
+
+
+def _plan(windows: LiveWindows, engine: Engine, point: OperatingPoint | None) -> LivePlan:
+    """The plan of an engine, with room for the decisions of its operating point."""
+    decided = 0.0 if point is None else look_ahead(point, engine.labels, engine.clock).begin
+    return windows.plan(engine, decided)
 
 
 def _of(model: Tagger | Engine, point: OperatingPoint | None) -> tuple[Engine, OperatingPoint]:

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from earmark.arrays import FloatArray, IntArray
-from earmark.engine import Engine, LivePlan, LiveWindows, WindowPlan
+from earmark.engine import Engine, LivePlan, WindowPlan
 from earmark.scores import WindowScores
 from earmark.stopwatch import Stopwatch
 
@@ -167,8 +167,8 @@ class LiveEngine:
 
     batch = 1
 
-    def __init__(self, engine: Engine, windows: LiveWindows) -> None:
-        self.engine, self.plan = engine, windows.plan(engine)
+    def __init__(self, engine: Engine, plan: LivePlan) -> None:
+        self.engine, self.plan = engine, plan
         self.labels, self.rate, self.clock, self.takes = engine.labels, engine.rate, engine.clock, engine.takes
         self.arithmetic, self.parameters = engine.arithmetic, engine.parameters
         self.steps_in, self.fingerprint = engine.steps_in, engine.fingerprint
