@@ -215,3 +215,21 @@ def test_a_token_opens_the_page(sound: bytes) -> None:
         home = address.replace("0.0.0.0", "127.0.0.1")
         assert ask(f"{home}/v1/audio/events", sound)[0] == 401
         assert ask(f"{home}/v1/audio/events", sound, authorization="Bearer open-sesame-42")[0] == 200
+
+
+def test_models_are_served_side_by_side_by_their_names(twin: Path, collection: Path) -> None:
+    tone = next((collection / "dev" / "audio").iterdir()).read_bytes()
+    with running("-m", twin, "-m", "earmark/everyday") as (_, address):
+        _, listed, _ = ask(f"{address}/v1/models")
+        assert [(each["name"], each["default"]) for each in listed["models"]] == [
+            (twin.name, True),
+            ("earmark/everyday", False),
+        ]
+        assert ask(f"{address}/v1/audio/tags", tone)[1]["model"] == twin.name
+        assert ask(f"{address}/v1/audio/tags?model=earmark/everyday", tone)[1]["model"] == "earmark/everyday"
+
+
+def test_two_models_of_one_name_are_one_line(twin: Path, earmark: Callable[..., Any]) -> None:
+    done = earmark("serve", "-m", twin, "-m", twin, "--quiet")
+    assert done.code == 2
+    assert done.err == f"earmark: {twin} and {twin} are both called 'model'; rename one of the directories\n"
