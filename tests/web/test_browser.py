@@ -347,4 +347,5 @@ def test_the_pages_that_are_files_are_legible_at_any_width(chromium, recording, 
     page.select_option("#find-label", "whistle")
     assert page.inner_text("#find-count") == "1 of 2 recordings"
     page.locator("[data-name='with & tones.wav'] .lane .track").first.click(position={"x": 40, "y": 40})
-    page.wait_for_function("() => document.querySelector('audio').currentTime > 0")
+    heard = "() => document.querySelector(`[data-name='with & tones.wav'] audio`).currentTime > 0"
+    page.wait_for_function(heard)
