@@ -145,3 +145,12 @@ def test_a_call_of_50_ms_is_seen_in_the_picture_of_ten_minutes_and_where_it_is()
     assert abs(picture.band_hz[band] - tone_engine.HERTZ["beep"]) < 150
     assert picture.clock.time(COLUMNS) == 600.0
     assert len(overview([], rate, 0.0).values) == 1
+
+
+@pytest.mark.parametrize("seconds", [3.0, 5.001, 17.0, 59.98, 600.0])
+@pytest.mark.parametrize("rate", [11_025, 16_000, 44_100])
+def test_no_column_of_a_picture_is_left_empty(seconds, rate):
+    noise = np.random.default_rng(0).normal(0, 0.1, round(seconds * rate)).astype(np.float32)
+    size = 10 * rate
+    picture = overview((noise[start : start + size] for start in range(0, len(noise), size)), rate, seconds)
+    assert picture.values.max(axis=1).min() > picture.values.max() - 8  # natural logarithm; silence is 15 below

@@ -36,7 +36,7 @@ TRUTH = [  # of the recording that is dropped: eleven events
     (14.5, 15.5, "whistle"),
 ]
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
-PAINTED = """[...document.querySelectorAll('.picture canvas, .row canvas')].every(canvas => {
+PAINTED = """() => [...document.querySelectorAll('.picture canvas, .row canvas')].every(canvas => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     return new Set(data).size > 8;
 })"""
@@ -242,9 +242,9 @@ def test_borders_are_dragged_and_the_view_zooms(chromium, server, recording, pag
     span = "document.querySelector('.overview').getAttribute('aria-valuetext')"
     assert page.evaluate(span) == "0.00 to 17.00 of 17.00"
     page.click("[aria-label='Zoom in']")
-    page.wait_for_function(f"{span} === '4.25 to 12.75 of 17.00'")
+    page.wait_for_function(f"() => {span} === '4.25 to 12.75 of 17.00'")
     page.keyboard.press("0")
-    page.wait_for_function(f"{span} === '0.00 to 17.00 of 17.00'")
+    page.wait_for_function(f"() => {span} === '0.00 to 17.00 of 17.00'")
 
     page.click("nav >> text=Review")
     page.click("text=Review the events of the 1 recording")
@@ -347,4 +347,5 @@ def test_the_pages_that_are_files_are_legible_at_any_width(chromium, recording, 
     page.select_option("#find-label", "whistle")
     assert page.inner_text("#find-count") == "1 of 2 recordings"
     page.locator("[data-name='with & tones.wav'] .lane .track").first.click(position={"x": 40, "y": 40})
-    page.wait_for_function("document.querySelector('audio').currentTime > 0")
+    heard = "() => document.querySelector(`[data-name='with & tones.wav'] audio`).currentTime > 0"
+    page.wait_for_function(heard)

@@ -35,6 +35,7 @@ LONG = 60.0  # seconds; longer recordings are shown whole without sound, and in 
 PIECE = 10.0  # seconds
 PIECES = 8  # of a long recording at most
 COLUMNS = 1400  # of a picture of a whole recording at most
+_SNAP = 1e-6  # columns: a time this near to a column's beginning is that beginning, rounded
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,10 @@ def overview(blocks: Iterable[FloatArray], rate: int, seconds: float) -> Spectro
     for block in blocks:
         picture = log_mel(block, rate)
         times = start / rate + picture.clock.edges(len(picture.values))[:-1]
-        places = np.minimum((times / max(seconds, 1e-9) * columns).astype(np.int64), columns - 1)
+        places = (times / max(seconds, 1e-9) * columns + _SNAP).astype(
+            np.int64
+        )  # a frame a column, where they are as many
+        np.minimum(places, columns - 1, out=places)
         np.maximum.at(values, places, picture.values)
         start += len(block)
     step = Fraction(seconds) / columns if seconds > 0 else whole[0].clock.step

@@ -80,7 +80,7 @@ export class ReviewRoom {
     this.kinds = el("div", { class: "exports" });
     this.card.append(this.heading, this.status, this.tools, this.stage,
       el("div", { class: "verdicts", role: "group", "aria-label": "Verdict" }, ...Object.values(this.verdicts)),
-      el("div", { class: "verdicts minor" }, button("Back", "↑", "", () => this.step(-1)), button("Next", "↓", "", () => this.step(1)), this.undoButton, button("Add a missed event", "A", "", () => this.add(), "At the moving line, one second long; then drag its borders")),
+      el("div", { class: "verdicts minor" }, button("Back", "↑", "", () => this.step(-1)), button("Next", "↓", "", () => this.step(1)), this.undoButton, this.addButton = button("Add a missed event", "A", "", () => this.add(), "At the moving line, one second long; then drag its borders")),
       el("div", { class: "fields" }, this.onset.node, this.offset.node, el("label", { class: "field" }, "Label ", this.label), this.labels));
     const side = el("details", { class: "side", open: !matchMedia("(max-width: 800px)").matches }, el("summary", {}, "Review"), this.what = el("p", { class: "soft small where" }),
       el("div", { class: "filters" }, el("label", {}, "order ", this.order), el("label", {}, "label ", this.only), el("label", {}, this.judged, "also events with a verdict")),
@@ -164,7 +164,7 @@ export class ReviewRoom {
     this.stage.replaceChildren();
     this.tools.replaceChildren();
     this.leaveSound();
-    for (const each of Object.values(this.verdicts)) each.disabled = true;
+    for (const each of [...Object.values(this.verdicts), this.addButton]) each.disabled = true;
   }
 
   async show(place, item = this.queue[place]) {
@@ -231,6 +231,7 @@ export class ReviewRoom {
     const { item } = this;
     if (!item) return;
     this.card.classList.remove("finished");
+    this.addButton.disabled = false;
     this.heading.replaceChildren(...words(item.label), " ", el("span", { class: "soft" }, `${clock(item.onset)} to ${clock(item.offset)}`));
     const parts = [item.score === null ? (item.added ? "added by hand" : "no score") : `score ${number(item.score)}`, item.recording];
     if (item.moved) parts.push(`the model said ${item.detected[2]}, ${clock(item.detected[0])} to ${clock(item.detected[1])}`);
