@@ -93,7 +93,8 @@ def tags_alone_section(scored: dict[pathlib.Path, ScoredClips], args: argparse.N
 
 
 def few_timed_section(scored: dict[pathlib.Path, ScoredClips], args: argparse.Namespace) -> str:
-    return f"{few_timed.section(scored, args.timed, command_of(scored, 'few-timed'), args.clips)} {machine()}"
+    command = f"{command_of(scored, 'few-timed')} --clips {' '.join(map(str, args.clips))}"
+    return f"{few_timed.section(scored, args.timed, command, args.clips)} {machine()}"
 
 
 def command_of(scored: dict[pathlib.Path, ScoredClips], section: str) -> str:

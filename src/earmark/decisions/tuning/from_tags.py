@@ -17,7 +17,7 @@ durations   With d the median time for which the curve of a label is active in i
             d / 20, gaps filled up to d (at most 2 s), events shorter than d / 5 dropped; but none that is as long as
             half the median length of a single active stretch, or a bark apart from others would be lost for the many
             barks in most clips. log d of a label, and log of that length, are shrunk towards the mean of all labels by
-            4 pseudo-clips.
+            4 pseudo-clips, or as many stretches.
 
 The shares and limits (`TagsAloneOptions`) are defaults, fitted once on held-out soundscapes of the bundled model's
 classes, where times are known; benchmarks/accuracy/decisions.py measures what they are worth on other recordings, and
@@ -176,13 +176,16 @@ def read_curves(reference: BoolArray, scores: Sequence[Scores], gate: DoubleArra
         onset,
         offset,
         _shrunk(np.array(medians), count, options.shrinkage),
-        _shrunk(np.array(lasting), count, options.shrinkage),
+        _shrunk(np.array(lasting), np.array([len(each) for each in stretches]), options.shrinkage),
         count,
     )
 
 
 def _shrunk(seconds: DoubleArray, count: IntArray, shrinkage: float) -> DoubleArray:
-    """Durations (classes,) of so many clips each, their logarithms pulled towards the mean of all; of none, 2 s."""
+    """Durations (classes,) from so many observations each, their logarithms pulled towards the mean of all.
+
+    Where nothing was observed, 2 s.
+    """
     own = np.log(seconds)
     pool = float(count @ own / count.sum()) if count.any() else np.log(2.0)
     return np.asarray(np.exp((count * own + shrinkage * pool) / np.maximum(count + shrinkage, 1e-9)))
