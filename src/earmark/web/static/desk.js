@@ -61,7 +61,7 @@ export class Desk {
     this.recordings = recordings;
     this.showList();
     for (const each of recordings) if (each.id === this.id && before.get(each.id) !== each.state) await this.current?.update(each.state);
-    if (this.timer !== -1 && recordings.some(each => BUSY.includes(each.state))) this.timer = setTimeout(() => this.refresh().catch(error => notice(error.message, "error")), 400);
+    if (this.timer !== -1 && recordings.some(each => BUSY.includes(each.state))) this.timer = setTimeout(() => this.refresh().catch(error => notice(error.message, "error")), 250);
   }
 
   async show(id) {
