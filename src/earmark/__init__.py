@@ -86,7 +86,7 @@ def load(
         logging.getLogger("earmark").warning(box.notice(len(tagger.operating_point.reportable)))
         return tagger
     directories = [directory] if isinstance(directory, str | os.PathLike) else directory
-    if isinstance(directory, bytes) or not isinstance(directory, Sequence) or not directory:
+    if isinstance(directories, bytes) or not isinstance(directories, Sequence) or not directories:
         raise ModelError(f"no model {directory!r}; expected a directory, a name, or a list of them")
     where = [locate(each) for each in directories]
     return open_tagger(where, device=device, precision=precision, engine=engine)

@@ -72,6 +72,10 @@ def test_a_name_that_is_none_gets_a_guess(cache: Path) -> None:
         earmark.load("panns/cn10")
 
 
+def test_a_path_is_a_model_as_a_string_is(trained: Path):
+    assert earmark.load(trained).labels == earmark.load(str(trained)).labels == earmark.load([trained]).labels
+
+
 @pytest.mark.parametrize("odd", ["x" * 300, "a/" * 3_000, 3, b"x", [3], [], {"a": 1}, ""])
 def test_what_names_no_model_is_refused_in_one_line(odd):
     with pytest.raises(ModelError) as caught:

@@ -79,7 +79,7 @@ def read_raven(source: Source, label_column: str | None = None) -> dict[str, lis
         recording = row[file].strip() or (row[second].strip() if second else "") if file else ""
         recording = recording or own_name
         found = events.setdefault(recording, [])
-        if row[label].strip().casefold() == NO_CALL:
+        if row[label].strip().casefold() == NO_CALL and normalised(label) != "label":  # that column is ours
             continue
         event = parse_event(where, row[begin], row[end], row[label], row[score] if score else "")
         views = seen.setdefault((recording, row[number].strip() if number else "", event), set())
