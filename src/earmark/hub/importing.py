@@ -70,7 +70,7 @@ def _recognise(
     if said is not None and known is not None and said != known:
         raise ModelError(f"{path} is the published {known} by its checksum, not {said}")
     if (foreign := unsupported(state, path.name)) is not None:
-        raise ModelError(f"{path} is {foreign}, which cannot be imported; these can: {', '.join(CHECKPOINTS)}")
+        raise ModelError(f"{path} is {foreign}, which cannot be imported; these can: {', '.join(sorted(CHECKPOINTS))}")
     if name := said or known:
         if wrong := differences(state, name):
             raise ModelError(f"{path} is not {name}: {some(wrong)}")
