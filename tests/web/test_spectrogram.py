@@ -80,13 +80,13 @@ def test_what_lies_outside_is_dark_and_any_size_can_be_asked_for(tmp_path: Path)
 
 
 def test_it_does_not_depend_on_how_the_file_is_read(tmp_path: Path) -> None:
-    rate = 11_025
-    wave = 0.1 * np.random.default_rng(1).standard_normal(35 * rate)
-    spectrogram = made(tmp_path, wave, rate)
-    late = made(tmp_path, wave[10 * rate :], rate)  # blocks begin elsewhere
-    shift = round(10 / spectrogram.hop)
-    if shift * round(HOP * rate) == 10 * rate:
-        assert (spectrogram.levels[shift + 5 :] == late.levels[5 : len(spectrogram.levels) - shift]).all()
+    rate = 16_000
+    wave = 0.1 * np.random.default_rng(1).standard_normal(25 * rate)
+    whole = np.array(made(tmp_path, wave, rate).levels)
+    late = np.array(made(tmp_path, wave[3 * rate :], rate).levels)  # blocks begin elsewhere
+    shift = round(3 / HOP)
+    assert len(whole) == len(late) + shift
+    assert (whole[shift + 5 :] == late[5:]).all()
 
 
 def test_a_recording_shorter_than_a_frame_has_a_picture(tmp_path: Path) -> None:

@@ -18,9 +18,15 @@ spec = importlib.util.spec_from_file_location("tone_engine", Path(__file__).pare
 tone_engine = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tone_engine)
 
-output, *results = map(Path, sys.argv[1:])
-tagger = Tagger(tone_engine.ToneEngine(), OperatingPoint.plain(tone_engine.HERTZ))
-with contextlib.ExitStack() as stack:
-    review = stack.enter_context(Review.open(results[0])) if results else None
-    settings = Settings({"tones": tagger}, port=0, output=output, root=output, review=review)
-    serve(settings, lambda text: print(text, flush=True))  # noqa: T201 - the test reads the address
+
+def main(output: Path, *results: Path) -> None:
+    """Serve."""
+    tagger = Tagger(tone_engine.ToneEngine(), OperatingPoint.plain(tone_engine.HERTZ))
+    with contextlib.ExitStack() as stack:
+        review = stack.enter_context(Review.open(results[0])) if results else None
+        settings = Settings({"tones": tagger}, port=0, output=output, root=output, review=review)
+        serve(settings, lambda text: print(text, flush=True))  # noqa: T201 - the test reads the address
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
