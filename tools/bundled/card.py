@@ -37,11 +37,12 @@ BEGUN = "the weights of the bundled model before this one, which had begun with 
 # How often the test recordings were looked at, and what may flatter.
 LOOKS = (
     "Weights and thresholds come from other recordings alone. What the model before this one failed at here was known "
-    "when the training was planned. With this model these recordings were scored once, and decided on twice: after "
-    "the first time the rule by which thresholds are chosen was changed, for it never gave `cat` and `clock_tick`, "
-    "which rank well; the change was judged on held-out recordings. At first 0.630 of the clips of fold 4 had a right "
-    "tag, at a precision of 0.835. The model of 0.1 had its thresholds chosen on mixtures of sounds of fold 4. Top-1, "
-    "mAP and the ranking of isolated sounds need no threshold."
+    "when the training was planned. With this model these recordings were scored once, and decided on three times: "
+    "after the first time the rule by which thresholds are chosen was changed, for it never gave `cat` and "
+    "`clock_tick`, which rank well; then the least score of an event was raised from 0.1 to 0.2. The changes were "
+    "judged on held-out recordings. At first 0.630 of the clips of fold 4 had a right tag, at a precision of 0.835. "
+    "The model of 0.1 had its thresholds chosen on mixtures of sounds of fold 4. Top-1, mAP and the ranking of "
+    "isolated sounds need no threshold."
 )
 
 

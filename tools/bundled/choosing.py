@@ -36,7 +36,7 @@ LOWEST = 0.25
 DEPENDABLE = 0.75
 RANKED = 0.3
 ENOUGH = 10  # recordings, takes and soundscapes
-LEAST = 0.1  # score of an event
+LEAST = 0.2  # score of an event
 MOST_WRONG = 0.25  # events a minute on held-out music, and on speech: elsewhere it will be more
 MADE = 0.5  # a take or a soundscape counts as so many recordings: it is one of those, once more
 _ABOVE = 1.02  # times a score that was wrong
@@ -67,7 +67,7 @@ def choose_tags(
         if label in GROUPS:
             change |= {"onset": _NEVER, "offset": _NEVER, "min_duration_on": 1e6}
         else:
-            change |= {"onset": max(part.onset, LEAST), "offset": max(part.offset, LEAST)}
+            change |= {"onset": max(part.onset, LEAST), "offset": part.offset}
         classes[label] = part.model_copy(update=change)
     return point.model_copy(update={"classes": classes})
 

@@ -15,7 +15,7 @@ from earmark.metrics import event_metrics, segment_metrics
 from tools.bundled.choosing import LEAST
 from tools.bundled.table import GROUPS
 
-ONSETS = (LEAST, 0.2, 0.3, 0.4, 0.5)
+ONSETS = (LEAST, 0.3, 0.4, 0.5)
 OFFSETS = (0.5, 1.0)  # share of the onset
 MEDIANS = (0.0, 0.25, 0.5)  # seconds
 SHORTEST = (0.0, 0.15, 0.4)  # seconds
@@ -28,7 +28,7 @@ def settings() -> Iterator[dict[str, float]]:
     for onset, share, median, shortest, gap in itertools.product(ONSETS, OFFSETS, MEDIANS, SHORTEST, GAPS):
         yield {
             "onset": onset,
-            "offset": max(onset * share, LEAST),
+            "offset": onset * share,
             "median_seconds": median,
             "min_duration_on": shortest,
             "min_duration_off": gap,
