@@ -129,9 +129,12 @@ def test_a_directory_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytes
 def test_the_clip_of_the_check_is_one_sound_at_every_rate(rate: int) -> None:
     clip = box.check_clip(rate)
     assert (clip.shape, clip.dtype) == ((3 * rate,), np.float32)
-    tone = np.abs(np.fft.rfft(clip[:rate]))
-    assert tone.argmax() == 880  # Hz, as the piece lasts a second
-    assert (clip[2 * rate :] > 0.5).sum() == 8 * 8  # eight clicks of eight samples
+    siren = np.abs(np.fft.rfft(clip[:rate]))
+    assert 500 < siren.argmax() < 1300  # Hz, as the piece lasts a second
+    beeps = np.abs(np.fft.rfft(clip[rate * 5 // 4 : rate * 9 // 4]))
+    assert beeps.argmax() == pytest.approx(3000, abs=5)
+    clicks = (clip[rate * 5 // 2 : rate * 29 // 10] > 0.2).sum()
+    assert clicks == 3 * 8  # three clicks of eight samples
     assert np.array_equal(clip, box.check_clip(rate))
 
 

@@ -82,18 +82,21 @@ def notice(labels: int) -> str:
 
 
 def check_clip(rate: int) -> npt.NDArray[np.float32]:
-    """The clip (samples,) of the check at `rate` Hz: noise throughout; a second of tone, one of sweep, one of clicks.
+    """The clip (samples,) of the check at `rate` Hz: faint noise throughout; a siren, beeps of an alarm clock, clicks.
+
+    The model in the package finds the alarm clock in it.
 
     >>> check_clip(32_000).shape
     (96000,)
     """
     times = np.arange(round(CHECK_SECONDS * rate)) / rate  # seconds
     noise = np.random.RandomState(7).standard_normal(len(times))  # the one generator whose numbers NumPy never changes
-    tone = np.sin(2 * np.pi * 880 * times) * (times < 1)
-    within = times - 1
-    sweep = np.sin(2 * np.pi * (300 + 1350 * within) * within) * ((times >= 1) & (times < 2))  # 300 to 3000 Hz
-    clicks = (np.arange(len(times)) % (rate // 8) < 8) * (times >= 2)
-    return (0.02 * noise + 0.3 * tone + 0.3 * sweep + 0.8 * clicks).astype(np.float32)
+    turns = 900 * times - 400 / (1.4 * np.pi) * (np.cos(1.4 * np.pi * times) - 1)  # 900 Hz, up and down by 400
+    odd = [number for number in range(1, 13, 2) if 1300 * number < rate / 2]  # up to half the rate
+    siren = sum(np.sin(2 * np.pi * number * turns) / number for number in odd) * (times < 1)
+    beeps = np.sin(2 * np.pi * 3000 * times) * ((times >= 1.25) & (times < 2.4) & ((times - 1.25) % 0.24 < 0.12))
+    clicks = (np.arange(len(times)) % (rate // 8) < 8) * (times >= 2.6)
+    return (0.002 * noise + 0.23 * siren + 0.23 * beeps + 0.3 * clicks).astype(np.float32)
 
 
 def hear_check(folder: str | os.PathLike[str]) -> Heard:
