@@ -33,6 +33,7 @@ import soundfile
 from earmark.hub import box
 from tests.web.malformed import malformed
 from tests.web.running import COMMAND, running
+from tests.web.sounds import scene
 
 RATE, SECONDS = 16_000, 10.0
 Answer = tuple[int, dict[str, Any], float]  # status, JSON, Retry-After in seconds
@@ -52,8 +53,8 @@ def ask(address: str, method: str, path: str, body: bytes = b"", headers: dict[s
 
 
 def write_clips(folder: Path, count: int) -> list[Path]:
-    """Recordings of ten seconds, no two alike: the sounds of the model's check, shifted, over noise."""
-    sounds = np.tile(box.check_clip(RATE), 5)
+    """Recordings of ten seconds, no two alike: sounds that the model reports, shifted, over noise."""
+    sounds = np.tile(scene(RATE), 3)
     paths = []
     for number in range(count):
         rng = np.random.default_rng(number)
@@ -201,7 +202,7 @@ def send_malformed(address: str, count: int) -> None:
 def hour() -> None:
     """What the page asks for of an hour of sound."""
     with tempfile.TemporaryDirectory() as place:
-        sounds = np.tile(box.check_clip(RATE), 20)
+        sounds = np.tile(scene(RATE), 7)[: 60 * RATE]
         with soundfile.SoundFile(Path(place, "hour.wav"), "w", RATE, 1) as file:
             for minute in range(60):
                 noise = 0.02 * np.random.default_rng(minute).standard_normal(len(sounds))

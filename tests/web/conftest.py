@@ -20,6 +20,7 @@ from earmark.opening import open_tagger
 from earmark.runtime.tagger import Tagger
 from earmark.web.app import create_app
 from earmark.web.settings import Settings
+from tests.web.sounds import horn, scene
 
 HOME = "http://127.0.0.1"
 
@@ -35,7 +36,7 @@ def tagger() -> Tagger:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine seconds in which the model finds events, at a rate of its own, two channels."""
     path = tmp_path_factory.mktemp("clips") / "check.wav"
-    wave = np.tile(box.check_clip(44_100), 3)
+    wave = scene(44_100)
     soundfile.write(path, np.stack([wave, 0.5 * wave], axis=1), 44_100)
     return path
 
@@ -44,7 +45,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds in which other events are."""
     path = tmp_path_factory.mktemp("clips") / "other.flac"
-    soundfile.write(path, box.check_clip(32_000)[::-1], 32_000)
+    soundfile.write(path, horn(32_000), 32_000)
     return path
 
 

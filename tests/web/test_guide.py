@@ -8,12 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
-from earmark.hub import box
 from tests.web.running import running
+from tests.web.sounds import scene
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "http.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
@@ -30,7 +29,7 @@ def address() -> Iterator[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with street.wav."""
     folder = tmp_path_factory.mktemp("guide")
-    soundfile.write(folder / "street.wav", np.tile(box.check_clip(44_100), 3), 44_100)
+    soundfile.write(folder / "street.wav", scene(44_100), 44_100)
     return folder
 
 

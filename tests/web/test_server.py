@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.hub import box
 from tests.test_without_torch import PROGRAM
 from tests.web.conftest import silence
 from tests.web.running import COMMAND, running
+from tests.web.sounds import horn
 
 
 def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, Any]:
@@ -63,7 +63,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("sound") / "check.wav"
-    soundfile.write(path, box.check_clip(32_000), 32_000)
+    soundfile.write(path, horn(32_000), 32_000)
     return path.read_bytes()
 
 
@@ -164,7 +164,7 @@ def test_it_finishes_what_is_begun_then_ends(long: bytes, number: int) -> None:
 
 def test_it_lets_those_who_are_listened_to_hear_the_end(tmp_path: Path) -> None:
     websockets = pytest.importorskip("websockets.sync.client")
-    sound = (20_000 * np.tile(box.check_clip(16_000), 2)).astype("<i2").tobytes()
+    sound = (20_000 * np.tile(horn(16_000), 2)).astype("<i2").tobytes()
     with running() as (process, address), websockets.connect(f"ws{address[4:]}/v1/listen") as socket:
         assert json.loads(socket.recv())["type"] == "ready"
         socket.send(sound)

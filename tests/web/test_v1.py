@@ -40,7 +40,7 @@ def test_events_are_those_of_the_command_line(
     answer = send(client, EVENTS, clip)
     assert answer.status_code == 200
     found = answer.json()
-    assert len(found["events"]) >= 3
+    assert len(found["events"]) > 1
     assert [(f"{e['onset']:.3f}", f"{e['offset']:.3f}", e["label"], e["score"]) for e in found["events"]] == [
         (row["onset"], row["offset"], row["event_label"], float(row["score"])) for row in printed
     ]
