@@ -12,6 +12,7 @@ import soundfile
 from earmark import api
 from earmark.audio.live import FileAsLive
 from earmark.audio.pcm import PcmStream
+from earmark.decisions import OperatingPoint
 from earmark.errors import AudioError, ConfigError
 from earmark.hub import box
 from earmark.runtime.sinks import News, Sink
@@ -37,7 +38,9 @@ def street(tmp_path: Path) -> Path:
 
 def test_sinks_of_one_s_own_get_what_the_lines_say(street: Path) -> None:
     memory, lines = Memory(), io.StringIO()
-    heard = api.listen(str(street), speed=None, sinks=[memory], lines=lines, threshold=0.1)
+    point = street.with_suffix(".json")
+    OperatingPoint.plain(api.open_models().labels).with_threshold(0.05).save(point)
+    heard = api.listen(str(street), speed=None, sinks=[memory], lines=lines, operating_point=point)
     assert heard.seconds == 5.0
     assert [news.as_json() for news in memory.news] == [json.loads(line) for line in lines.getvalue().splitlines()]
     assert heard.events == sum(news.update.kind == "end" for news in memory.news) > 0

@@ -72,6 +72,7 @@ def listen(
         device="cpu",
         precision="float32",
         engine=engine,
+        threads=1,  # a window takes milliseconds: more threads would wait for one another
         threshold=threshold,
         operating_point=operating_point,
         reporter=reporter,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -98,7 +98,7 @@ def command(
         for line in api.input_devices() or ["no sound card can record"]:
             terminal.print(line)
         return
-    with BarReporter(terminal) as reporter, _ended_by_sigterm():
+    with BarReporter(terminal) as reporter, _stopped_by_signals() as stop:
         heard = api.listen(
             source,
             models=models,
@@ -122,23 +122,31 @@ def command(
             queue=queue,
             save_clips=save_clips,
             max_gb=max_gb,
+            stop=stop,
             reporter=reporter,
         )
     terminal.say(f"{heard.events} events in {heard.seconds:.1f} s")
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """What a service manager sends ends the listening as Ctrl-C does: events that go on are ended, and written."""
+def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came: the listening ends after the block it is at, so no update is lost.
 
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
+    A second one ends it at once, as where a source gives nothing.
+    """
+    came: list[int] = []
 
-    before = signal.signal(signal.SIGTERM, end)
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield lambda: bool(came)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _speed(text: str) -> float | None:
