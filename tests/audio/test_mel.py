@@ -1,8 +1,9 @@
-import librosa
 import numpy as np
 import pytest
 
 from earmark.audio.mel import MelScale, hz_to_mel, mel_filters, mel_to_hz
+
+librosa = pytest.importorskip("librosa")
 
 
 @pytest.mark.parametrize(
