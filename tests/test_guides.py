@@ -76,6 +76,15 @@ def world(tmp_path: Path, collection: Path, trained: Path, monkeypatch: pytest.M
     return tmp_path
 
 
+@pytest.fixture
+def reviewed(world: Path) -> None:
+    """What a review exports as training data."""
+    folder = world / "results" / "review" / "training"
+    folder.mkdir(parents=True)
+    for name in ("weak.tsv", "strong.tsv"):
+        shutil.copy(world / "recordings" / "timed" / name, folder)
+
+
 def write_estimates(folder: Path, strong: Path) -> None:
     """Label files that a detector might have written."""
     rows = [line.split("\t") for line in strong.read_text().splitlines()[1:]]
@@ -103,7 +112,7 @@ def given(command: str, recipe: Path) -> list[str]:
 
 @pytest.mark.parametrize("guide", [guide for guide in GUIDES if any(commands(guide))], ids=lambda guide: guide.stem)
 def test_the_commands_of_a_guide_work(
-    guide: Path, world: Path, recipe: Path, earmark: Callable[..., Any], subtests: pytest.Subtests
+    guide: Path, world: Path, reviewed: None, recipe: Path, earmark: Callable[..., Any], subtests: pytest.Subtests
 ) -> None:
     wanted = list(commands(guide))
     if all(reason(command) for command in wanted):

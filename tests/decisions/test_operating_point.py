@@ -64,6 +64,7 @@ def test_one_threshold_moves_all_and_keeps_the_rest():
         (lambda c: c["classes"]["Zug"].update(offset=0.9), "offset threshold 0.9 is above onset threshold 0.5"),
         (lambda c: c["classes"]["Zug"].update(min_duration_on=-1), "min_duration_on: .*got -1"),
         (lambda c: c["classes"]["Zug"].update(pad_onset=float("nan")), "pad_onset"),
+        (lambda c: c["classes"]["Zug"].update(step_seconds=1e39), r"step_seconds: .*got 1e\+39"),
         (lambda c: c.update(method="magic"), "method"),
     ],
 )

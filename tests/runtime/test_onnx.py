@@ -85,6 +85,18 @@ def test_a_twin_cut_short_is_refused(folder: Path, keep: int) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_twin_with_damaged_text_is_refused_without_a_word_of_the_library(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / TWIN
+    content = path.read_bytes()
+    place = content.rindex(b"waveform")
+    path.write_bytes(content[:place] + b"\xff" * 8 + content[place + 8 :])
+    with pytest.raises(ModelError, match=r"model\.onnx (is damaged|has)"):
+        open_twin(folder).scorer.model.listen(np.zeros((1, 8_000), np.float32), np.array([8_000]))
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

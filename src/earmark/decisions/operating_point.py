@@ -25,7 +25,7 @@ FILE_NAME = "operating_point.json"
 FORMAT_VERSION: Literal[1] = 1
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -48,9 +48,9 @@ class ClassPoint(BaseModel):
     pad_offset: Seconds = 0.0  # added after each event
     tag_gate: bool | Probability = False  # events only where the clip passes: True = tag_threshold, or a number
     tag_weight: bool = False  # frame scores times the clip score: a soft gate
-    step_seconds: Annotated[float, Field(gt=0)] = 0.5  # boxes: length of the step filter
+    step_seconds: Annotated[float, Field(gt=0, le=1e9)] = 0.5  # boxes: length of the step filter
     merge_absolute: Probability = 0.2  # boxes: dips up to this deep may be bridged ...
-    merge_relative: Annotated[float, Field(ge=1)] = 2.0  # ... if the curve falls by no more than this factor
+    merge_relative: Annotated[float, Field(ge=1, le=1e9)] = 2.0  # ... if the curve falls by no more than this factor
     clip_calibration: Calibration | None = None  # applied to the clip score before anything else
     frame_calibration: Calibration | None = None  # applied to the frame scores before anything else
 
