@@ -82,7 +82,8 @@ def reviewed(world: Path) -> None:
     folder = world / "results" / "review" / "training"
     folder.mkdir(parents=True)
     for name in ("weak.tsv", "strong.tsv"):
-        shutil.copy(world / "recordings" / "timed" / name, folder)
+        header, *rows = (world / "recordings" / "timed" / name).read_text().splitlines()
+        (folder / name).write_text("\n".join([header, *(f"timed/audio/{row}" for row in rows)]) + "\n")
 
 
 def write_estimates(folder: Path, strong: Path) -> None:
