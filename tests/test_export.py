@@ -262,7 +262,7 @@ def test_weights_trained_anew_take_the_old_twin_away(tmp_path: Path, twin: Path)
 
 def test_a_hop_of_no_whole_number_of_samples_is_refused() -> None:
     model = tagger()
-    with pytest.raises(ModelError, match="no whole number of samples"):
+    with pytest.raises(ModelError, match="not a whole number of samples"):
         framing(model.front_end, 7_999)
 
 

@@ -99,7 +99,7 @@ def test_a_fused_model_is_made_tuned_measured_and_used(
     assert "- **mean of the scores of**: model, model-2" in (folder / "README.md").read_text()
     tuned = earmark("tune", folder, collection / "dev")
     assert tuned.code == 0, tuned.err
-    assert "tuned for segment-f1 on 16 recordings" in (folder / "README.md").read_text()
+    assert "after a comparison for segment-f1 on 16 timed clips" in (folder / "README.md").read_text()
     assert list((folder / "scores").iterdir())
     ran = earmark(
         *("evaluate", folder, collection / "dev", "--json", tmp_path / "m.json", "--report", tmp_path / "r"),

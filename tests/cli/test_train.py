@@ -245,6 +245,9 @@ def test_several_processes_train_one_model_and_speak_with_one_voice(
     assert package.load(tmp_path / "m").labels.names == ("beep", "horn", "hum", "whistle")
 
 
+KEPT = "what was done so far is kept: free some space, and the same command goes on"
+
+
 def test_a_full_disk_is_told_in_one_line(collection: Path, recipe: Path, tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     words = ["train", collection / "train", "-o", tmp_path / "m", "--recipe", recipe, "--epochs", 2, "--cache", "off"]
@@ -257,7 +260,9 @@ def test_a_full_disk_is_told_in_one_line(collection: Path, recipe: Path, tmp_pat
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
-    assert last == f"earmark: cannot write {tmp_path / 'm' / 'training' / 'last.ckpt'}: File too large"
+    assert (
+        last == f"earmark: cannot write {tmp_path / 'm' / 'training' / 'last.ckpt'}: disk full (File too large); {KEPT}"
+    )
     assert not (tmp_path / "m" / "config.json").exists()
 
 

@@ -18,6 +18,7 @@ LOGMEL = {"kind": "logmel", "rate": 8_000, "window": 256, "hop": 250, "bands": 6
 WAVEFORM = {"kind": "logmel-waveform", "logmel": LOGMEL | {"bands": 16, "window": 320, "hop": 320}}
 SMALL: dict[str, list[dict[str, Any]]] = {  # every encoder there is, and such choices as change what stands where
     "crnn": [{"channels": (4, 6), "pools": (4, 4), "activation": act} for act in ("glu", "relu", "linear")],
+    "lower-blocks": [{"channels": (4, 6), "pools": (4, 4)}],
     "xu2018": [{"variant": "paper"}, {"time_pooling": False}],
     "cnn": [{"channels": (4, 8), "pools": ((2, 8), (2, 8))}, {"channels": (4,), "pools": ((2, 8),), "smooth": True}],
     "mlp": [{"context": 3, "units": (8,)}],

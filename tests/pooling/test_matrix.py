@@ -26,6 +26,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 }
 ENCODERS: dict[str, dict[str, Any]] = {
     "crnn": {"channels": (4,), "pools": (16,), "convs": 1, "last": 4, "units": 4},
+    "lower-blocks": {"channels": (4, 8), "pools": (4, 4), "convs": 1},
     "xu2018": {"variant": "paper"},
     "cnn": {"channels": (4, 8), "pools": ((2, 8), (2, 8))},
     "mlp": {"context": 3, "units": (8,)},

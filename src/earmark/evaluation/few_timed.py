@@ -108,7 +108,7 @@ def scaled(point: OperatingPoint, odds: float, durations: float) -> OperatingPoi
     """A point with the odds of its onsets and offsets, and its durations, times one number each.
 
     >>> from earmark.labels import Labels
-    >>> part = scaled(OperatingPoint.default(Labels(["dog"])), 3.0, 1.0).of("dog")
+    >>> part = scaled(OperatingPoint.plain(Labels(["dog"])), 3.0, 1.0).of("dog")
     >>> part.onset, part.offset
     (0.75, 0.75)
     """
