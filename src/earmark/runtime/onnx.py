@@ -170,9 +170,10 @@ def open_session(path: Path, threads: int | None = None) -> onnxruntime.Inferenc
     options.enable_mem_pattern = False  # the same, for lengths that change
     options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they are slow, and mean nothing here
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    faults: tuple[type[Exception], ...] = (*runtime_errors(), ValueError, RuntimeError)  # a ValueError: no UTF-8
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
-    except (*runtime_errors(), ValueError, RuntimeError) as error:  # text that is not UTF-8 is a ValueError
+    except faults as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} is damaged: {reason}; make it anew with 'earmark export'") from error
 
