@@ -14,7 +14,7 @@ from earmark.clock import Clock
 from earmark.decisions import OperatingPoint
 from earmark.devices import Precision
 from earmark.engine import WindowPlan
-from earmark.errors import AudioError
+from earmark.errors import AudioError, ModelError
 from earmark.hub import box
 from earmark.labels import Labels
 from earmark.models.directory import load_model
@@ -301,3 +301,14 @@ def test_sound_and_embeddings_are_not_taken_for_each_other(loudness: Network) ->
     ]
     (scored,) = Scorer(engine_of(loudness)).score_all([Job("c", Embeddings(values, 8_000))])
     assert str(scored.error) == "c: is embeddings, but the model takes sound"
+
+
+def test_damaged_weights_are_named_as_the_cause(network: Callable[..., Network]) -> None:
+    """A flipped bit of an exponent leaves a weight finite, and the scores no numbers."""
+    model = network()
+    with torch.no_grad():
+        for parameter in model.pooling.parameters():
+            parameter.fill_(torch.nan)
+    found = score(model, job(0.1 * np.random.default_rng(0).standard_normal(8_000).astype(np.float32)))[0]
+    assert isinstance(found.error, ModelError)
+    assert "its weights are damaged" in str(found.error)

@@ -22,7 +22,7 @@ import numpy as np
 from earmark.arrays import FloatArray
 from earmark.audio import Source, from_array, read_blocks
 from earmark.engine import Engine
-from earmark.errors import AudioError, EarmarkError, recording_error
+from earmark.errors import AudioError, EarmarkError, ModelError, recording_error
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble, Panel, engines_of, fuse, panels_of
 from earmark.runtime.windows import Assembly, Window, cut
@@ -286,21 +286,7 @@ class Scorer:
 
     def _scores(self, pending: _Pending) -> Scores:
         name, both = pending.job.name, zip(self.engines, pending.assemblies, strict=True)
-        return fuse(
-            self.model,
-            [
-                Scores(
-                    name,
-                    engine.labels,
-                    made.clip,
-                    made.frames(),
-                    engine.clock,
-                    made.samples / engine.rate,
-                    made.windows(),
-                )
-                for engine, made in both
-            ],
-        )
+        return fuse(self.model, [_of_model(name, engine, made) for engine, made in both])
 
     def _score(self, panel: Panel, batch: list[tuple[_Pending, Window]]) -> None:
         """Run a panel on windows of any recordings; each keeps its own length.
@@ -335,3 +321,11 @@ class Scorer:
         for row, window in zip(waveform, windows, strict=False):
             row[: len(window.samples)] = window.samples
         return {place: engine.listen(waveform, lengths, self.stopwatch) for place, engine in panel.engines.items()}
+
+
+def _of_model(name: str, engine: Engine, made: Assembly) -> Scores:
+    """The scores of a recording by one engine. `ModelError` where they are no probabilities."""
+    clip, frames = made.clip, made.frames()
+    if not all(np.all((part >= 0) & (part <= 1)) for part in (clip, frames)):
+        raise ModelError(f"{name}: the model's scores are not between 0 and 1; its weights are damaged, or diverged")
+    return Scores(name, engine.labels, clip, frames, engine.clock, made.samples / engine.rate, made.windows())
