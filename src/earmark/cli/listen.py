@@ -89,7 +89,7 @@ def command(
     engine: choices.Engine = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
-    """Listen to a microphone, a stream or a file, and report each event once, as it happens."""
+    """Listen live and report each event once, as it happens."""
     from earmark import api
     from earmark.cli.console import BarReporter, Terminal
 
