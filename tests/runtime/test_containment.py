@@ -83,7 +83,7 @@ def test_where_the_model_fails_the_other_recordings_keep_their_scores(
 def test_scores_that_are_not_numbers_cost_their_recording_alone(network: Callable[..., Network]) -> None:
     found = list(Scorer(Brittle(engine_of(network()), None)).score_all(jobs(3)))
     assert [one.error is None for one in found] == [True, True, True, False, True, True]
-    assert "a fault of earmark (ValueError" in str(found[3].error)
+    assert "3.wav: the model's scores are not between 0 and 1" in str(found[3].error)
 
 
 def test_whatever_the_reader_throws(
