@@ -120,3 +120,8 @@ OffsetShare = Annotated[
 Resamples = Annotated[
     int, typer.Option("--resamples", min=0, help="Bootstrap resamples for the 95 % intervals; 0 for no intervals.")
 ]
+Host = Annotated[str, typer.Option("--host", help="Address to listen on; any but this machine's own needs --token.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port to listen on; 0: any free one.")]
+Token = Annotated[
+    str | None, typer.Option("--token", envvar="EARMARK_TOKEN", help="What clients must know to be answered.")
+]

@@ -23,13 +23,9 @@ def command(
         list[Path],
         typer.Option("--model", "-m", help="Model for recordings that are opened on the page.", show_default=False),
     ] = [],  # noqa: B006 - the command line's default, never changed
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; any but this machine's own needs --token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port to listen on; 0: any free one.")] = 8765,
-    token: Annotated[
-        str | None, typer.Option("--token", envvar="EARMARK_TOKEN", help="What clients must know to be answered.")
-    ] = None,
+    host: choices.Host = "127.0.0.1",
+    port: choices.Port = 8765,
+    token: choices.Token = None,
     quiet: choices.Quiet = False,
 ) -> None:
     """Review detected events in a browser.

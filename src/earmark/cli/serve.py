@@ -24,13 +24,9 @@ def command(
             show_default=False,
         ),
     ] = [],  # noqa: B006 - the command line's default, never changed
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; any but this machine's own needs --token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port to listen on; 0: any free one.")] = 8765,
-    token: Annotated[
-        str | None, typer.Option("--token", envvar="EARMARK_TOKEN", help="What clients must know to be answered.")
-    ] = None,
+    host: choices.Host = "127.0.0.1",
+    port: choices.Port = 8765,
+    token: choices.Token = None,
     root: Annotated[
         Path | None, typer.Option("--root", help="Folder whose recordings the page may open. Default: uploads alone.")
     ] = None,

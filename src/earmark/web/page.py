@@ -6,10 +6,10 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import FileResponse
@@ -62,6 +62,27 @@ class PointChange(_Strict):
     action: str = "diff"  # diff, save, reset
     changes: Words = {}
     model: str | None = None
+
+
+class Tile(NamedTuple):
+    """What of a spectrogram is wanted: seconds, to the end where `end` is None, and pixels."""
+
+    begin: float
+    end: float | None
+    width: int
+    height: int
+
+
+def _tile(
+    begin: float = Query(0.0, alias="from", ge=0, le=1e7),
+    end: float | None = Query(None, alias="to", ge=0, le=1e7),
+    width: int = Query(1024, ge=1, le=WIDEST),
+    height: int = Query(256, ge=1, le=TALLEST),
+) -> Tile:
+    return Tile(begin, end, width, height)
+
+
+Stretch = Annotated[Tile, Depends(_tile)]
 
 
 class Session(_Strict):
@@ -142,18 +163,12 @@ def router(service: Service) -> APIRouter:
         return sound(found.path, found.info.format if found.info else "")
 
     @routes.get("/recordings/{id}/spectrogram")
-    def spectrogram(
-        id: str,
-        begin: float = Query(0.0, alias="from", ge=0, le=1e7),
-        end: float | None = Query(None, alias="to", ge=0, le=1e7),
-        width: int = Query(1024, ge=1, le=WIDEST),
-        height: int = Query(256, ge=1, le=TALLEST),
-    ) -> Response:
+    def spectrogram(id: str, stretch: Stretch) -> Response:
         found = held(id)
         if found.spectrogram is None:
             why = found.error if found.state == "failed" else f"it is not read yet ({found.state})"
             raise UploadError(f"{found.name}: {why}", 409)
-        return picture(found.spectrogram, begin, end, width, height)
+        return picture(found.spectrogram, stretch)
 
     @routes.get("/recordings/{id}/lanes", response_model=None)
     def lanes(
@@ -199,12 +214,14 @@ def sound(path: Path, format: str) -> FileResponse:
     return FileResponse(path, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
 
-def picture(spectrogram: Spectrogram, begin: float, end: float | None, width: int, height: int) -> Response:
-    """A tile of a spectrogram as PNG; to the end of the recording where `end` is None."""
-    until = len(spectrogram.levels) * spectrogram.hop if end is None else end
+def picture(spectrogram: Spectrogram, stretch: Tile) -> Response:
+    """A tile of a spectrogram as PNG."""
+    begin, until = stretch.begin, stretch.end
+    if until is None:
+        until = len(spectrogram.levels) * spectrogram.hop
     if until <= begin:
         raise ConfigError(f"from {begin} to {until}: the end is not after the beginning")
-    content = tile(spectrogram, begin, until, width, height)
+    content = tile(spectrogram, begin, until, stretch.width, stretch.height)
     return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=3600, immutable"})
 
 

@@ -42,10 +42,10 @@ from earmark.errors import ConfigError, EarmarkError
 from earmark.runtime.journal import Journal
 from earmark.runtime.review import Item, Judgement, Order, Review
 from earmark.runtime.review_tables import KINDS, export
-from earmark.web.page import picture, sound
+from earmark.web.page import Stretch, picture, sound
 from earmark.web.places import below
 from earmark.web.service import SAVED, NotFoundError, Service
-from earmark.web.spectrogram import TALLEST, WIDEST, Spectrogram, forget, measure
+from earmark.web.spectrogram import Spectrogram, forget, measure
 from earmark.web.uploads import UploadError
 
 _PICTURES = 24  # spectrograms kept
@@ -198,18 +198,12 @@ def router(service: Service) -> APIRouter:
         return sound(path, probe(path).format)
 
     @routes.get("/recordings/{place}/spectrogram")
-    def spectrogram(
-        place: int,
-        begin: float = Query(0.0, alias="from", ge=0, le=1e7),
-        end: float | None = Query(None, alias="to", ge=0, le=1e7),
-        width: int = Query(1024, ge=1, le=WIDEST),
-        height: int = Query(256, ge=1, le=TALLEST),
-    ) -> Response:
+    def spectrogram(place: int, stretch: Stretch) -> Response:
         name = named(place)
         made = pictures.get(place, review().audio[name])
         if not isinstance(made, Spectrogram):
             raise UploadError(made or f"{name}: it is not read yet", 409)
-        return picture(made, begin, end, width, height)
+        return picture(made, stretch)
 
     @routes.post("/events", status_code=201)
     def add(missed: Missed) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
@@ -181,23 +181,32 @@ SourceName = Annotated[Literal["listen", "upload"] | None, Query(description="On
 TopK = Annotated[int | None, Query(ge=1, le=10_000, description=f"Labels that are given; default {TOP}.")]
 
 
+def _given(
+    model: ModelName = None,
+    operating_point: PointName = None,
+    threshold: Threshold = None,
+    min_score: MinScore = None,
+    changes: Changes = None,
+    form: Form = None,
+    name: Name = None,
+) -> dict[str, Any]:
+    """What the address says of a recording's tags or events; `name` goes by the upload."""
+    return {
+        **{"model": model, "operating_point": operating_point, "threshold": threshold},
+        **{"min_score": min_score, "changes": changes, "format": form},
+    }
+
+
+Given = Annotated[dict[str, Any], Depends(_given)]
+
+
 def router(service: Service) -> APIRouter:
     """The routes of the public API."""
     routes = APIRouter(tags=["v1"])
 
     @routes.post("/v1/audio/events", response_model=Events, responses=_FORMS, openapi_extra=_BODY)
-    async def events(
-        request: Request,
-        model: ModelName = None,
-        operating_point: PointName = None,
-        threshold: Threshold = None,
-        min_score: MinScore = None,
-        changes: Changes = None,
-        form: Form = None,
-        name: Name = None,
-    ) -> Response:
+    async def events(request: Request, given: Given) -> Response:
         """Events of a recording, with onset and offset in seconds."""
-        given = _given(model, operating_point, threshold, min_score, changes, form)
         done = await _score(service, request, "detect", given)
         for item in event_items(done.result.events):
             message = {"event": item, "recording": done.name, "model": done.model, "source": "upload"}
@@ -205,18 +214,8 @@ def router(service: Service) -> APIRouter:
         return _answer(done, {"events": event_items(done.result.events)})
 
     @routes.post("/v1/audio/tags", response_model=Tags, responses=_FORMS, openapi_extra=_BODY)
-    async def tags(
-        request: Request,
-        model: ModelName = None,
-        operating_point: PointName = None,
-        threshold: Threshold = None,
-        min_score: MinScore = None,
-        changes: Changes = None,
-        form: Form = None,
-        name: Name = None,
-    ) -> Response:
+    async def tags(request: Request, given: Given) -> Response:
         """Tags of a recording, best first."""
-        given = _given(model, operating_point, threshold, min_score, changes, form)
         done = await _score(service, request, "tag", given)
         return _answer(done, {"tags": tag_items(done.result.tags)})
 
@@ -267,20 +266,6 @@ def router(service: Service) -> APIRouter:
         return Response(service.telemetry.text(), media_type=CONTENT_TYPE_LATEST)
 
     return routes
-
-
-def _given(
-    model: str | None,
-    point: str | None,
-    threshold: float | None,
-    min_score: float | None,
-    changes: str | None,
-    form: str | None,
-) -> dict[str, Any]:
-    return {
-        **{"model": model, "operating_point": point, "threshold": threshold},
-        **{"min_score": min_score, "changes": changes, "format": form},
-    }
 
 
 def _model(service: Service, name: str) -> Model:
