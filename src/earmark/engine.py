@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Protocol
 
+import numpy as np
+
 from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, ModelError
 from earmark.labels import Labels
 from earmark.stopwatch import Stopwatch
 
@@ -224,3 +226,18 @@ class Engine(Protocol):
         `steps_in(length)` mean nothing.
         """
         ...
+
+
+def rounded_to_one(scores: FloatArray) -> FloatArray:
+    """A weighted mean may pass 1 by a rounding; nothing else is let through.
+
+    >>> rounded_to_one(np.float32([0.5, 1.0000004, 1.1])).tolist() == [0.5, 1.0, np.float32(1.1)]
+    True
+    """
+    return np.where((scores > 1) & (scores < 1 + 1e-5), np.float32(1), scores)
+
+
+def check_probabilities(what: str, *scores: FloatArray) -> None:
+    """`ModelError` where an engine's scores are not numbers between 0 and 1; `what` was listened to."""
+    if not all(np.all((part >= 0) & (part <= 1)) for part in scores):
+        raise ModelError(f"{what}: the model's scores are not between 0 and 1; its weights are damaged, or diverged")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import earmark
 from earmark.decisions import ClassPoint, OperatingPoint, Update
 from earmark.engine import Engine, LivePlan, LiveWindows
-from earmark.errors import AudioError, ConfigError
+from earmark.errors import AudioError, ConfigError, ModelError
 from earmark.events import Event
 from earmark.runtime.ensemble import Ensemble
 from earmark.runtime.live import Listener, live_tagger
@@ -253,3 +253,12 @@ def test_detect_takes_the_plan(tmp_path: Path) -> None:
     )
     whole = soundfile.read(path, dtype="float32")[0]
     assert events_of(list(listener(np.array_split(whole, 50)))) == found.events["street.wav"]
+
+
+def test_damaged_weights_end_the_listening_instead_of_finding_nothing(
+    meter: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = meter.listen
+    monkeypatch.setattr(meter, "listen", lambda *given: tuple(part * np.nan for part in listen(*given)))
+    with pytest.raises(ModelError, match="live sound: the model's scores are not between 0 and 1"):
+        list(Listener(meter, operating_point=POINT)([sound(20.0)]))

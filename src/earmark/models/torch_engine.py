@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
 from earmark.devices import Precision, arithmetic_of, resolve_precision
-from earmark.engine import WindowPlan
+from earmark.engine import WindowPlan, rounded_to_one
 from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
@@ -171,6 +170,5 @@ def network_of(model: TorchEngine | Ensemble | object) -> Network:
 
 
 def probabilities(tensor: Tensor) -> FloatArray:
-    """Probabilities as numpy; a weighted mean may pass 1 by a rounding, nothing else is let through."""
-    array: FloatArray = tensor.float().cpu().numpy()
-    return np.where((array > 1) & (array < 1 + 1e-5), np.float32(1), array)
+    """Probabilities as numpy."""
+    return rounded_to_one(tensor.float().cpu().numpy())

@@ -34,7 +34,7 @@ from earmark.audio.mono import MonoMix, check_samples
 from earmark.audio.resample import Resampler
 from earmark.decisions import OperatingPoint, StreamDecoder, Update, look_ahead
 from earmark.decisions.stream import check_streamable
-from earmark.engine import STRIDE, Engine, LivePlan, LiveWindows
+from earmark.engine import STRIDE, Engine, LivePlan, LiveWindows, check_probabilities
 from earmark.errors import AudioError, ConfigError
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble, engines_of
@@ -202,6 +202,7 @@ class _Segment:
         engine, length = self.listener.engine, len(window.samples)
         clip, frames = engine.listen(window.samples[None], np.array([length], np.int64), self.listener.stopwatch)
         wanted = scored_by(self.listener.plan, window, frames[0, : engine.steps_in(length)])
+        check_probabilities("live sound", clip, wanted)
         if self.listener.on_scores is not None:
             self.listener.on_scores(float(self.listener._began) + engine.clock.time(self._frames), wanted)
         self._frames += len(wanted)

@@ -35,11 +35,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-import numpy as np
-
 from earmark.arrays import FloatArray, IntArray
 from earmark.clock import Clock
-from earmark.engine import WindowPlan
+from earmark.engine import WindowPlan, rounded_to_one
 from earmark.errors import DataError, ModelError
 from earmark.labels import Labels
 from earmark.stopwatch import Stopwatch, stage
@@ -157,7 +155,7 @@ class OnnxEngine:
         """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
         with stage(watch, "model"):
             clip, frames = self._session.run(["clip", "frames"], {"waveform": waveform, "lengths": lengths})
-        return _probabilities(clip), _probabilities(frames)
+        return rounded_to_one(clip), rounded_to_one(frames)
 
 
 def open_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
@@ -195,9 +193,3 @@ def _check_weights(path: Path, card: TwinCard) -> None:
     weights = path.parent / WEIGHTS
     if weights.is_file() and weights_hash(weights) != card.weights:
         raise ModelError(f"{path} was made from other weights than {weights}; make it anew with 'earmark export'")
-
-
-def _probabilities(scores: FloatArray) -> FloatArray:
-    """A weighted mean may pass 1 by a rounding; nothing else is let through."""
-    at_most: FloatArray = np.where((scores > 1) & (scores < 1 + 1e-5), np.float32(1), scores)
-    return at_most

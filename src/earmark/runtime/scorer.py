@@ -21,8 +21,8 @@ import numpy as np
 
 from earmark.arrays import FloatArray
 from earmark.audio import Source, from_array, read_blocks
-from earmark.engine import Engine
-from earmark.errors import AudioError, EarmarkError, ModelError, recording_error
+from earmark.engine import Engine, check_probabilities
+from earmark.errors import AudioError, EarmarkError, recording_error
 from earmark.labels import Labels
 from earmark.runtime.ensemble import Ensemble, Panel, engines_of, fuse, panels_of
 from earmark.runtime.windows import Assembly, Window, cut
@@ -326,6 +326,5 @@ class Scorer:
 def _of_model(name: str, engine: Engine, made: Assembly) -> Scores:
     """The scores of a recording by one engine. `ModelError` where they are no probabilities."""
     clip, frames = made.clip, made.frames()
-    if not all(np.all((part >= 0) & (part <= 1)) for part in (clip, frames)):
-        raise ModelError(f"{name}: the model's scores are not between 0 and 1; its weights are damaged, or diverged")
+    check_probabilities(name, clip, frames)
     return Scores(name, engine.labels, clip, frames, engine.clock, made.samples / engine.rate, made.windows())
