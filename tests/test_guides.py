@@ -122,7 +122,7 @@ def test_the_commands_of_a_guide_work(
         if reason(command) is None:
             with subtests.test(command):
                 ran = earmark(*given(command, recipe))
-                assert ran.code in (0, 1 if " doctor " in f" {command} " else 0), ran.err
+                assert ran.code == 0 or (ran.code == 1 and command.startswith("earmark doctor ")), ran.err
 
 
 def test_nothing_is_excused_that_no_guide_has() -> None:

@@ -12,17 +12,7 @@ from hypothesis import strategies as st
 from earmark.audio import find_recordings
 from earmark.audio.listing import Listing, Shard
 from earmark.errors import DataError
-
-
-def touch(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"sound")
-    return folder
-
-
-def listed(*inputs: Path, **options: object) -> list[tuple[str, str]]:
-    return [(entry.name, entry.path) for entry in Listing(inputs, **options)]  # type: ignore[arg-type]
+from tests.audio.folders import listed, touch
 
 
 def expected(*inputs: Path) -> list[tuple[str, str]]:

@@ -8,17 +8,7 @@ import pytest
 from earmark.audio.listing import Listing
 from earmark.audio.lists import read_list
 from earmark.errors import ConfigError, DataError
-
-
-def touch(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"sound")
-    return folder
-
-
-def listed(*inputs: Path, **options: object) -> list[tuple[str, str]]:
-    return [(entry.name, entry.path) for entry in Listing(inputs, **options)]  # type: ignore[arg-type]
+from tests.audio.folders import listed, touch
 
 
 def test_a_list_is_read_as_lines_or_as_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from earmark.features import LogMelOptions
 from earmark.masking import valid_steps
 from earmark.models.network import ModelOptions, Network
 from earmark.pooling import Pooled
+from tests.models.systems import with_seed
 
 RATE = 8_000
 FINE = {"features": LogMelOptions(rate=8_000, window=512, hop=160, bands=16), "window_seconds": 2.0}
@@ -85,15 +86,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return save
-
-
-def with_seed(tagger: Network, seed: int) -> Network:
-    """The same network with other weights; front-end and scaling stay."""
-    torch.manual_seed(seed)
-    for part in (tagger.encoder, tagger.pooling):
-        for parameter in part.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return tagger.eval()
 
 
 @pytest.fixture

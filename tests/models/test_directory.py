@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import earmark
 from earmark.data.records import Clip, Manifest
@@ -20,29 +19,9 @@ from earmark.models.network import Network
 from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Job, Scorer, Waveform
-from earmark.scores import Scores
+from tests.models.systems import exact, score, with_seed
 
 Noise = Callable[..., np.ndarray]
-
-
-def with_seed(tagger: Network, seed: int) -> Network:
-    """The same network with other weights; front-end and scaling stay."""
-    torch.manual_seed(seed)
-    for part in (tagger.encoder, tagger.pooling):
-        for parameter in part.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return tagger.eval()
-
-
-def score(model: Network | Fusion, *sources: object) -> list[Scores]:
-    jobs = [Job(str(number), source) for number, source in enumerate(sources)]
-    found = [scored.scores for scored in Scorer(engine_of(model)).score_all(jobs)]
-    assert all(found)
-    return found
-
-
-def exact(scores: Scores) -> tuple[object, ...]:
-    return scores.clip.tobytes(), scores.frames.tobytes(), scores.labels, scores.clock, scores.duration
 
 
 def test_a_recording_that_cannot_be_read_is_told_once_and_costs_no_other(

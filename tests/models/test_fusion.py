@@ -6,39 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from earmark.decisions import OperatingPoint
 from earmark.labels import Labels
 from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion, networks_of
 from earmark.models.network import Network
-from earmark.models.torch_engine import engine_of
 from earmark.runtime.ensemble import mean_scores
-from earmark.runtime.scorer import Job, Scorer, Waveform
-from earmark.scores import Scores
+from earmark.runtime.scorer import Waveform
+from tests.models.systems import exact, score, with_seed
 
 Noise = Callable[..., np.ndarray]
-
-
-def with_seed(tagger: Network, seed: int) -> Network:
-    """The same network with other weights; front-end and scaling stay."""
-    torch.manual_seed(seed)
-    for part in (tagger.encoder, tagger.pooling):
-        for parameter in part.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return tagger.eval()
-
-
-def score(model: Network | Fusion, *sources: object) -> list[Scores]:
-    jobs = [Job(str(number), source) for number, source in enumerate(sources)]
-    found = [scored.scores for scored in Scorer(engine_of(model)).score_all(jobs)]
-    assert all(found)
-    return found
-
-
-def exact(scores: Scores) -> tuple[object, ...]:
-    return scores.clip.tobytes(), scores.frames.tobytes(), scores.labels, scores.clock, scores.duration
 
 
 @pytest.mark.parametrize("chosen", [(0,), (0, 1), (0, 2), (0, 3), (0, 1, 2, 3)])

@@ -9,13 +9,7 @@ from earmark.decisions.reliability import reliability
 from earmark.report import trust
 from earmark.report.canvas import svg
 from earmark.report.trust import reliability_diagram
-
-
-def tables(classes=3, seed=0, names=None):
-    rng = np.random.default_rng(seed)
-    scores = rng.random((400, classes)).astype(np.float32)
-    names = names or [f"class {number}" for number in range(classes)]
-    return reliability(rng.random((400, classes)) < scores, scores, names)
+from tests.report.studies import tables
 
 
 def test_reliability_pools_the_classes_and_lists_the_worst():

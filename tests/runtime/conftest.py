@@ -14,6 +14,7 @@ import pytest
 from earmark.clock import Clock
 from earmark.engine import WindowPlan
 from earmark.labels import Labels
+from tests.runtime.reviewed import write_results
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -56,3 +57,9 @@ class Meter:
 @pytest.fixture
 def meter() -> Meter:
     return Meter()
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder with a table of events and, beside it, the recordings."""
+    return write_results(tmp_path / "results")

@@ -6,7 +6,6 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
@@ -14,29 +13,8 @@ from hypothesis import strategies as st
 
 from earmark.errors import ConfigError, DataError, OutputError
 from earmark.events import Event
-from earmark.formats import write_events
 from earmark.runtime.review import Review
-
-EVENTS = {
-    "a.wav": [Event(0.5, 1.0, "dog", 0.9), Event(2.0, 3.0, "cat", 0.6)],
-    "sub/b.wav": [Event(1.0, 2.0, "dog", 0.3)],
-    "c.wav": [],
-}
-
-
-@pytest.fixture
-def results(tmp_path):
-    """A folder with a table of events and, beside it, the recordings."""
-    folder = tmp_path / "results"
-    for name in EVENTS:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / name, np.zeros(40_000, np.float32), 8_000)
-    write_events(folder, EVENTS, ("csv",))
-    return folder
-
-
-def ids(review, *labels):
-    return [item.id for item in review.queue("label") if not labels or item.label in labels]
+from tests.runtime.reviewed import EVENTS, ids
 
 
 def state(review):

@@ -10,31 +10,11 @@ import soundfile
 
 from earmark.errors import ConfigError
 from earmark.events import Event
-from earmark.formats import read_events, write_events
+from earmark.formats import read_events
 from earmark.formats.label_studio import read_tasks
 from earmark.runtime.review import Review
 from earmark.runtime.review_tables import audio_root, export
-
-EVENTS = {
-    "a.wav": [Event(0.5, 1.0, "dog", 0.9), Event(2.0, 3.0, "cat", 0.6)],
-    "sub/b.wav": [Event(1.0, 2.0, "dog", 0.3)],
-    "c.wav": [],
-}
-
-
-@pytest.fixture
-def results(tmp_path):
-    """A folder with a table of events and, beside it, the recordings."""
-    folder = tmp_path / "results"
-    for name in EVENTS:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / name, np.zeros(40_000, np.float32), 8_000)
-    write_events(folder, EVENTS, ("csv",))
-    return folder
-
-
-def ids(review, *labels):
-    return [item.id for item in review.queue("label") if not labels or item.label in labels]
+from tests.runtime.reviewed import ids
 
 
 def test_exports_hold_what_was_decided(results):

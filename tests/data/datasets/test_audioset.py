@@ -13,44 +13,10 @@ from earmark.events import Event
 from earmark.formats.audioset import is_segment_list, is_strong_list, read_segments, read_strong
 from earmark.formats.audioset_names import find_classes, read_classes, read_ontology, read_strong_names
 from earmark.labels import Labels
+from tests.data.datasets.segments import CLASSES, HEADER, NAMES, ROWS, TAGS, messages, tags
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "audioset"
 needs_real_lists = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/audioset, the published lists")
-HEADER = (
-    "# Segments csv created Sun Mar  5 10:54:25 2017",
-    "# num_ytids=4, num_segs=4, num_unique_labels=3, num_positive_labels=5",
-    "# YTID, start_seconds, end_seconds, positive_labels",
-)
-ROWS = (
-    '--4gqARaEJE, 0.000, 10.000, "/m/09x0r,/t/dd00088"',
-    '-0BIyqJj9ZU, 30.500, 40.500, "/m/09x0r"',
-    'YBfvyPmVMo_, 20.000, 27.000, "/m/03l9g"',
-    'a_b-c_d-e_f, 140.000, 150.000, "/t/dd00088"',
-)
-CLASSES = ("index,mid,display_name", '0,/m/09x0r,"Speech"', '1,/t/dd00088,"Owl, eagle"', '2,/m/03l9g,"Hammer"')
-TAGS = {
-    "--4gqARaEJE": ("Speech", "Owl, eagle"),
-    "-0BIyqJj9ZU": ("Speech",),
-    "YBfvyPmVMo_": ("Hammer",),
-    "a_b-c_d-e_f": ("Owl, eagle",),
-}
-NAMES = ("Y--4gqARaEJE.wav", "-0BIyqJj9ZU_30.500_40.500.flac", "YYBfvyPmVMo__20_27.ogg", "a_b-c_d-e_f_140000.wav")
-
-
-@pytest.fixture
-def folder(recordings, table):
-    """Four clips, each named in another way, their list and the classes."""
-    table("eval_segments.csv", *HEADER, *ROWS)
-    table("class_labels_indices.csv", *CLASSES)
-    return recordings(*NAMES)
-
-
-def tags(manifest):
-    return {next(video for video in TAGS if video in clip.name): clip.labels for clip in manifest.clips}
-
-
-def messages(manifest):
-    return [str(problem) for problem in manifest.problems]
 
 
 def test_a_folder_gives_clips_with_names_in_the_order_of_the_classes(folder):

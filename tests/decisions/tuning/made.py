@@ -1,13 +1,24 @@
 """Recordings made up for the tests of tuning: known events, frame scores with noise, each class on its own scale."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from earmark.clock import Clock
+from earmark.decisions.tuning import ThresholdGrid
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.scores import Scores
+
+SMALL = ThresholdGrid(
+    median_seconds=(0.0, 0.5),
+    min_duration_off=(0.0, 0.3),
+    min_duration_on=(0.0, 0.3),
+    offset_share=(1.0,),
+    tag_gate=(False,),
+)
+PLAIN = replace(SMALL, median_seconds=(0.0,), min_duration_off=(0.0,), min_duration_on=(0.0,))
 
 
 def made(recordings=60, classes=4, seed=0, frames=100, noise=0.5, rates=None, scales=None):

@@ -5,22 +5,14 @@ import pytest
 
 from earmark.decisions import OperatingPoint, decide
 from earmark.decisions.calibration import Platt
-from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection
+from earmark.decisions.tuning import BoxGrid, tune_detection
 from earmark.decisions.tuning.aims import macro_f1
 from earmark.decisions.tuning.counting import SegmentCounter
 from earmark.decisions.tuning.sweep import sweep_thresholds
 from earmark.decisions.tuning.timeline import lay_out
 from earmark.errors import ConfigError
 from earmark.events import Event
-
-SMALL = ThresholdGrid(
-    median_seconds=(0.0, 0.5),
-    min_duration_off=(0.0, 0.3),
-    min_duration_on=(0.0, 0.3),
-    offset_share=(1.0,),
-    tag_gate=(False,),
-)
-PLAIN = replace(SMALL, median_seconds=(0.0,), min_duration_off=(0.0,), min_duration_on=(0.0,))
+from tests.decisions.tuning.made import PLAIN, SMALL
 
 
 def segment_f1(references, scores, point):

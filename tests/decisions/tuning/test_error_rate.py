@@ -1,12 +1,10 @@
 """The joint choice of classes for the overall error rate."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from earmark.decisions import ClassPoint, OperatingPoint, decide
-from earmark.decisions.tuning import BoxGrid, ThresholdGrid, tune_detection
+from earmark.decisions.tuning import BoxGrid, tune_detection
 from earmark.decisions.tuning.aims import ErrorRate
 from earmark.decisions.tuning.counting import SegmentCounter
 from earmark.decisions.tuning.detection import encode_tags
@@ -15,15 +13,7 @@ from earmark.decisions.tuning.shrinkage import assign_folds, choose_by_cross_val
 from earmark.decisions.tuning.sweep import method_of, sweep
 from earmark.decisions.tuning.timeline import lay_out
 from earmark.events import Event
-
-SMALL = ThresholdGrid(
-    median_seconds=(0.0, 0.5),
-    min_duration_off=(0.0, 0.3),
-    min_duration_on=(0.0, 0.3),
-    offset_share=(1.0,),
-    tag_gate=(False,),
-)
-PLAIN = replace(SMALL, median_seconds=(0.0,), min_duration_off=(0.0,), min_duration_on=(0.0,))
+from tests.decisions.tuning.made import PLAIN, SMALL
 
 
 def overall_errors(references, scores, point):

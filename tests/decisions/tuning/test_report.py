@@ -1,17 +1,7 @@
 """What is reported of a tuning."""
 
-from dataclasses import replace
-
-from earmark.decisions.tuning import ThresholdGrid, tune_detection
-
-SMALL = ThresholdGrid(
-    median_seconds=(0.0, 0.5),
-    min_duration_off=(0.0, 0.3),
-    min_duration_on=(0.0, 0.3),
-    offset_share=(1.0,),
-    tag_gate=(False,),
-)
-PLAIN = replace(SMALL, median_seconds=(0.0,), min_duration_off=(0.0,), min_duration_on=(0.0,))
+from earmark.decisions.tuning import tune_detection
+from tests.decisions.tuning.made import PLAIN
 
 
 def test_same_seed_same_point_and_a_summary_a_person_can_read(made):
