@@ -165,7 +165,7 @@ def test_sigterm_ends_the_events_that_go_on(point: tuple) -> None:
         first = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
         rest = lines(process.stdout.read().decode())
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     news = [first, *rest]
     begun = {each["id"] for each in news if each["type"] == "begin"}
     assert begun == {each["id"] for each in news if each["type"] == "end"}

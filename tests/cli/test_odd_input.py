@@ -168,13 +168,13 @@ def test_pipes_devices_and_loops_never_hang(trained: Path, data: Path, tmp_path:
     (folder / "up").symlink_to(folder)
     for verb in ("tag", "detect"):
         words = [*EARMARK, verb, str(folder), "-m", str(trained)]
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
         assert ran.returncode == 0, ran.stderr
         assert len(list(csv.DictReader(io.StringIO(ran.stdout)))) >= 1
         assert f"{folder}: 2 files skipped (1 broken link, 1 pipe)\n" in ran.stderr
     odd = [str(folder / "pipe.wav"), str(folder / "round.wav"), "/dev/zero", str(folder / "good.wav")]
     words = [*EARMARK, "detect", *odd, "-m", str(trained)]
-    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-4] == "recordings that could not be used: 3"
     for message in ("pipe.wav: is a pipe", "round.wav: cannot be read", "/dev/zero: is a device"):

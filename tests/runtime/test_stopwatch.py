@@ -14,7 +14,7 @@ from earmark.runtime.scorer import Job, Scorer, Waveform
 from earmark.runtime.tagger import Tagger
 from earmark.stopwatch import Stopwatch
 
-NAP = 0.02  # seconds
+NAP = 0.1  # seconds
 
 
 def test_time_is_found_where_it_is_spent(

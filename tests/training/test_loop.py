@@ -1,5 +1,4 @@
 import csv
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,7 +137,6 @@ def test_without_validation_there_is_still_a_log(untrained: Make, sounds: Callab
 @torch.no_grad()
 def test_planted_sounds_are_learned_and_found_where_they_are(untrained: Make, sounds: Callable, folder: Path) -> None:
     """A tone and bursts of noise, told apart and placed, from clip tags alone."""
-    begin = time.process_time()
     train, tagger = sounds(96, seed=2), untrained()
     options = TrainingOptions(epochs=4, steps_per_epoch=40, batch_size=16, learning_rate=0.01, warmup_steps=5)
     with torch.enable_grad():
@@ -154,4 +152,3 @@ def test_planted_sounds_are_learned_and_found_where_they_are(untrained: Make, so
     assert ap > 0.9
     peaks = [pooled[n].frames[0, :, k].argmax() / 25 - test.spans[n] for n, k in np.argwhere(test.targets)]
     assert np.mean([-0.1 <= peak <= 0.4 for peak in peaks]) > 0.9  # a sound lasts 0.3 s
-    assert time.process_time() - begin < 10  # seconds of processor time

@@ -31,6 +31,6 @@ def running(*words: object, program: str = COMMAND) -> Iterator[tuple[subprocess
         finally:
             process.terminate()
             try:
-                process.wait(60)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()

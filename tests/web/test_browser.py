@@ -59,7 +59,7 @@ def server(tmp_path):
         yield re.search(r"http://\S+", line)[0], tmp_path
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_one_that_leaves_while_it_runs_is_told_to_stop() -> None:
         work.close()
         return time.perf_counter() - began
 
-    assert asyncio.run(go()) < 5
+    assert asyncio.run(go()) < 25  # the one that left would have taken 30 s
 
 
 def test_one_that_takes_too_long_is_stopped() -> None:
@@ -94,7 +94,7 @@ def test_one_that_takes_too_long_is_stopped() -> None:
 def test_jobs_without_a_place_leave_a_thread_to_the_others() -> None:
     async def go() -> float:
         work = Work(2, 5)
-        aside = [asyncio.create_task(work.run_aside(sleeper(1))) for _ in range(3)]
+        aside = [asyncio.create_task(work.run_aside(sleeper(30))) for _ in range(3)]
         await asyncio.sleep(0.1)
         assert (work.running, work.queue) == (1, 2)
         began = time.perf_counter()
@@ -108,7 +108,7 @@ def test_jobs_without_a_place_leave_a_thread_to_the_others() -> None:
         work.close()
         return took
 
-    assert asyncio.run(go()) < 0.9
+    assert asyncio.run(go()) < 25  # those without a place take 30 s
 
 
 def test_an_error_of_a_job_reaches_its_caller() -> None:

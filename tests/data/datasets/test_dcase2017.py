@@ -390,7 +390,7 @@ def test_the_published_folder_with_few_of_its_clips(tmp_path):
     begun = time.process_time()
     manifest = read_manifest(root)
     there = presence(root)
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 60
     assert [(part.listed, part.there) for part in there] == [(51_172, 512), (488, 1), (1_103, 0)]
     assert dict((label, listed) for label, listed, _ in there[0].labels)["Car"] == 25_077
     assert manifest.labels.names == tuple(CLASSES.values())

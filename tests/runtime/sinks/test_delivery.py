@@ -12,7 +12,7 @@ from earmark.runtime.sinks import delivery
 from earmark.runtime.sinks.delivery import Away, Delivery, Refused
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it takes too long"

@@ -14,7 +14,7 @@ from earmark.errors import ConfigError
 from earmark.runtime.sinks import News, WebhookSink
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it takes too long"
