@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -17,7 +18,7 @@ from earmark.reporter import QUIET, Reporter
 
 if TYPE_CHECKING:
     from earmark.devices import Precision
-    from earmark.runtime.bulk import Account, Backend, Sink, Verb
+    from earmark.runtime.bulk import Account, Backend, Sink, Verb, Work
     from earmark.runtime.tagger import Tagger
     from earmark.stopwatch import Stopwatch
 
@@ -108,6 +109,14 @@ class Bulk:
 
     def run(self, sink: Sink) -> tuple[Found, Mapping[str, Any] | None]:
         """All recordings into `output`, with a mapping of what it holds; without, to the sink, with None."""
+        from earmark.runtime.bulk import decide_all
+
+        with contextlib.ExitStack() as stack:
+            elsewhere = self._elsewhere(stack)  # opens its models while this process opens its own
+            tagger = self._open()
+            return self._run(tagger, elsewhere or functools.partial(decide_all, tagger, self._work()), sink)
+
+    def _run(self, tagger: Tagger, backend: Backend, sink: Sink) -> tuple[Found, Mapping[str, Any] | None]:
         from earmark.formats.outputs import encoding_of
         from earmark.report.tables import counted
         from earmark.runtime.archive import Archive
@@ -115,9 +124,7 @@ class Bulk:
         from earmark.runtime.place import Place, Stored
 
         listing, scores = self.listing, path_or_none(self.scores)
-        tagger = self._open()
         found = Found(tagger, Account(), watch=_watch(tagger, self.began) if self.profile else None)
-        backend = self._backend(tagger)
         follow = self.reporter.counts("scoring")
         stored = None
         if self.output is None:
@@ -193,20 +200,26 @@ class Bulk:
             options["window plan"] = self.window_plan
         return options if self.shard is None else {**options, "shard": self.shard}
 
-    def _backend(self, tagger: Tagger) -> Backend:
-        from earmark.runtime.bulk import Work, decide_all
+    def _work(self) -> Work:
+        from earmark.runtime.bulk import Work
 
         rates = "raven" in self.formats and self.verb == "detect"
-        work = Work(self.verb, self.min_score, rates, steady=self.output is not None)
+        return Work(self.verb, self.min_score, rates, steady=self.output is not None)
+
+    def _elsewhere(self, stack: contextlib.ExitStack) -> Backend | None:
+        """What scores in other processes, where that is wanted; none of them outlives the stack."""
         if self.ray is not None:
             from earmark.runtime.distributed import RayBackend
 
-            return RayBackend(self._open_elsewhere(), work, self.ray)
+            return RayBackend(self._open_elsewhere(), self._work(), self.ray)
         if self.processes > 1:
             from earmark.runtime.processes import ProcessBackend
 
-            return ProcessBackend(self._open_elsewhere(), work, self.processes)
-        return functools.partial(decide_all, tagger, work)
+            backend = ProcessBackend(self._open_elsewhere(), self._work(), self.processes)
+            stack.callback(backend.close)
+            backend.start()
+            return backend
+        return None
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,21 @@ class ProcessBackend:
     def __init__(self, open_tagger: Callable[[], Tagger], work: Work, processes: int) -> None:
         self.open_tagger, self.work, self.processes = open_tagger, work, processes
         self._context = multiprocessing.get_context("spawn")
+        self._begun: list[_Worker] = []
+
+    def start(self) -> None:
+        """Begin to open the models now, beside what the caller does next; `close` where no tasks follow."""
+        self._begun += [self._worker() for _ in range(self.processes - len(self._begun))]
+
+    def close(self) -> None:
+        """End what `start` began and no task has used."""
+        while self._begun:
+            self._begun.pop().end_now()
 
     def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
         """The tasks with what was decided, as they get done."""
-        workers = [self._worker() for _ in range(self.processes)]
+        self.start()
+        workers, self._begun = self._begun, []
         try:
             yield from self._deal(workers, iter(tasks))
         finally:
@@ -135,6 +146,10 @@ class _Worker:
         if self.open:
             self.end()
         self.process.join(0.2 if self.holds else 5)
+        self.end_now()
+
+    def end_now(self) -> None:
+        """End the process, whatever it is doing."""
         if self.process.is_alive():
             self.process.terminate()
             self.process.join(5)
