@@ -33,6 +33,14 @@ def test_a_label_is_heard_where_its_smoothed_scores_pass_the_threshold() -> None
     assert heard(given, [], SelfTrainingOptions())[1].shape == (0, 7)
 
 
+def test_a_stretch_counts_where_it_somewhere_is_sure_and_short_gaps_belong_to_it() -> None:
+    given = scores(dog=[0.2, 0.6, 0.2, 0, 0.2, 0, 0, 0, 0.5, 0], cat=[0.2] * 10)
+    options = SelfTrainingOptions(median_seconds=0.0, threshold=0.1, onset=0.4)
+    assert heard(given, [0, 1], options)[1].astype(int).tolist() == [[1, 1, 1, 0, 0, 0, 0, 0, 1, 0], [0] * 10]
+    near = options.model_copy(update={"onset": 0.0, "gap_seconds": 0.08})  # gaps of one frame, not of two
+    assert heard(given, [0], near)[1].astype(int).tolist() == [[1, 1, 1, 1, 1, 0, 0, 0, 1, 0]]
+
+
 def test_clips_without_labels_are_tagged_by_the_operating_point() -> None:
     given = scores(dog=[0.5, 0.1], cat=[0.49, 0.4], owl=[0.9, 0.1])
     assert tags(given, OperatingPoint.plain(given.labels)) == [0, 2]

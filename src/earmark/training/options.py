@@ -32,7 +32,9 @@ class SelfTrainingOptions(Options):
     epochs: int | None = Field(None, gt=0)  # of the student; null: as many as the teacher's
     learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False)  # of the student; null: the teacher's
     threshold: float = Field(0.1, ge=0, lt=1)  # of the teacher's frame scores, above which a clip's label is active
+    onset: float = Field(0.0, ge=0, lt=1)  # a stretch above the threshold counts where it somewhere passes this too
     median_seconds: float = Field(0.44, ge=0)  # of the filter over those scores
+    gap_seconds: float = Field(0.0, ge=0)  # shorter gaps between two stretches are active too
     weight: float = Field(1.0, gt=0)  # of the frames' part of the loss; the clips' part counts once
 
 

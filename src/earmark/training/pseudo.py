@@ -1,6 +1,7 @@
 """Pseudo labels: the frames in which each label of a clip is active, by a teacher's scores.
 
-    active(k, t)  where the clip carries label k, and  median(p(k, .))(t) > threshold
+    active(k, t)  where the clip carries label k, and  median(p(k, .))(t) > threshold,
+                  in a stretch that passes `onset` somewhere; gaps shorter than `gap_seconds` are filled
 
 on the clip as it is, not augmented, whole (in overlapping windows, where it is longer than the model's). The weak label
 is beyond doubt, so the threshold can be low: it has to tell where in the clip, not whether. Of a clip without labels
@@ -22,6 +23,7 @@ from earmark.data.store import ClipStore
 from earmark.data.targets import Targets
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
+from earmark.decisions.segments import fill_gaps, find_runs, pad_curve, whole_frames
 from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.reporter import Progress
 from earmark.runtime.scorer import Embeddings, Job, Scorer, Waveform
@@ -67,9 +69,20 @@ def pseudo_labels(
 
 def heard(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:
     """When the labels in these columns are active."""
-    frames = scores.frames[:, columns]
-    length = odd_frames(options.median_seconds, scores.clock.step)
-    return columns, (median_filter(frames, [length] * len(columns)) > options.threshold).T
+    frames, count = scores.frames[:, columns], len(columns)
+    smooth = median_filter(frames, [odd_frames(options.median_seconds, scores.clock.step)] * count)
+    levels = [np.full(count, above(level)) for level in (max(options.onset, options.threshold), options.threshold)]
+    shortest = np.full(count, whole_frames(options.gap_seconds, scores.clock.step))
+    runs = fill_gaps(find_runs(pad_curve(smooth), *levels), shortest)
+    active = np.zeros((count, len(frames)), bool)
+    for column, first, last in zip(runs.column, runs.first, runs.last, strict=True):
+        active[column, first:last] = True
+    return columns, active
+
+
+def above(level: float) -> np.float32:
+    """The least number above a level, for what reaches the one and so passes the other."""
+    return np.float32(np.nextafter(np.float32(level), np.float32(1)))
 
 
 def tags(scores: Scores, point: OperatingPoint) -> list[int]:
