@@ -12,7 +12,7 @@ from earmark.cli.app import app
 
 VERBS = (
     *("demo", "train", "fuse", "tune", "tag", "detect", "evaluate", "score"),
-    *("doctor", "synth", "card", "recipes", "reproduce", "import-panns"),
+    *("doctor", "synth", "card", "recipes", "reproduce", "import", "import-panns"),
 )
 
 

@@ -47,8 +47,8 @@ def test_it_says_what_the_file_was(earmark: Callable, checkpoint: Path, tmp_path
     ran = earmark("import-panns", checkpoint, "-o", tmp_path / "m")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.splitlines() == [
-        "cnn10, its checksum is not among the published ones: 527 labels, 5,219,279 parameters",
-        f"the model is in {tmp_path / 'm'}; all thresholds are 0.5; 'earmark tune' chooses better ones",
+        "panns/cnn10, its checksum is not among the published ones: 527 labels, 5,219,279 parameters",
+        f"the model is in {tmp_path / 'm'}; no threshold was tuned; 'earmark tune' chooses better ones",
     ]
     assert {path.name for path in (tmp_path / "m").iterdir()} == {
         *("config.json", "model.safetensors", "operating_point.json", "README.md")
@@ -91,7 +91,7 @@ def test_what_cannot_be_imported_is_refused_in_one_line(
         ((tmp_path / "text.pth", "-o", tmp_path / "m"), "is not a PyTorch checkpoint, or it is damaged"),
         ((tmp_path / "nowhere.pth", "-o", tmp_path / "m"), "no checkpoint at"),
         ((checkpoint, "-o", imported), "is not empty; choose a new directory"),
-        ((checkpoint, "-o", tmp_path / "m", "--architecture", "cnn14"), "is not cnn14: missing"),
+        ((checkpoint, "-o", tmp_path / "m", "--architecture", "cnn14"), "is not panns/cnn14: missing"),
         ((checkpoint, "-o", tmp_path / "m", "--architecture", "cnn15"), "cnn15"),
     ):
         ran = earmark("import-panns", *words)

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 import earmark
 from earmark.errors import ModelError
 from earmark.hub import locate
-from earmark.hub.published import CHECKPOINTS, Published
+from earmark.hub.published import CHECKPOINTS
 
 
 @pytest.fixture
@@ -15,12 +16,16 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+def place(monkeypatch: pytest.MonkeyPatch, url: str, md5: str | None) -> None:
+    """The checkpoint of panns/cnn10 lies at another address, with this checksum."""
+    monkeypatch.setitem(CHECKPOINTS, "panns/cnn10", replace(CHECKPOINTS["panns/cnn10"], url=url, md5=md5))
+
+
 @pytest.fixture
 def serving(server, checkpoint: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     """The published checkpoint lies on the server of the tests."""
     server.files["Cnn10.pth"] = content = checkpoint.read_bytes()
-    here = type("Here", (Published,), {"url": f"{server.url}/Cnn10.pth?download=1"})
-    monkeypatch.setitem(CHECKPOINTS, "cnn10", here("Cnn10", "Cnn10.pth", hashlib.md5(content).hexdigest()))
+    place(monkeypatch, f"{server.url}/Cnn10.pth?download=1", hashlib.md5(content).hexdigest())
     return server
 
 
@@ -49,15 +54,35 @@ def test_stopped_while_converting_it_converts_again(serving, cache: Path) -> Non
 
 
 def test_offline_it_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = type("Nowhere", (Published,), {"url": "http://127.0.0.1:9/Cnn10.pth"})
-    monkeypatch.setitem(CHECKPOINTS, "cnn10", here("Cnn10", "Cnn10.pth", "0" * 32))
+    place(monkeypatch, "http://127.0.0.1:9/Cnn10.pth", "0" * 32)
     with pytest.raises(ModelError) as caught:
         earmark.load("panns/cnn10")
     assert str(caught.value) == (
         f"panns/cnn10 is not in {cache}, and http://127.0.0.1:9/Cnn10.pth cannot be downloaded: there is no "
-        "network, or the server does not answer; 'earmark import-panns Cnn10.pth -o MODEL' makes a model from a file "
+        "network, or the server does not answer; 'earmark import Cnn10.pth -o MODEL' makes a model from a file "
         "that you have already"
     )
+
+
+def test_without_a_published_checksum_the_card_states_that_of_the_download(
+    serving, checkpoint: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(monkeypatch, f"{serving.url}/Cnn10.pth", None)
+    card = (locate("panns/cnn10") / "README.md").read_text()
+    assert f"sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}" in card
+    assert "its authors publish no checksum" in card
+
+
+def test_a_download_without_a_checksum_that_is_damaged_is_fetched_anew(
+    serving, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = serving.files["Cnn10.pth"]
+    place(monkeypatch, f"{serving.url}/Cnn10.pth", None)
+    serving.files["Cnn10.pth"] = whole[:1_000]
+    with pytest.raises(ModelError, match=r"Cnn10.pth is not a PyTorch checkpoint, or it is damaged"):
+        locate("panns/cnn10")
+    serving.files["Cnn10.pth"] = whole
+    assert len(earmark.load("panns/cnn10").labels) == 527
 
 
 def test_a_directory_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> Path:
 def test_it_is_named(earmark: Callable, tmp_path: Path, name: str) -> None:
     ran = earmark("import-panns", checkpoint(tmp_path / "c.pth", TENSORS[name]), "-o", tmp_path / "m")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert f"c.pth is {name}, which cannot be imported; these can: cnn10, cnn14, " in ran.err
+    assert f"c.pth is {name}, which cannot be imported; these can: panns/cnn10, panns/cnn14, " in ran.err
     assert not (tmp_path / "m").exists()
 
 
@@ -60,5 +60,5 @@ def test_averages_of_frames_are_told_by_the_name_of_the_file(earmark: Callable, 
     assert "is Cnn14_DecisionLevelAvg, which cannot be imported" in ran.err
     ran = earmark("import-panns", path.rename(tmp_path / "c.pth"), "-o", tmp_path / "m")
     assert ran.code == 2
-    assert "may be cnn14 or cnn14-decision-max, which have the same tensors" in ran.err
+    assert "may be panns/cnn14 or panns/cnn14-decision-max, which have the same tensors" in ran.err
     assert "(Cnn14_DecisionLevelAvg has them too, and cannot be imported)" in ran.err

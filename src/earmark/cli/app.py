@@ -22,6 +22,7 @@ from earmark.cli import (
     evaluate,
     export,
     fuse,
+    import_,
     import_panns,
     listen,
     merge,
@@ -58,9 +59,9 @@ app = typer.Typer(
 )
 for verb in (
     *(demo, train, fuse, tune, tag, detect, listen, merge, clips, evaluate, score),
-    *(serve, review, doctor, synth, card, export, recipes, reproduce, import_panns),
+    *(serve, review, doctor, synth, card, export, recipes, reproduce, import_, import_panns),
 ):
-    app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
+    app.command(name=verb.__name__.rpartition(".")[2].rstrip("_").replace("_", "-"))(verb.command)
 
 
 def _version(wanted: bool) -> None:

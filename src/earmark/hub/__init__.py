@@ -1,15 +1,27 @@
 """Models by name: the one in the package, and checkpoints of others turned into earmark model directories.
 
-`inert`, `checkpoint`   tensors out of a .pth file, running nothing the file says
-`published`             names, addresses and checksums of the PANNs checkpoints
-`refused`               architectures that cannot be imported, to name them
-`panns`                 their architectures as earmark's, tensor by tensor
-`refused`               architectures that cannot be imported, to be named
+`inert`, `checkpoint`   tensors out of a PyTorch file, running nothing the file says
+`published`             one table: names, addresses, checksums, authors and licences of the public checkpoints
+`family`                what a family states: expected tensors, conversion, operating point
+`panns`                 a family each; `refused`: relatives of PANNs that cannot be imported, to be named
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
 `box`                   "earmark/everyday", which is in the package
 
 `locate` finds a model by its name or directory; `at_hand` lists those that need no download.
+
+A new family, FAMILY/NAME, takes four things:
+
+1.  `published`: a `Source` (authors, licences) and a row of `CHECKPOINTS` for each checkpoint: its address as the
+    authors state it, the key under which its tensors lie (None: the file is nothing but tensors), its labels, and
+    checksums only if the authors publish them.
+2.  a module of the family's name (an underscore for a dash) with `FAMILY = Family(...)`: `expected(name)` gives the
+    names and shapes of a checkpoint's tensors, `converted(state, name)` a network of ours with its values in
+    evaluation mode (`check_finite` first), `point(name, labels)` the operating point of an untuned model, `unused` the
+    tensors that may be there and are not read, `read(path)` tensors out of a format that is not PyTorch's. A file is
+    recognised by its checksum, then by `differences` from `expected`.
+3.  a line in `importing.FAMILIES`.
+4.  a recipe `recipes/FAMILY/NAME.yaml` with the same network, without a schedule that nobody ran.
 """
 
 from earmark.hub.names import at_hand, locate

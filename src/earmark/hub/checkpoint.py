@@ -33,23 +33,44 @@ _DAMAGE = (
 )
 
 
-def read_tensors(path: str | os.PathLike[str], key: str) -> dict[str, Tensor]:
-    """The named tensors under `key` of a checkpoint {key: {name: tensor}, ...}, on the CPU; the rest is skipped.
+def read_tensors(path: str | os.PathLike[str], *keys: str | None) -> dict[str, Tensor]:
+    """The named tensors of a checkpoint {key: {name: tensor}, ...}, on the CPU; the rest is skipped.
 
-    `ModelError` if the file is missing, is not such a checkpoint, or contains anything but tensors there.
+    They lie under the first of `keys` that the checkpoint has; None stands for the checkpoint itself, which then must
+    hold nothing else. `ModelError` if the file is missing, is not such a checkpoint, or contains anything but tensors
+    there.
     """
     source = Path(path)
     if not source.is_file():
         raise ModelError(f"no checkpoint at {source}: expected a file")
     content = _read(source)
-    if not isinstance(content, Mapping) or not isinstance(content.get(key), Mapping):
-        keys = [shown(name) for name in islice(content, 8)] if isinstance(content, Mapping) else []
-        found = ", ".join(keys) if isinstance(content, Mapping) else type(content).__name__
-        raise ModelError(f"{source}: expected a checkpoint with weights under {key!r}, found {_short(found)}")
-    for name, tensor in content[key].items():
+    if not isinstance(content, Mapping):
+        raise ModelError(f"{source}: expected a checkpoint with {_place(keys)}, found {type(content).__name__}")
+    for key in keys:
+        if key is None and all(isinstance(name, str) and isinstance(each, Tensor) for name, each in content.items()):
+            return {name: tensor.detach() for name, tensor in content.items()}
+        if isinstance(content.get(key), Mapping):
+            return _tensors(content[key], f"{source}: {key}")
+    found = ", ".join(shown(name) for name in islice(content, 8))
+    raise ModelError(f"{source}: expected a checkpoint with {_place(keys)}, found {_short(found)}")
+
+
+def _tensors(part: Mapping[Any, Any], where: str) -> dict[str, Tensor]:
+    for name, tensor in part.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ModelError(f"{source}: {key}: expected only tensors, but {_short(shown(name))} is not a tensor")
-    return {name: tensor.detach() for name, tensor in content[key].items()}
+            raise ModelError(f"{where}: expected only tensors, but {_short(shown(name))} is not a tensor")
+    return {name: tensor.detach() for name, tensor in part.items()}
+
+
+def _place(keys: tuple[str | None, ...]) -> str:
+    """Where weights may lie, in words.
+
+    >>> _place(("model", None))
+    "weights under 'model', or with nothing but weights"
+    """
+    named = " or ".join(repr(key) for key in keys if key is not None)
+    under = f"weights under {named}" if named else ""
+    return under if None not in keys else ", or with ".join(filter(None, (under, "nothing but weights")))
 
 
 def _read(source: Path) -> Any:

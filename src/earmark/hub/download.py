@@ -33,8 +33,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE) or pooch.os_cache("earmark"))
 
 
-def download(url: str, checksum: str, path: Path, report: Report | None = None) -> Path:
-    """The file at `url` as `path`, its `checksum` ("md5:...") checked; nothing is fetched where it is there already.
+def download(url: str, checksum: str | None, path: Path, report: Report | None = None) -> Path:
+    """The file at `url` as `path`, its `checksum` ("md5:...", None: none is known) checked; not fetched if it is there.
 
     `ModelError` if it cannot be downloaded or is not the promised file, `OutputError` if it cannot be stored.
     """

@@ -1,21 +1,17 @@
 """Models by name: "panns/cnn14" is downloaded and converted once, and then a directory like any other.
 
-"earmark/everyday" came with the package (`box.py`).
+The names are those of the table of published checkpoints (`published`). "earmark/everyday" came with the package
+(`box.py`).
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from earmark.errors import ModelError, did_you_mean
 from earmark.hub import box
-
-if TYPE_CHECKING:
-    from earmark.hub.published import Architecture
-
-FAMILY = "panns/"
+from earmark.hub.published import CHECKPOINTS
 
 
 def locate(model: str | os.PathLike[str]) -> Path:
@@ -32,47 +28,58 @@ def locate(model: str | os.PathLike[str]) -> Path:
         there = path.exists()
     except OSError as error:  # a name longer than the system allows
         raise ModelError(f"no model at {name[:80]}...: {error.strerror}") from error
-    if there or not name.startswith((FAMILY, box.FAMILY)):
+    if there or not is_name(name):
         return path
     if name == box.NAME:
         return box.directory()
-    from earmark.hub.published import CHECKPOINTS  # what follows costs time that a model at hand need not take
-
-    for known in CHECKPOINTS:
-        if name == FAMILY + known:
-            return _fetched(known)
-    names = [*(FAMILY + known for known in CHECKPOINTS), box.NAME]
+    if name in CHECKPOINTS:
+        return _fetched(name)
+    names = [*CHECKPOINTS, box.NAME]
     raise ModelError(f"no model {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
+
+
+def is_name(model: str) -> bool:
+    """Whether this begins as the names of public models do.
+
+    >>> is_name("panns/cnn99"), is_name("models/cnn14")
+    (True, False)
+    """
+    return model.startswith((box.FAMILY, *(f"{name.partition('/')[0]}/" for name in CHECKPOINTS)))
 
 
 def at_hand() -> list[tuple[str, Path]]:
     """Models that need no download, by name and directory: the one in the package, and those in the user's cache."""
     from earmark.hub.download import cache_folder
-    from earmark.hub.published import CHECKPOINTS
     from earmark.runtime.directory import CONFIG
 
-    folders = ((FAMILY + name, cache_folder() / FAMILY / name) for name in CHECKPOINTS)
+    folders = ((name, cache_folder() / name) for name in CHECKPOINTS)
     return [(box.NAME, box.directory()), *(each for each in folders if (each[1] / CONFIG).is_file())]
 
 
-def _fetched(name: Architecture) -> Path:
+def _fetched(name: str) -> Path:
     """The converted model in the user's cache, made where it is not there."""
-    from earmark.hub.download import cache_folder, download, download_bar
-    from earmark.hub.importing import import_panns
-    from earmark.hub.published import CHECKPOINTS
+    from earmark.hub.download import cache_folder  # what follows costs time that a model at hand need not take
     from earmark.runtime.directory import CONFIG
 
-    folder = cache_folder() / FAMILY / name
+    folder = cache_folder() / name
     if (folder / CONFIG).is_file():
         return folder
+    from earmark.hub.download import download, download_bar
+    from earmark.hub.importing import import_checkpoint
+
     published = CHECKPOINTS[name]
-    file = cache_folder() / FAMILY / published.file
+    file = folder.parent / published.file
     try:
         with download_bar(published.file) as report:
-            download(published.url, f"md5:{published.md5}", file, report)
+            download(published.url, published.checksum, file, report)
     except ModelError as error:
-        instead = f"'earmark import-panns {published.file} -o MODEL' makes a model from a file that you have already"
-        raise ModelError(f"{FAMILY}{name} is not in {cache_folder()}, and {error}; {instead}") from error
-    import_panns(file, folder, name)
+        instead = f"'earmark import {published.file} -o MODEL' makes a model from a file that you have already"
+        raise ModelError(f"{name} is not in {cache_folder()}, and {error}; {instead}") from error
+    try:
+        import_checkpoint(file, folder, name)
+    except ModelError:
+        if published.checksum is None:
+            file.unlink()  # damaged on the way, perhaps: the next attempt downloads it anew
+        raise
     file.unlink()  # the model holds the same numbers
     return folder

@@ -17,20 +17,22 @@ cosines and sines under the window and as mel filters: it is compared with ours 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor
 
 from earmark.encoders import CNNOptions, WavegramOptions
 from earmark.errors import ModelError
 from earmark.features import LogMel, LogMelOptions, LogMelWaveformOptions, log_mel_in
 from earmark.formats.audioset_names import read_classes
-from earmark.hub.published import Architecture
+from earmark.hub.family import Family, Shapes, State, check_finite
+from earmark.hub.refused import unsupported
 from earmark.models.network import ModelOptions, Network, NetworkOptions
 from earmark.pooling import DecisionAttentionOptions, EmbeddingPoolingOptions, FunctionOptions
 
+Architecture = Literal[
+    "cnn10", "cnn14", "cnn14-decision-max", "cnn14-decision-att", "wavegram-logmel-cnn14", "cnn14-16k"
+]
 _LOGMEL = LogMelOptions(
     rate=32_000, window=1024, hop=320, bands=64, fmin=50.0, fmax=14_000.0, density=False,
     log="db", floor=1e-10, floor_kind="clamp", centred_on="start", edge="reflect",
@@ -59,7 +61,7 @@ _LAYER = re.compile(r"(?:layers\.(\d+)\.(conv|norm)|(conv|norm)s\.(\d+))\.")  # 
 _WINDOW_ERROR, _MEL_ERROR = 1e-6, 1e-6  # what rounding explains: a window's values are up to 1, a filter's up to .02
 
 
-def panns_network(name: Architecture) -> NetworkOptions:
+def panns_network(name: str) -> NetworkOptions:
     """The network of a checkpoint."""
     features, encoder, pooling = {
         "cnn10": (_LOGMEL, _CNN10, EmbeddingPoolingOptions(kind="max-average", hidden=512)),
@@ -78,7 +80,7 @@ def panns_network(name: Architecture) -> NetworkOptions:
     return NetworkOptions(features=features, encoder=encoder, pooling=pooling, scale_bands=False)
 
 
-def expected(name: Architecture) -> dict[str, tuple[int, ...]]:
+def expected(name: str) -> Shapes:
     """Names and shapes of a checkpoint's tensors, front-end and all."""
     with torch.device("meta"):
         network = Network(_options(name))
@@ -90,47 +92,22 @@ def expected(name: Architecture) -> dict[str, tuple[int, ...]]:
     return shapes | {_MEL: (bins, logmel.bands)}
 
 
-def differences(state: Mapping[str, Tensor], name: Architecture) -> list[str]:
-    """What of a checkpoint's tensors is not as in this architecture, a phrase each; nothing where it is one."""
-    wanted = expected(name)
-    found = {key: tuple(tensor.shape) for key, tensor in state.items() if not _UNUSED.match(key)}
-    return [
-        *(f"missing {key!r}" for key in wanted if key not in found),
-        *(f"unexpected {key!r}" for key in found if key not in wanted),
-        *(f"{key!r} is {found[key]}, not {shape}" for key, shape in wanted.items() if found.get(key, shape) != shape),
-    ]
-
-
-def fitting(state: Mapping[str, Tensor]) -> tuple[list[Architecture], str]:
-    """The architectures that tensors may be of; where there is none, what parts them from the nearest."""
-    found = {name: differences(state, name) for name in get_args(Architecture)}
-    nearest = min(found, key=lambda name: len(found[name]))
-    return [name for name, wrong in found.items() if not wrong], f"nearest is {nearest}: {some(found[nearest])}"
-
-
-def some(wrong: list[str], most: int = 4) -> str:
-    """The first few of many, in a line."""
-    return ", ".join(wrong[:most]) + (f" and {len(wrong) - most} more" if len(wrong) > most else "")
-
-
-def converted(state: Mapping[str, Tensor], name: Architecture) -> Network:
+def converted(state: State, name: str) -> Network:
     """A network with these weights, in evaluation mode. `ModelError` when its front-end is not as we compute it.
 
-    The tensors must be as `differences` wants them.
+    The tensors must be as `expected`.
     """
     network = Network(_options(name))
     _check_front_end(state, _log_mel(network))
     ours = {key: _their_name(key, _first(name)) for key in network.state_dict()}
     weights = {key: state[theirs] for key, theirs in ours.items() if theirs is not None}
-    broken = [theirs for key, theirs in ours.items() if theirs and not bool(torch.isfinite(weights[key]).all())]
-    if broken:
-        raise ModelError(f"the checkpoint is damaged: {some(broken)} with values that are not finite")
+    check_finite({str(ours[key]): tensor for key, tensor in weights.items()})
     weights = {key: tensor[..., 0] if _is_conv1d(str(ours[key])) else tensor for key, tensor in weights.items()}
     network.load_state_dict(weights, strict=False)  # except the scaling, which does not change the features
     return network.eval()
 
 
-def _options(name: Architecture) -> ModelOptions:
+def _options(name: str) -> ModelOptions:
     return ModelOptions(labels=tuple(read_classes(None).values()), **dict(panns_network(name)))
 
 
@@ -147,7 +124,7 @@ def _their_name(ours: str, first: int) -> str | None:
     return _LAYER.sub(lambda m: f"{'bn' if 'norm' in m[0] else 'conv'}{int(m[1] or m[4]) + 1}.", name)
 
 
-def _first(name: Architecture) -> int:
+def _first(name: str) -> int:
     """Where two branches meet, `encoder.blocks` begins with their second block."""
     return 2 if name == "wavegram-logmel-cnn14" else 1
 
@@ -162,7 +139,7 @@ def _log_mel(network: Network) -> LogMel:
     return found
 
 
-def _check_front_end(state: Mapping[str, Tensor], ours: LogMel) -> None:
+def _check_front_end(state: State, ours: LogMel) -> None:
     """The cosine of frequency zero is one, so the first row of their transform is the window itself."""
     window = state[f"{_STFT}.conv_real.weight"][0, 0]
     if not torch.allclose(window, ours.window.cpu(), rtol=0, atol=_WINDOW_ERROR):
@@ -173,3 +150,8 @@ def _check_front_end(state: Mapping[str, Tensor], ours: LogMel) -> None:
             f"its mel filters are not {options.bands} Slaney bands over {options.fmin:g} to "
             f"{options.fmax:g} Hz at {options.rate} Hz, so its scores would change"
         )
+
+
+FAMILY = Family(
+    names=get_args(Architecture), expected=expected, converted=converted, unused=_UNUSED, refused=unsupported
+)

@@ -1,8 +1,14 @@
-"""The public PANNs checkpoints: what they are called, where they lie, and their checksums.
+"""The public checkpoints: one table of what they are called, where they lie, their checksums, and whose they are.
 
-Kong, Cao, Iqbal, Wang, Wang and Plumbley 2020, "PANNs: Large-scale pretrained audio neural networks for audio pattern
-recognition"; Zenodo record 3987831, CC BY 4.0 (docs/papers/hong2020.md, section 8). Cnn14 and Cnn14_DecisionLevelMax
-have the same size, names and shapes: only the checksum distinguishes them.
+A model's name is FAMILY/NAME, "panns/cnn14". How a family's checkpoints become models is in `hub/FAMILY.py`; this table
+loads nothing.
+
+PANNs: Kong, Cao, Iqbal, Wang, Wang and Plumbley 2020, "PANNs: Large-scale pretrained audio neural networks for audio
+pattern recognition"; Zenodo record 3987831, CC BY 4.0 (docs/papers/hong2020.md, section 8). Cnn14 and
+Cnn14_DecisionLevelMax have the same size, names and shapes: only the checksum distinguishes them.
+
+Where the authors publish no checksum, none is stated here: the sha256 of the file that was downloaded is written into
+the model's card, so that two downloads can be compared.
 """
 
 from __future__ import annotations
@@ -11,30 +17,51 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from earmark.errors import ModelError
 
-Architecture = Literal[
-    "cnn10", "cnn14", "cnn14-decision-max", "cnn14-decision-att", "wavegram-logmel-cnn14", "cnn14-16k"
-]
-DOI = "10.5281/zenodo.3987831"
-_FILES = "https://zenodo.org/record/3987831/files"
+AUDIOSET = "the 527 classes of AudioSet (Google, CC BY 4.0)"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who published checkpoints, and on what terms: what a model's card says."""
+
+    title: str  # what the checkpoints are called together
+    authors: str  # with their paper
+    code_licence: str  # of the authors' code
+    weights_licence: str  # of the checkpoints, with where it is stated
+    spdx: str  # the same as an identifier of the Hugging Face Hub, "cc-by-4.0"
 
 
 @dataclass(frozen=True)
 class Published:
     """One checkpoint file."""
 
+    source: Source
     title: str  # the architecture as its authors write it
-    file: str
-    md5: str
+    url: str
+    key: str | None = None  # of the checkpoint, under which its tensors lie; None: they are all it holds
+    labels: str = AUDIOSET  # which classes they are, and whose the list is
+    md5: str | None = None
     sha256: str | None = None
 
     @property
-    def url(self) -> str:
-        """Where it lies."""
-        return f"{_FILES}/{quote(self.file)}?download=1"
+    def file(self) -> str:
+        """The file's name.
+
+        >>> CHECKPOINTS["panns/cnn10"].file
+        'Cnn10_mAP=0.380.pth'
+        """
+        return unquote(urlsplit(self.url).path.rpartition("/")[2])
+
+    @property
+    def checksum(self) -> str | None:
+        """What a download is checked by, "md5:..." or "sha256:..."; None where none is published."""
+        if self.sha256 is not None:
+            return f"sha256:{self.sha256}"
+        return None if self.md5 is None else f"md5:{self.md5}"
 
 
 @dataclass(frozen=True)
@@ -45,27 +72,42 @@ class Checksums:
     sha256: str
 
 
-CHECKPOINTS: dict[Architecture, Published] = {
-    "cnn10": Published("Cnn10", "Cnn10_mAP=0.380.pth", "bfb1f1f9968938fa8ef4012b8471f5f6"),
-    "cnn14": Published(
+DOI = "10.5281/zenodo.3987831"
+PANNS = Source(
+    title="PANNs",
+    authors="Q. Kong, Y. Cao, T. Iqbal, Y. Wang, W. Wang, M. D. Plumbley: PANNs, arXiv 1912.10211",
+    code_licence="MIT",
+    weights_licence=f"CC BY 4.0, https://doi.org/{DOI}",
+    spdx="cc-by-4.0",
+)
+
+
+def _panns(title: str, file: str, md5: str, sha256: str | None = None) -> Published:
+    url = f"https://zenodo.org/record/3987831/files/{quote(file)}?download=1"
+    return Published(PANNS, title, url, "model", AUDIOSET, md5, sha256)
+
+
+CHECKPOINTS: dict[str, Published] = {
+    "panns/cnn10": _panns("Cnn10", "Cnn10_mAP=0.380.pth", "bfb1f1f9968938fa8ef4012b8471f5f6"),
+    "panns/cnn14": _panns(
         "Cnn14",
         "Cnn14_mAP=0.431.pth",
         "541141fa2ee191a88f24a3219fff024e",
         "0dc499e40e9761ef5ea061ffc77697697f277f6a960894903df3ada000e34b31",
     ),
-    "cnn14-decision-max": Published(
+    "panns/cnn14-decision-max": _panns(
         "Cnn14_DecisionLevelMax",
         "Cnn14_DecisionLevelMax_mAP=0.385.pth",
         "70539c43c18b6a289b3199c503a82c5a",
         "dd3b4043a87d4ec13df8082c0fcfee3fb5084151808e47e060987a95eabdd142",
     ),
-    "cnn14-decision-att": Published(
+    "panns/cnn14-decision-att": _panns(
         "Cnn14_DecisionLevelAtt", "Cnn14_DecisionLevelAtt_mAP=0.425.pth", "c8281ca2b9967244b91d557aa941e8ca"
     ),
-    "wavegram-logmel-cnn14": Published(
+    "panns/wavegram-logmel-cnn14": _panns(
         "Wavegram_Logmel_Cnn14", "Wavegram_Logmel_Cnn14_mAP=0.439.pth", "17fa9ab65af3c0eb5ffbc5f65552c4e1"
     ),
-    "cnn14-16k": Published(
+    "panns/cnn14-16k": _panns(
         "Cnn14_16k",
         "Cnn14_16k_mAP=0.438.pth",
         "362fc5ff18f1d6ad2f6d464b45893f2c",
@@ -85,12 +127,22 @@ def checksums(path: Path) -> Checksums:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def published_as(found: Checksums) -> Architecture | None:
-    """Which public checkpoint a file is; None when it is none of them.
+def published_as(found: Checksums) -> str | None:
+    """Which public checkpoint a file is, "panns/cnn14"; None when it is none of them.
 
     A md5 can be forged, so that where the sha256 is known it must agree as well.
     """
     for name, known in CHECKPOINTS.items():
-        if known.md5 == found.md5 and known.sha256 in (None, found.sha256):
+        if known.checksum is not None and known.md5 in (None, found.md5) and known.sha256 in (None, found.sha256):
             return name
     return None
+
+
+Origin = Literal["published", "other", "unknown"]
+
+
+def origin_of(name: str, found: Checksums) -> Origin:
+    """Whether a file is the published one by its checksum, is another, or has no published checksum to compare."""
+    if CHECKPOINTS[name].checksum is None:
+        return "unknown"
+    return "published" if published_as(found) == name else "other"

@@ -1,0 +1,53 @@
+"""`earmark import`: a public model by name, or a checkpoint file of one, in; a model directory out."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.cli import choices
+from earmark.cli.console import Terminal
+from earmark.errors import OutputError
+
+_ORIGINS = {
+    "published": "as published",
+    "other": "its checksum is not among the published ones",
+    "unknown": "its authors publish no checksum; the card states the file's",
+}
+
+
+def command(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="NAME|CHECKPOINT", help="A public model, panns/cnn14 say, or a checkpoint file of one."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New model directory.")],
+    architecture: Annotated[
+        str | None, typer.Option("--architecture", help="Architecture, if the file could be one of several.")
+    ] = None,
+    quiet: choices.Quiet = False,
+) -> None:
+    """Convert a public checkpoint into a model.
+
+    The file is recognised by its checksum or by its tensors. No code in it is run.
+    """
+    convert(source, output, architecture, quiet)
+
+
+def convert(source: str | Path, output: Path, architecture: str | None, quiet: bool, family: str | None = None) -> None:
+    """Import, and say what the file was; with `family` only its checkpoints are thought of."""
+    from earmark.files import check_folder
+    from earmark.hub.importing import import_model
+
+    if output.is_dir() and any(output.iterdir()):
+        raise OutputError(f"{output} is not empty; choose a new directory")
+    check_folder(output)
+    terminal = Terminal(quiet)
+    line = shlex.join(["earmark", *sys.argv[1:]])
+    made = import_model(source, output, architecture, line, family)
+    terminal.say(f"{made.name}, {_ORIGINS[made.origin]}: {made.labels} labels, {made.parameters:,} parameters")
+    terminal.say(f"the model is in {output}; no threshold was tuned; 'earmark tune' chooses better ones")
