@@ -22,6 +22,22 @@ def test_htk_filters_equal_librosas() -> None:
     np.testing.assert_allclose(mel_filters(16_000, 1024, 40, 20.0, 7_600.0, "htk"), theirs.T, atol=1e-9)
 
 
+def test_kaldis_scale_is_logarithmic_and_goes_back() -> None:
+    assert hz_to_mel(700.0, "kaldi") == pytest.approx(1127 * np.log(2))
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel([0, 20, 8_000], "kaldi"), "kaldi"), [0, 20, 8_000], atol=1e-9)
+
+
+def test_kaldis_filters_are_triangles_over_mels() -> None:
+    """A filter falls off linearly in mels on either side of its centre; one that lies between two bins is empty."""
+    filters = mel_filters(16_000, 512, 128, 20.0, 8_000.0, "kaldi")
+    corners = np.linspace(hz_to_mel(20, "kaldi"), hz_to_mel(8_000, "kaldi"), 130)
+    mels = hz_to_mel(np.arange(257) * 31.25, "kaldi")
+    width = corners[1] - corners[0]
+    slow = np.array([[max(0.0, 1 - abs(mel - centre) / width) for centre in corners[1:-1]] for mel in mels])
+    np.testing.assert_allclose(filters, slow, atol=1e-9)
+    assert np.flatnonzero(filters.max(axis=0) == 0).tolist() == [3]
+
+
 @pytest.mark.parametrize("scale", ["slaney", "htk"])
 def test_the_scales_equal_librosas_and_go_back(scale: MelScale) -> None:
     hz = np.array([0.0, 1.0, 440.0, 999.9, 1000.0, 1000.1, 6400.0, 20_000.0])

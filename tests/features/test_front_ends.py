@@ -1,5 +1,6 @@
 """The front-ends of both papers and of their rivals, as written down in `logmel.py`, against the packages they used."""
 
+import json
 from pathlib import Path
 
 import librosa
@@ -36,7 +37,20 @@ BASELINE = LogMelOptions(
     **{"rate": 44_100, "window": 1764, "n_fft": 2048, "hop": 882, "bands": 40, "window_shape": "hamming", "power": 1},
     **{"density": False, "floor": 2.2e-16, "centred_on": "start", "edge": "reflect"},
 )
-ALL = {"xu": XU, "panns": PANNS, "panns-16k": PANNS_16K, "talnet": TALNET, "baseline": BASELINE}
+KALDI = LogMelOptions(
+    **{"rate": 16_000, "window": 400, "n_fft": 512, "hop": 160, "bands": 128, "fmin": 20, "fmax": 8_000},
+    **{"mel_scale": "kaldi", "window_shape": "povey", "emphasis": 0.97, "gain": 32_768, "density": False},
+    **{"floor": float(np.finfo(np.float32).eps), "floor_kind": "clamp", "centre": False},
+)
+ATST = LogMelOptions(
+    **{"rate": 16_000, "window": 1024, "hop": 160, "fmin": 60, "fmax": 7_800, "mel_scale": "htk", "top_db": 80},
+    **{"edge": "reflect"},
+    **DB,
+)
+ALL = {
+    **{"xu": XU, "panns": PANNS, "panns-16k": PANNS_16K, "talnet": TALNET, "baseline": BASELINE},
+    **{"kaldi": KALDI, "atst": ATST},
+}
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:
@@ -177,6 +191,59 @@ def test_the_dcase_baselines_equals_librosas(edge: str) -> None:
     ours = features_of(BASELINE.model_copy(update={"edge": edge}), sound)
     assert ours.shape == (501, 40)
     np.testing.assert_allclose(ours, np.log(filters @ np.abs(spectrum) + 2.2e-16).T, atol=1e-4)
+
+
+def kaldis(sound: np.ndarray, bands: int) -> np.ndarray:
+    """Log-mel (frames, bands) frame by frame, by Kaldi's published definition."""
+    corners = np.linspace(1127 * np.log(1 + 20 / 700), 1127 * np.log(1 + 8_000 / 700), bands + 2)
+    mels = 1127 * np.log(1 + 31.25 * np.arange(257) / 700)
+    filters = np.maximum(0, 1 - np.abs(mels[:, None] - corners[1:-1]) / (corners[1] - corners[0]))
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 399)) ** 0.85
+    rows = []
+    for start in range(0, len(sound) - 399, 160):
+        frame = 32_768 * sound[start : start + 400].astype(np.float64)
+        frame -= frame.mean()
+        frame -= 0.97 * np.concatenate([frame[:1], frame[:-1]])
+        power = np.abs(np.fft.rfft(frame * window, 512)) ** 2
+        rows.append(np.log(np.maximum(power @ filters, np.finfo(np.float32).eps)))
+    return np.array(rows)
+
+
+def test_kaldis_filterbank_is_that_of_its_definition_and_of_its_own_code() -> None:
+    """Stored numbers: kaldi-native-fbank 1.23.0, Kaldi's C++ code, which refuses 128 bands as too many."""
+    sound = noise(8_000)
+    np.testing.assert_allclose(features_of(KALDI, sound), kaldis(sound, 128), atol=2e-3)
+    forty = KALDI.model_copy(update={"bands": 40})
+    np.testing.assert_allclose(features_of(forty, sound), kaldis(sound, 40), atol=1e-4)
+    stored = json.loads((Path(__file__).parents[1] / "reference" / "kaldi_fbank.json").read_text())
+    np.testing.assert_allclose(features_of(forty, sound), stored["features"], atol=1e-3)
+
+
+def test_kaldis_frames_beyond_the_end_see_silence_there() -> None:
+    """A frame for every hop of a clip; those that lie inside are Kaldi's."""
+    on = KALDI.model_copy(update={"beyond_end": True})
+    for samples in (16_000, 16_079, 16_080, 16_160, 200, 1):
+        sound = noise(samples)
+        found = features_of(on, sound)
+        assert len(found) == max(1, round(samples / 160 + 1e-9))
+        padded = features_of(KALDI, np.pad(sound, (0, 400)))
+        np.testing.assert_allclose(found, padded[: len(found)], atol=1e-4)
+    clock = LogMel(on).clock
+    assert (clock.time(0), clock.time(1_000)) == (0.0, 10.0)
+
+
+def atsts(sound: np.ndarray) -> np.ndarray:
+    mel = librosa.feature.melspectrogram(
+        y=sound, sr=16_000, n_fft=1024, hop_length=160, pad_mode="reflect", n_mels=64, fmin=60, fmax=7_800,
+        htk=True, norm=None,
+    )  # fmt: skip
+    return librosa.power_to_db(mel, amin=1e-10, top_db=80).T
+
+
+def test_atsts_equals_librosas() -> None:
+    sound = noise(16_000)
+    sound[5_000:9_000] *= 1e-6
+    np.testing.assert_allclose(features_of(ATST, sound), atsts(sound), atol=2e-3)
 
 
 @torch.no_grad()

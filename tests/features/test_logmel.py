@@ -153,6 +153,7 @@ def test_silence_is_the_floor_and_finite() -> None:
         ({"centre": False, "edge": "reflect"}, "centred_on and edge need centre: true"),
         ({"centre": False, "centred_on": "start"}, "centred_on and edge need centre: true"),
         ({"drop_last": True}, "drop_last needs centred_on: start"),
+        ({"beyond_end": True}, "beyond_end needs centre: false"),
         ({"top_db": 80}, "top_db is in decibels and needs log: db"),
         ({"windw": 5}, r"unknown key 'windw' \(did you mean 'window'\?\)"),
     ],

@@ -10,8 +10,10 @@ Framing of a clip of n samples:
     centre: true, centred_on: interval   frame i centred on [i * hop, (i + 1) * hop)       ceil(n / hop)
     centre: true, centred_on: start      frame i centred on i * hop                        1 + floor(n / hop)
     centre: false                        frame i from i * hop on, wholly inside the clip   1 + floor((n - window) / hop)
+    centre: false, beyond_end: true      frame i from i * hop on, the last beyond the end  round(n / hop)
 
-The clock gives a frame the `hop` samples around its middle, so it starts at 0, at -hop / 2 and at (window - hop) / 2.
+The clock gives a frame the `hop` samples around its middle, so it starts at 0, at -hop / 2 and at (window - hop) / 2;
+with `beyond_end` a frame has the `hop` samples from its first on, and the clock starts at 0.
 What a centred window sees beyond either end is silence or, with `edge: reflect`, the clip's mirror image. Whatever
 the options, a clip in a batch of longer ones gets the frames it gets alone.
 
@@ -22,6 +24,10 @@ What others computed, in these options (rate, window / hop, bands, Hz):
                        centred_on start, edge reflect; at 16 kHz 512 / 160, 50-8000
     TALNet             16000, 1024 / 400, 64, 0-8000: n_fft 4096, power 1, density false, log db, floor 1e-10,
                        floor_kind clamp, top_db 80, centred_on start, drop_last true
+    Kaldi's fbank      16000, 400 / 160, 20-8000: n_fft 512, mel_scale kaldi, window_shape povey, emphasis 0.97, gain
+                       32768, density false, floor 1.1920929e-7, floor_kind clamp, centre false
+    ATST-Frame         16000, 1024 / 160, 64, 60-7800: mel_scale htk, density false, log db, floor 1e-10,
+                       floor_kind clamp, top_db 80, centred_on start, edge reflect
     DCASE2017 baseline 44100, 1764 / 882, 40, 0-22050: n_fft 2048, hamming, power 1, density false, floor 2.2e-16,
                        centred_on start, edge reflect
 
@@ -54,6 +60,7 @@ from earmark.features.mirror import mirror_ends
 from earmark.options import Options
 
 _BLOCK = 256  # frames transformed at once
+_POVEY = 0.85  # power of a Hann window that makes Kaldi's
 
 
 class LogMelOptions(Options):
@@ -68,7 +75,9 @@ class LogMelOptions(Options):
     fmin: float = Field(0.0, ge=0)  # Hz
     fmax: float | None = None  # Hz; None: half the rate
     mel_scale: MelScale = "slaney"
-    window_shape: Literal["hann", "hamming", "hamming-symmetric"] = "hann"
+    window_shape: Literal["hann", "hamming", "hamming-symmetric", "povey"] = "hann"
+    gain: float = Field(1.0, gt=0)  # samples are multiplied by it; Kaldi counts in steps of 16-bit integers
+    emphasis: float | None = Field(None, ge=0, le=1)  # a of x[i] - a x[i - 1] in each frame, its mean removed before
     power: Literal[1, 2] = 2  # magnitude or power spectrum
     density: bool = True  # divide the spectrum by the root of the window's energy
     log: Literal["ln", "db"] = "ln"
@@ -79,6 +88,7 @@ class LogMelOptions(Options):
     centred_on: Literal["interval", "start"] = "interval"  # of a frame's hop samples: their middle or their first
     edge: Literal["zeros", "reflect"] = "zeros"  # what centred windows see beyond a clip's ends
     drop_last: bool = False  # leave out the frame at the very end: n // hop frames of 1 + n // hop
+    beyond_end: bool = False  # without `centre`: also the frames that begin in a clip and reach beyond its end
     fill: int | None = Field(None, gt=0)  # frames to which shorter clips are filled with zeros, as content
 
     @model_validator(mode="after")
@@ -91,6 +101,8 @@ class LogMelOptions(Options):
             raise ValueError(f"need fmin < fmax <= rate / 2, got {self.fmin} .. {self.fmax} at {self.rate} Hz")
         if not self.centre and (self.centred_on, self.edge) != ("interval", "zeros"):
             raise ValueError("centred_on and edge need centre: true; without it all frames lie inside the clip")
+        if self.centre and self.beyond_end:
+            raise ValueError("beyond_end needs centre: false; centred frames reach beyond the end anyway")
         if self.drop_last and self.centred_on != "start":
             raise ValueError("drop_last needs centred_on: start, otherwise no frame lies at the very end")
         if self.top_db is not None and self.log != "db":
@@ -112,7 +124,7 @@ class LogMel(nn.Module):
         self.bands = options.bands
         self.n_fft = options.n_fft or options.window
         window = _window(options)
-        scale = np.sqrt(np.sum(window**2)) if options.density else 1.0
+        scale = (np.sqrt(np.sum(window**2)) if options.density else 1.0) / options.gain
         filters = mel_filters(
             options.rate, self.n_fft, options.bands, options.fmin, options.fmax or options.rate / 2, options.mel_scale
         )
@@ -129,7 +141,7 @@ class LogMel(nn.Module):
         """The clock of the frames."""
         options = self.options
         if not options.centre:
-            late = options.window - options.hop
+            late = 0 if options.beyond_end else options.window - options.hop
         else:
             late = -options.hop if options.centred_on == "start" else 0
         return Clock(Fraction(options.hop, options.rate), Fraction(late, 2 * options.rate))
@@ -154,7 +166,9 @@ class LogMel(nn.Module):
     def _spectra_in(self, samples: Count) -> Count:
         """Number of spectra that are taken of clips of this many samples."""
         options = self.options
-        if not options.centre:
+        if options.beyond_end:
+            frames = (samples + options.hop // 2) // options.hop
+        elif not options.centre:
             frames = (samples - options.window) // options.hop + 1
         elif options.centred_on == "start":
             frames = samples // options.hop + 1
@@ -182,6 +196,10 @@ class LogMel(nn.Module):
 
     def _transform(self, frames: Tensor) -> Tensor:
         options = self.options
+        if options.emphasis is not None:
+            frames = frames - frames.mean(dim=2, keepdim=True)
+            before = torch.cat([frames[:, :, :1], frames[:, :, :-1]], dim=2)  # before a frame's first sample: itself
+            frames = frames - options.emphasis * before
         if torch.compiler.is_exporting():
             mel = self._mel_by_products(frames * self.window)
         else:
@@ -281,8 +299,9 @@ def _spans(filters: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[t
 
 
 def _window(options: LogMelOptions) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The analysis window (window,); periodic unless the name says symmetric."""
-    symmetric = options.window_shape.endswith("-symmetric")
+    """The analysis window (window,); periodic unless the name says symmetric. Kaldi's own is symmetric."""
+    symmetric = options.window_shape.endswith(("-symmetric", "povey"))
     phase = 2 * math.pi * np.arange(options.window) / (options.window - 1 if symmetric else options.window)
-    edge = 0.5 if options.window_shape == "hann" else 0.54
-    return np.asarray(edge - (1 - edge) * np.cos(phase))
+    edge = 0.5 if options.window_shape in ("hann", "povey") else 0.54
+    window = np.asarray(edge - (1 - edge) * np.cos(phase))
+    return window**_POVEY if options.window_shape == "povey" else window
