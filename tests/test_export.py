@@ -22,11 +22,10 @@ from earmark.export.network import Grid, trace, twin_of
 from earmark.export.parity import TOLERANCE
 from earmark.export.recurrence import exportable
 from earmark.hub import box
-from earmark.models.directory import write_model
+from earmark.models.directory import open_tagger, write_model
 from earmark.models.fast import fold
 from earmark.models.fusion import Fusion
 from earmark.models.network import ModelOptions, Network
-from earmark.models.opening import open_tagger
 from earmark.runtime.directory import load_point
 from earmark.runtime.onnx import TWIN, OnnxEngine, open_session
 from earmark.runtime.scorer import Job

@@ -214,7 +214,6 @@ THROUGH = {  # modules that the tests of another file exercise, and which
     "export/recurrence.py": "tests/test_export.py",
     "studies/figures.py": "tests/studies/test_run.py",  # one tiny study, which is trained once
     "studies/tables.py": "tests/studies/test_run.py",
-    "web/answers.py": "tests/web/test_v1.py",  # by requests over HTTP, as the next ones
     "web/app.py": "tests/web/test_server.py",
     "web/parameters.py": "tests/web/test_v1.py",
     "web/scoring.py": "tests/web/test_v1.py",

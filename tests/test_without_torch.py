@@ -49,7 +49,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_detect_finds_the_events_that_torch_finds(clip: Path) -> None:
-    from earmark.models.opening import open_tagger
+    from earmark.models.directory import open_tagger
 
     done = earmark("detect", clip, "--threshold", LOW)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -63,7 +63,7 @@ def test_detect_finds_the_events_that_torch_finds(clip: Path) -> None:
 
 
 def test_tag_says_what_it_says_with_torch(clip: Path, tmp_path: Path) -> None:
-    from earmark.models.opening import open_tagger
+    from earmark.models.directory import open_tagger
 
     earmark("tag", clip, "-o", tmp_path, "--format", "json", "--quiet", "--threshold", LOW)
     said = json.loads(next(tmp_path.glob("*.json")).read_text())

@@ -17,7 +17,7 @@ from benchmarks.sections import machine, replace_section
 from earmark.data.manifest import read_manifest
 from earmark.devices import Precision, resolve_precision, tune_allocator
 from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clips
-from earmark.models.opening import open_tagger
+from earmark.models.directory import open_tagger
 
 KINDS: tuple[Precision, ...] = ("float32", "bf16")
 NEAR, SAME = 0.02, 0.2  # wanted: largest difference of a frame probability; of a figure, points

@@ -16,18 +16,18 @@ import numpy as np
 import torch
 
 from earmark.augment import step_seed
-from earmark.data.frame_targets import Found, FrameTargets
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Clip
 from earmark.data.store import open_store
+from earmark.data.targets import Found, FrameTargets
 from earmark.decisions import OperatingPoint
 from earmark.devices import as_precision, tune_allocator
 from earmark.files import write_text
 from earmark.models.directory import write_model
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
-from earmark.training.initialisation import fit_scaling
 from earmark.training.loop import ClipSet, Machine, fit
+from earmark.training.origin import fit_scaling
 from earmark.training.request import STATE
 
 

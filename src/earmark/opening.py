@@ -11,15 +11,16 @@ has a GPU, or bfloat16 where the processor has it; ONNX Runtime is there at once
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import platform
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from earmark.errors import ConfigError, MissingExtraError, did_you_mean
 from earmark.runtime.directory import has_twin, load_point, open_twin
 from earmark.runtime.ensemble import Ensemble, fused_point
-from earmark.runtime.memory import give_back_at_once
 from earmark.runtime.onnx import TWIN
 from earmark.runtime.tagger import Tagger
 
@@ -46,9 +47,9 @@ def open_tagger(
     """
     if choose(directories, device, precision, engine, seconds) == "torch":
         from earmark.devices import as_precision
-        from earmark.models import opening
+        from earmark.models.directory import open_tagger as open_with_torch
 
-        return opening.open_tagger(directories, device=device, precision=as_precision(precision))
+        return open_with_torch(directories, device=device, precision=as_precision(precision))
     if (length := seconds()) is not None and length <= FEW_SECONDS:
         give_back_at_once()
     engines = [open_twin(directory, threads) for directory in directories]
@@ -92,3 +93,15 @@ def choose(
         return "onnx"
     length = seconds()
     return "onnx" if length is not None and length <= SHORT_JOB else "torch"
+
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # glibc's names for these settings, from malloc.h
+_LARGE = 2**20  # bytes of a buffer that is mapped by itself, and unmapped when it is freed
+
+
+def give_back_at_once() -> bool:
+    """Return large buffers to the system as soon as they are freed. Whether it was done: Linux with glibc only."""
+    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL("libc.so.6").mallopt
+    return bool(mallopt(_MMAP_THRESHOLD, _LARGE) == 1 and mallopt(_TRIM_THRESHOLD, _LARGE) == 1)

@@ -6,7 +6,7 @@ import torch
 
 from earmark.data.balance import BalancedStream
 from earmark.data.batches import EvaluationBatches, TrainingBatches, fill
-from earmark.data.frame_targets import FrameTargets
+from earmark.data.targets import FrameTargets
 
 LENGTHS = [40, 100, 250, 7, 100, 180, 100, 33, 100, 61]
 

@@ -9,15 +9,15 @@ import pytest
 
 import earmark
 from earmark.data.records import Clip, Manifest
-from earmark.decisions import OperatingPoint
+from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import AudioError, ConfigError, ModelError, OutputError
 from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips_cached
 from earmark.labels import Labels
-from earmark.models.directory import join, load_model, write_model
+from earmark.models.directory import join, load_model, open_tagger, write_model
 from earmark.models.fusion import Fusion
 from earmark.models.network import Network
-from earmark.models.opening import open_tagger
-from earmark.models.torch_engine import engine_of
+from earmark.models.torch_engine import TorchEngine, engine_of
+from earmark.runtime.ensemble import DEFAULT, MEAN
 from earmark.runtime.scorer import Job, Scorer, Waveform
 from tests.models.systems import exact, score, with_seed
 
@@ -145,3 +145,34 @@ def test_scores_of_a_fusion_are_kept_until_a_member_changes(
         for model in (systems[0], Fusion(systems[:1]), Fusion(systems[:3]), Fusion([Fusion(systems[:2]), systems[2]]))
     }
     assert len(makers) == 4
+
+
+def test_several_directories_open_as_one_model(systems: list[Network], noise: Noise, tmp_path: Path) -> None:
+    folders = [save(tagger, tmp_path / str(n), 0.2 + 0.2 * n) for n, tagger in enumerate(systems[:3])]
+    pipeline = earmark.load(folders)
+    result = pipeline(noise(1.0, (0.2, 0.5)), 8_000)
+    plain = score(Fusion(systems[:3]), Waveform(noise(1.0, (0.2, 0.5)), 8_000))[0]
+    np.testing.assert_allclose(result.scores.clip, plain.clip, atol=1e-5)
+    np.testing.assert_allclose(result.scores.frames, plain.frames, atol=1e-5)
+    assert (result.scores.clock, result.scores.duration) == (plain.clock, plain.duration)
+    assert pipeline.operating_point.of("loud").onset == pytest.approx(0.4)
+    assert pipeline.operating_point.origin == MEAN
+    assert earmark.load(folders[::-1]).operating_point == pipeline.operating_point
+
+
+def test_one_directory_is_that_model(systems: list[Network], tmp_path: Path) -> None:
+    folder = save(systems[0], tmp_path / "a", 0.3)
+    pipeline = open_tagger([folder])
+    assert isinstance(pipeline.model, TorchEngine)
+    assert pipeline.operating_point == OperatingPoint.load(folder)
+
+
+def test_models_that_decide_in_different_ways_fall_back_to_the_default(systems: list[Network], tmp_path: Path) -> None:
+    folders = [save(systems[0], tmp_path / "a", 0.3), save(systems[1], tmp_path / "b", 0.3, method="boxes")]
+    point = open_tagger(folders).operating_point
+    assert point == named_point("default", point.labels).model_copy(update={"origin": DEFAULT})
+
+
+def test_models_that_decide_alike_go_on_so(systems: list[Network], tmp_path: Path) -> None:
+    folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
+    assert open_tagger(folders).operating_point == OperatingPoint.load(folders[0])

@@ -5,7 +5,7 @@ import torch
 
 from earmark.errors import ConfigError
 from earmark.pooling import MultiLevelAttention, MultiLevelOptions, Pooled, build_pooling
-from earmark.pooling.norm import FrameNorm
+from earmark.pooling.classifier import FrameNorm
 
 LENGTHS = torch.tensor([9, 1, 4])
 VARIANTS: list[dict[str, object]] = [

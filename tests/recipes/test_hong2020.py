@@ -8,7 +8,7 @@ import torch
 
 from earmark.models.network import ModelOptions, Network, NetworkOptions
 from earmark.recipes import load_recipe, recipe_names
-from earmark.recipes.counting import parameter_count
+from earmark.recipes.recipe import parameter_count
 
 PAPERS = ("hong2020", "gemmeke2017", "yu2018", "kong2019", "ford2019", "kong2020")
 NAMES = [name for name in recipe_names() if name.partition("/")[0] in PAPERS]

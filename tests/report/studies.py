@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from earmark.decisions.reliability import reliability
+from earmark.decisions.calibration import reliability
 from earmark.metrics.psd_roc import Roc, mean_roc
 from earmark.metrics.psds import Psds
 from earmark.report.study import PrecisionRecall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from earmark.clock import Clock
 from earmark.events import Event
 from earmark.labels import Labels
 from earmark.report.canvas import BLUE, ORANGE, png
-from earmark.report.recording import LEFT, RIGHT, recording_figure, relevant_labels
+from earmark.report.recording import LEFT, RIGHT, recording_figure, relevant_labels, trajectories_figure
 from earmark.scores import Scores
 
 
@@ -80,3 +81,29 @@ def test_relevant_labels_come_in_order_of_appearance():
     assert relevant_labels(scores, None, []) == ["b", "h", "c", "d"]
     silent = replace(scores, clip=np.zeros(8, dtype=np.float32))
     assert relevant_labels(silent, [], []) == ["a"]
+
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+def test_a_panel_for_each_pooling_and_a_line_for_each_head():
+    rng = np.random.default_rng(0)
+    heads = rng.dirichlet(np.ones(25), size=4).T
+    plain = heads.mean(axis=1, keepdims=True)
+    clock = Clock(Fraction(2, 5))
+    figure = trajectories_figure(
+        "dog $a$.wav",
+        rng.random((400, 64)),
+        Clock(Fraction(1, 40)),
+        {"gmap": (clock, heads), "plain": (clock, plain)},
+        10.0,
+    )
+    above, gmap, single = figure.axes
+    assert above.get_title(loc="left") == "dog $a$.wav"
+    assert [text.get_text() for text in gmap.get_legend().get_texts()] == ["head 1", "head 2", "head 3", "head 4"]
+    assert single.get_legend() is None
+    for axes, values in ((gmap, heads), (single, plain)):
+        drawn = np.stack([patch.get_data().values for patch in axes.patches], axis=1)
+        np.testing.assert_allclose(drawn, values)
+        np.testing.assert_allclose(axes.patches[0].get_data().edges, np.arange(26) * 0.4)
+    assert single.get_xlim() == (0, 10)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from bulk_script import content, detect, make
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earmark.errors import OutputError
-from earmark.runtime.journal import Journal
+from earmark.runtime.journal import Index, Journal
 
 
 def test_a_journal_that_was_cut_in_the_middle_of_a_line_has_that_line_done_again(tmp_path: Path) -> None:
@@ -50,3 +52,20 @@ def test_a_journal_on_a_full_disk_keeps_whole_lines(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert (tmp_path / "journal").read_bytes().endswith(b'{"name":"a"}\n')
         assert journal.append({"name": "b"}) == first + 13
+
+
+LINES = st.lists(st.tuples(st.text("abc", max_size=2), st.integers(-(2**40), 2**40)), max_size=30)
+
+
+@given(LINES, st.sets(st.text("abc", max_size=2)))
+def test_the_last_line_of_a_name_holds_and_the_rest_is_what_was_not_asked_for(
+    lines: list[tuple[str, int]], asked: set[str]
+) -> None:
+    index, known = Index(), dict[str, tuple[int, int]]()
+    for place, (name, state) in enumerate(lines):
+        index.add(name, state, place)
+        known[name] = state, place
+    index.settle()
+    assert len(index) == len(known)
+    assert {name: index.find(name) for name in asked} == {name: known.get(name) for name in asked}
+    assert index.rest() == sorted(place for name, (_, place) in known.items() if name not in asked)

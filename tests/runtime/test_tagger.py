@@ -11,9 +11,9 @@ from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import AudioError, EarmarkError, ModelError
 from earmark.evaluation.score_cache import CachedScorer
 from earmark.masking import MaskedBatchNorm2d
+from earmark.models.directory import open_tagger
 from earmark.models.fast import Folded
 from earmark.models.network import Network
-from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import engine_of, network_of
 from earmark.runtime.scorer import Job, Waveform
 from earmark.runtime.tagger import Result, Tagger

@@ -12,8 +12,8 @@ from earmark.data.records import Clip
 from earmark.models.network import Network
 from earmark.training.callbacks import Row
 from earmark.training.loop import ClipSet, Machine, fit
+from earmark.training.module import Validation
 from earmark.training.options import TrainingOptions
-from earmark.training.validation import Validation
 from earmark.training.weights import average_weights
 
 Make = Callable[..., Network]

@@ -1,15 +1,20 @@
 """What a training begins with where nobody says so."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from earmark.data.manifest import read_manifest
 from earmark.data.records import Manifest
 from earmark.errors import ModelError
+from earmark.labels import Labels
 from earmark.training import origin
-from earmark.training.origin import CLEARLY, Separability, choose_origin, compared
+from earmark.training.origin import CLEARLY, Separability, choose_origin, compared, fit_scaling, new_tagger
+from earmark.training.request import Request
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +103,31 @@ def test_of_very_many_a_drawn_share_is_compared_the_same_each_time(
     assert compared(train, 1) == compared(train, 1)
     assert len(compared(train, 1)) == 10
     assert compared(train, 1) != compared(train, 2)
+
+
+LABELS = Labels(["beep", "hum"])
+
+
+def test_equal_seeds_give_equal_weights_and_other_seeds_and_purposes_others(ask: Callable[..., Request]) -> None:
+    def weights(seed: int, purpose: str = "weights") -> torch.Tensor:
+        torch.rand(3)  # the state of the generator does not matter
+        network = new_tagger(ask(seed=seed), LABELS, purpose)
+        return torch.cat([parameter.flatten() for parameter in network.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+    assert not torch.equal(weights(1), weights(1, "student"))
+
+
+def test_scaled_features_of_the_clips_have_mean_zero_and_deviation_one(
+    ask: Callable[..., Request], sounds: Callable[..., object]
+) -> None:
+    network, clips = new_tagger(ask(), LABELS), sounds(20, 0)
+    told: list[tuple[int, int]] = []
+    fit_scaling(network, clips, lambda done, total: told.append((done, total)))
+    with torch.no_grad():
+        scaled = [network.features(torch.from_numpy(clips.read(index))[None])[0][0] for index in range(len(clips))]
+    values = torch.cat(scaled).numpy()
+    np.testing.assert_allclose(values.mean(axis=0), 0, atol=0.02)
+    np.testing.assert_allclose(values.std(axis=0), 1, atol=0.02)
+    assert told == [(done, 20) for done in range(1, 21)]

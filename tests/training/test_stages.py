@@ -8,9 +8,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from earmark.data.frame_targets import FrameTargets
 from earmark.data.manifest import read_manifest
-from earmark.data.unlabelled import read_unlabelled
+from earmark.data.reading import read_unlabelled
+from earmark.data.targets import FrameTargets
 from earmark.errors import ConfigError
 from earmark.evaluation.report import read_log
 from earmark.models.network import Network

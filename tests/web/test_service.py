@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from earmark.errors import AudioError
-from earmark.web.places import below, listed
+from earmark.web.service import below, listed
 
 OUT = (
     *("../secret.wav", "..", ".", "", "/", "//", "street/../../secret.wav", "street/../../root/street/a.wav"),

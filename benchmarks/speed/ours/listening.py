@@ -11,8 +11,8 @@ from torch import Tensor
 from earmark.data.batches import Batch
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.devices import Precision
+from earmark.models.directory import open_tagger
 from earmark.models.network import Network
-from earmark.models.opening import open_tagger
 from earmark.models.torch_engine import network_of
 from earmark.pooling import Pooled
 from earmark.runtime.tagger import Tagger

@@ -60,12 +60,12 @@ def tune(
     """
     from earmark.data.manifest import Reading, read_manifest
     from earmark.decisions import FILE_NAME
-    from earmark.evaluation.card import store_point
     from earmark.evaluation.score_cache import FOLDER, score_clips_cached
     from earmark.evaluation.tuning import check_options
     from earmark.evaluation.tuning import tune as choose
     from earmark.files import check_file
     from earmark.hub import box, locate
+    from earmark.report.model_card import store_point
 
     check_options(objective, method, calibrate)
     target = path_or_none(output)

@@ -78,8 +78,7 @@ def train(
 
     require_engine()
     from earmark.data.manifest import Reading
-    from earmark.data.reading import Wanted, read_parts
-    from earmark.data.unlabelled import read_unlabelled
+    from earmark.data.reading import Wanted, read_parts, read_unlabelled
     from earmark.devices import resolve_device, tune_allocator
     from earmark.models.directory import MEMBERS
     from earmark.recipes import load_recipe

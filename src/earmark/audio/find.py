@@ -1,16 +1,23 @@
-"""Which recordings a user means by a list of files and folders."""
+"""Which recordings a user means by files, folders and lists.
+
+`find_recordings` and `scan_folder` hold all they find; `walk` goes through a folder to the bottom in the same order and
+holds one folder at a time. `read_list` reads a list: a path a line, or a column of a table.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
 import stat
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TextIO
 
 from earmark.audio.source import AUDIO_EXTENSIONS
-from earmark.errors import DataError
+from earmark.errors import DataError, did_you_mean
 
 _NAMED = 4  # kinds of files passed over that are named
 
@@ -130,3 +137,115 @@ def _real(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError):  # a loop of links
         return path.absolute()
+
+
+def walk(folder: str, problems: list[str], passed: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Relative path (forward slashes) and real path of each recording below a folder, sorted as paths are.
+
+    Only one folder is held at a time. Links are followed, each real folder and file once; names that begin with a dot
+    are passed over. Folders that cannot be read are noted in `problems`; other files are counted by kind in `passed`.
+    """
+    real_root = os.path.realpath(folder)
+    seen, linked = {real_root}, set[str]()
+    stack = [(iter(_names(folder, problems, passed)), "", real_root)]
+    while stack:
+        names, place, real_place = stack[-1]
+        for name, kind in names:
+            inside = f"{place}{name}"
+            real = f"{real_place}{os.sep}{name}"
+            if kind in "LM":  # a link
+                real = os.path.realpath(real)
+            if kind in "DM":
+                if real not in seen:  # a link back up would go on for ever
+                    seen.add(real)
+                    stack.append((iter(_names(os.path.join(folder, inside), problems, passed)), inside + "/", real))
+                    break
+            elif real in linked:
+                continue
+            elif kind == "L":
+                if not _listed_before(real, inside, real_root):
+                    linked.add(real)
+                    yield inside, real
+            else:
+                yield inside, real
+        else:
+            stack.pop()
+
+
+def _listed_before(real: str, inside: str, real_root: str) -> bool:
+    """Whether the file that a link leads to was given out by its own name before the link."""
+    if not real.startswith(real_root + os.sep):
+        return False
+    parts = real[len(real_root) + 1 :].split(os.sep)
+    listed = not any(part.startswith(".") for part in parts) and parts[-1].lower().endswith(AUDIO_EXTENSIONS)
+    return listed and parts < inside.split("/")
+
+
+def _names(folder: str, problems: list[str], passed: Counter[str]) -> list[tuple[str, str]]:
+    """Names in a folder with their kinds, sorted: Files, Links to files, Directories, links to directories (M)."""
+    found: list[tuple[str, str]] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                link = entry.is_symlink()
+                if _is(entry.is_dir):
+                    found.append((name, "M" if link else "D"))
+                elif name.lower().endswith(AUDIO_EXTENSIONS) and _is(entry.is_file):
+                    found.append((name, "L" if link else "F"))
+                else:
+                    passed[kind_of(entry.path)] += 1
+    except OSError as error:
+        problems.append(f"{folder}: cannot be read ({error.strerror or error})")
+    found.sort()
+    return found
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a loop of links
+        return False
+
+
+COLUMNS = ("filename", "path", "file", "audio", "file_name", "filepath")
+STDIN = "-"
+
+
+def read_list(given: str) -> Iterator[str]:
+    """The paths in a list: a path a line, or the column of a table (`list.csv`, `list.csv:column`), or stdin (`-`)."""
+    if given == STDIN:
+        yield from _lines(sys.stdin)
+        return
+    file, _, column = given.rpartition(":") if not Path(given).exists() and ":" in given else (given, "", "")
+    try:
+        with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as opened:
+            if column or file.lower().endswith((".csv", ".tsv")):
+                yield from _column(opened, file, column)
+            else:
+                yield from _lines(opened)
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    for line in file:
+        if path := line.rstrip("\r\n"):
+            yield path
+
+
+def _column(file: TextIO, name: str, column: str) -> Iterator[str]:
+    head = file.readline()
+    delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
+    header = next(csv.reader([head], delimiter=delimiter), [])
+    known = {cell.strip().casefold(): place for place, cell in enumerate(header)}
+    wanted = [column] if column else list(COLUMNS)
+    place = next((known[each.casefold()] for each in wanted if each.casefold() in known), None)
+    if place is None:
+        guess = did_you_mean(wanted[0], header)
+        raise DataError(f"{name}: no column {wanted[0]!r} among {', '.join(header)}{guess}; name it as {name}:COLUMN")
+    for row in csv.reader(file, delimiter=delimiter):
+        if len(row) > place and row[place]:
+            yield row[place]

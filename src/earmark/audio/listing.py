@@ -21,11 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from earmark.audio.find import Found
-from earmark.audio.lists import read_list
+from earmark.audio.find import Found, read_list, walk
 from earmark.audio.remote import check_allowed, find_remote, is_remote
 from earmark.audio.source import AUDIO_EXTENSIONS
-from earmark.audio.walk import walk
 from earmark.errors import ConfigError, DataError
 
 _CHUNK = 512  # entries

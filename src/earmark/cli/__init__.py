@@ -7,7 +7,7 @@ failed (or `doctor` found something); 2: nothing done, the one line on stderr sa
 `import_`, `import_panns`, `listen`, `merge`, `recipes`, `reproduce`, `review`, `score`, `serve`, `synth`, `tag`,
 `train` and `tune` are a verb each. `choices` are options that several share; `console` and `training_progress` are
 the terminal, `native` keeps it free of messages of C libraries; `recordings` is what `tag` and `detect` have in
-common, `profiling` and `protocol` print what was asked for.
+common, `protocol` prints figures of official protocols.
 """
 
 from __future__ import annotations

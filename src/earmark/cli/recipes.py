@@ -50,7 +50,7 @@ def command(
 
 def _size(recipe: Recipe) -> dict[str, int]:
     """Parameters of a recipe's network, and the labels it was counted for: the paper's, else some."""
-    from earmark.recipes.counting import parameter_count
+    from earmark.recipes.recipe import parameter_count
 
     labels = recipe.classes or SOME_LABELS
     return {"parameters": parameter_count(recipe, labels) or 0, "labels": labels}

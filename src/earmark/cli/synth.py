@@ -111,10 +111,9 @@ def command(
     Each soundscape has weak and strong labels and a list of its sources. A run that was stopped continues with the same
     command.
     """
-    from earmark.data.soundscapes.choice import Choice
     from earmark.data.soundscapes.options import SoundscapeOptions
     from earmark.data.soundscapes.rendering import make_soundscapes
-    from earmark.data.soundscapes.sources import read_sources
+    from earmark.data.soundscapes.sources import Choice, read_sources
     from earmark.files import check_folder
 
     wanted = SoundscapeOptions.parse(

@@ -3,11 +3,11 @@
 `records`                   clips, manifests and problems, as the other files speak of them
 `manifest`                  any labelled folder or table -> one checked manifest (`folders`, `label_folders`, `locate`)
 `datasets`                  published data sets, read as they are distributed
-`reading`, `splits`         what trains and what validates; `unlabelled`: recordings without labels
+`reading`, `splits`         what trains and what validates; recordings without labels
 `doctor`                    what is wrong with a collection (`inspection`: one recording)
 `store`, `pack`             clips as samples at one rate, decoded once or each time
-`targets`, `frame_targets`  labels of millions of clips, and of their frames
-`balance`, `queue`          class-balanced batches as a function of the step; the authors' own queue
+`targets`                   labels of millions of clips, and of their frames
+`balance`                   class-balanced batches as a function of the step; the authors' own queue
 `batches`                   batches of waveforms; `held`: clips kept in a GPU's memory
 `soundscapes`               soundscapes with strong labels, mixed from isolated recordings
 `synthetic`                 a small data set of sounds made on the spot

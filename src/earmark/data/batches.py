@@ -4,7 +4,7 @@ Item k of `TrainingBatches` is batch k of the training: which clips and which cu
 k). A batch is filled into one buffer at once, which costs less than collating clip by clip. Clips shorter than the
 longest of their batch are followed by zeros, and `lengths` says how far each one goes.
 
-Where the frames in which labels are active are known (`frame_targets.py`), `targets` is (batch, 1 + steps, classes):
+Where the frames in which labels are active are known (`FrameTargets`), `targets` is (batch, 1 + steps, classes):
 first the clip's labels, then those of each step of the cut.
 """
 
@@ -19,9 +19,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from earmark.data.frame_targets import FrameTargets
 from earmark.data.held import Cut, HeldClips, Integers
-from earmark.data.targets import TargetRows
+from earmark.data.targets import FrameTargets, TargetRows
 
 
 class Stream(Protocol):

@@ -9,10 +9,17 @@ Isotonic       the best rising staircase (pool adjacent violators), linear betwe
 
 Scores and references are (clips,) for one class; maps are frozen and go into the operating point. Equal scores are
 fitted as one; of very many (the frames of a collection) neighbours are, in some thousand groups.
+
+Reliability says whether a score means what it says. Per class the clips are sorted into equal bins of score; in each
+bin the mean score should equal the share of clips that do carry the label. The expected calibration error (ECE) is the
+mean distance of the two, weighted by the bins' clips. References and scores are (clips, classes); bin `b` of `n` holds
+scores in [b/n, (b+1)/n), the last also 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -140,3 +147,45 @@ def _sigmoid(values: _Wide) -> _Wide:
 
 def _loss(values: _Wide, target: _Wide, count: _Wide) -> float:
     return float(np.sum(count * (np.logaddexp(0, values) - target * values)))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The reliability of one label; four tuples, one entry a bin. Empty bins hold None."""
+
+    label: str
+    edges: tuple[float, ...]  # bins + 1
+    counts: tuple[int, ...]
+    mean_score: tuple[float | None, ...]
+    observed: tuple[float | None, ...]  # share of the bin's clips that carry the label
+    ece: float  # 0 is perfect; 0 without clips
+
+
+def reliability(reference: BoolArray, scores: FloatArray, labels: Iterable[str], bins: int = 10) -> list[Reliability]:
+    """The table of each label; `ValueError` where shapes disagree.
+
+    >>> table = reliability(np.array([[True], [False]]), np.float32([[0.75], [0.75]]), ["dog"], bins=2)
+    >>> table[0].counts, table[0].observed, table[0].ece
+    ((0, 2), (None, 0.5), 0.25)
+    """
+    names = list(labels)
+    if reference.shape != scores.shape or reference.shape[1:] != (len(names),):
+        raise ValueError(f"{len(names)} labels, but reference {reference.shape} and scores {scores.shape}")
+    return [_one(name, reference[:, c], scores[:, c].astype(np.float64), bins) for c, name in enumerate(names)]
+
+
+def _one(label: str, reference: BoolArray, scores: npt.NDArray[np.float64], bins: int) -> Reliability:
+    place = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    score_sum = np.bincount(place, weights=scores, minlength=bins)
+    hits = np.bincount(place, weights=reference, minlength=bins)
+    filled = counts > 0
+    ece = float(np.abs(score_sum - hits).sum() / max(len(scores), 1))  # = sum n_b/n * |mean_b - rate_b|
+    return Reliability(
+        label=label,
+        edges=tuple((np.arange(bins + 1) / bins).tolist()),
+        counts=tuple(counts.tolist()),
+        mean_score=tuple(float(s / n) if ok else None for s, n, ok in zip(score_sum, counts, filled, strict=True)),
+        observed=tuple(float(h / n) if ok else None for h, n, ok in zip(hits, counts, filled, strict=True)),
+        ece=ece,
+    )

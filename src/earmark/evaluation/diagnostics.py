@@ -12,8 +12,8 @@ import numpy as np
 
 from earmark.arrays import BoolArray, FloatArray
 from earmark.decisions import OperatingPoint
+from earmark.decisions.calibration import reliability
 from earmark.decisions.decide import calibrated, score_curve
-from earmark.decisions.reliability import reliability
 from earmark.evaluation.labelled import ScoredClips
 from earmark.events import Event
 from earmark.labels import Labels

@@ -21,8 +21,7 @@ import numpy as np
 from earmark.arrays import BoolArray
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
-from earmark.decisions.named import named_point
-from earmark.decisions.operating_point import ClassPoint
+from earmark.decisions.operating_point import ClassPoint, named_point
 from earmark.decisions.tuning import (
     BoxGrid,
     FixedGrid,

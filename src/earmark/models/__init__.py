@@ -2,8 +2,7 @@
 
 `network`        front-end, encoder and pooling in one module
 `fusion`        several of them, whose scores are averaged
-`directory`     model directories: read, written, joined
+`directory`     model directories: read, written, joined, opened to run
 `fast`          the same networks with batch normalisation folded and convolutions packed
 `torch_engine`  a network as the runtime sees it
-`opening`       a model directory ready to run
 """

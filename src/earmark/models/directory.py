@@ -7,6 +7,7 @@
       members/NAME/          a model directory each: of a network, or of a fusion again
 
 A member is a complete model and can be opened as one; its operating point is not used within a fusion.
+`open_tagger` opens a directory to run: folded and packed for speed, with its operating point.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+import torch
+
 from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.devices import Precision, resolve_device, resolve_precision
 from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.files import write_text
 from earmark.labels import Labels
+from earmark.models.fast import LARGE, fold, pack
 from earmark.models.fusion import Fusion, Model
 from earmark.models.network import Network
+from earmark.models.torch_engine import engine_of
 from earmark.runtime.directory import CONFIG, FusionOptions, check_members, fusion_options, load_point
 from earmark.runtime.ensemble import fused_point
 from earmark.runtime.onnx import TWIN, WEIGHTS
+from earmark.runtime.tagger import Tagger
 
 MEMBERS = "members"
 _COPIED = (FILE_NAME, "README.md", "recipe.yaml", "log.csv", WEIGHTS, TWIN, CONFIG)  # what makes and explains a model
@@ -129,3 +136,28 @@ def join(
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
     return fusion, point
+
+
+def open_tagger(
+    directories: Sequence[str | os.PathLike[str]], *, device: str = "cpu", precision: Precision = "float32"
+) -> Tagger:
+    """A model directory with its operating point; several are one model, their scores averaged.
+
+    Batch normalisation is folded, and on a CPU convolutions are packed: nobody else holds these weights. `ModelError`
+    where a directory is missing or damaged, `ConfigError` where models know different labels.
+    """
+    precision = resolve_precision(precision, device := resolve_device(device))
+    models = [_open(directory, device, precision) for directory in directories]
+    points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
+    model, point = models[0], points[0]
+    if len(models) > 1:
+        model = Fusion(models, [os.fspath(directory) for directory in directories])
+        point = fused_point(points, model.labels)
+    return Tagger(engine_of(model, device, precision), point)
+
+
+def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:
+    model = fold(load_model(directory))
+    if device != "cpu":
+        return model
+    return pack(model, torch.bfloat16) if precision == "bf16" else pack(model, torch.float32, LARGE)

@@ -9,7 +9,7 @@ pools the probabilities of frames, a name with `embedding-` the embeddings befor
                               (`embeddings`), gmap (`gmap`, Hong 2020), feature-attention (`feature`, Kong 2019)
     over both                 multi-level-attention (`multilevel`, Yu 2018)
 
-`contract` says what every pooling returns; `classifier` and `norm` are the layers around them.
+`contract` says what every pooling returns; `classifier` has the layers around them.
 """
 
 from __future__ import annotations

@@ -6,6 +6,11 @@ Poolings over frame probabilities classify frames with it (the frame-level syste
 the hidden layer), poolings over embeddings the bag (Hong et al. 2020, section 4.3: "two fully connected layers and a
 sigmoid layer"). The clip-level PANNs define a dropout after the hidden layer and then classify what did not pass
 through it (docs/papers/hong2020.md, section 3.2): hence a separate `hidden_dropout`, zero by default.
+
+Batch normalisation within poolings is of frames (`FrameNorm`) or of bags (`BagNorm`). Frames take their statistics from
+the valid steps alone. A bag's statistics are those of the clips of a batch, which a batch of one does not have, and the
+one-frame bags that frame scores ask about are not a sample of the training data: both are normalised by the running
+statistics.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from earmark.masking import MaskedBatchNorm2d
 from earmark.options import Options
 
 
@@ -62,3 +68,26 @@ class Hidden(nn.Module):
             return x
         out: Tensor = self.after(torch.relu(self.linear(x)))
         return out
+
+
+class FrameNorm(MaskedBatchNorm2d):
+    """Batch normalisation of frames (batch, steps, features)."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Normalise; `mask` (batch, steps), None when every step is valid."""
+        image = x.transpose(1, 2)[:, :, :, None]  # (batch, features, steps, 1)
+        return super().forward(image, mask)[:, :, :, 0].transpose(1, 2)
+
+
+class BagNorm(nn.BatchNorm1d):
+    """Batch normalisation of bags (batch, features), and of one-frame bags (batch, steps, features)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise."""
+        if x.ndim == 2 and (not self.training or len(x) > 1):
+            return super().forward(x)
+        if self.running_mean is None or self.running_var is None:
+            raise ValueError("the normalisation has no running statistics")
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        # Cloned: training updates the statistics in place, which must not reach what backward has kept.
+        return x * scale + (self.bias - self.running_mean.clone() * scale)

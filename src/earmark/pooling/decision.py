@@ -19,9 +19,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from earmark.pooling.classifier import ClassifierOptions, Hidden
+from earmark.pooling.classifier import ClassifierOptions, FrameNorm, Hidden
 from earmark.pooling.contract import Pooled, valid_frames
-from earmark.pooling.norm import FrameNorm
 
 Attend = Literal["sigmoid", "time", "class"]
 

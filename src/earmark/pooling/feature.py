@@ -20,8 +20,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from earmark.options import Options
+from earmark.pooling.classifier import BagNorm
 from earmark.pooling.contract import Pooled, valid_frames
-from earmark.pooling.norm import BagNorm
 
 _FLOOR = 1e-7  # g is kept this far from 0 and 1, as in the authors' code
 

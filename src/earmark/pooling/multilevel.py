@@ -23,10 +23,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from earmark.options import Options
-from earmark.pooling.classifier import dense
+from earmark.pooling.classifier import BagNorm, dense
 from earmark.pooling.contract import Pooled, valid_frames
 from earmark.pooling.decision import Attend, DecisionHead
-from earmark.pooling.norm import BagNorm
 
 
 class MultiLevelOptions(Options):

@@ -16,12 +16,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 import yaml
 from pydantic import Field, model_validator
 
 from earmark.errors import ConfigError, did_you_mean
 from earmark.models.directory import member_names
-from earmark.models.network import NetworkOptions
+from earmark.models.network import ModelOptions, Network, NetworkOptions
 from earmark.options import Options
 from earmark.training.options import TrainingOptions
 
@@ -203,3 +204,23 @@ def _place(member: str, name: str) -> str:
     """Where a member's recipe is."""
     file = Path(member)
     return str(Path(name).parent / file) if file.suffix in (".yaml", ".yml") else member
+
+
+def parameter_count(recipe: Recipe, labels: int | None = None) -> int | None:
+    """Trainable parameters for the recipe's classes, or for this many `labels`; None if neither is given.
+
+    Of a recipe that fuses others, the sum of its members'; of one that fuses its own epochs, those of one epoch.
+
+    >>> parameter_count(load_recipe("default")), parameter_count(load_recipe("default"), labels=10)
+    (None, 727892)
+    """
+    if recipe.members:
+        counts = [parameter_count(load_recipe(member), labels) for member in recipe.members]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+    count = labels or recipe.classes
+    if count is None:
+        return None
+    with torch.device("meta"):
+        network = Network(ModelOptions(labels=tuple(map(str, range(count))), **dict(recipe.network)))
+    return network.parameter_count()

@@ -6,7 +6,7 @@ The lanes are HTML and SVG, not a picture with text in it, so that names and tim
 
 Curves are paths in a box of 1000 x 100, 0 at the foot and 1 at the top; places along time are per cent of the
 recording. Long recordings have no more than `_COLUMNS` steps a curve, each the highest score of its frames, so
-that no peak is lost.
+that no peak is lost. The sound is Ogg Vorbis, small enough to live inside the page.
 """
 
 from __future__ import annotations
@@ -18,15 +18,35 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from earmark.arrays import DoubleArray, FloatArray
 from earmark.clock import Clock
 from earmark.errors import MissingExtraError
 from earmark.events import Event
-from earmark.report import player
 from earmark.report.canvas import data_uri
 from earmark.report.recording import Thresholds, relevant_labels
 from earmark.scores import Scores
+
+LONGEST = 60.0  # seconds; more would swell the page
+_BLOCK = 10.0  # seconds; libsndfile's Vorbis encoder crashes on long arrays written at once
+
+
+def encode(waveform: npt.NDArray[np.floating], rate: int) -> bytes:
+    """Ogg Vorbis of a mono waveform (samples,) at `rate` Hz, about 5 kB a second; its first minute at most.
+
+    Quiet recordings are amplified (by at most 20 dB, to a peak of at most -1 dB). `ValueError` on other shapes.
+    """
+    if waveform.ndim != 1 or not len(waveform):
+        raise ValueError(f"expected a mono waveform (samples,), got shape {waveform.shape}")
+    heard = np.nan_to_num(waveform[: int(LONGEST * rate)].astype(np.float32))
+    heard *= min(10.0, 0.89 / max(1e-9, float(np.abs(heard).max())))
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", rate, 1, format="OGG", subtype="VORBIS") as file:
+        for start in range(0, len(heard), int(_BLOCK * rate)):
+            file.write(heard[start : start + int(_BLOCK * rate)])
+    return buffer.getvalue()
+
 
 _COLUMNS = 1000  # steps of a curve at most
 _PIXELS = 1400  # columns of a spectrogram at most
@@ -75,10 +95,8 @@ def drawn(view: RecordingView, sounds: bool = True) -> dict[str, Any]:
         "ticks": ticks(duration, view.begin),
         "rows": [_row(label, view) for label in relevant_labels(scores, view.reference, view.detected)],
         "events": view.detected,
-        "sound": ""
-        if audible is None or not len(audible)
-        else data_uri(player.encode(audible, view.rate), "audio/ogg"),
-        "played": 0.0 if audible is None else min(player.LONGEST, scores.duration),
+        "sound": "" if audible is None or not len(audible) else data_uri(encode(audible, view.rate), "audio/ogg"),
+        "played": 0.0 if audible is None else min(LONGEST, scores.duration),
     }
 
 

@@ -1,18 +1,25 @@
 """The model card: README.md of a model directory, fit for the Hugging Face Hub.
 
-Markdown with a YAML front matter (https://huggingface.co/docs/hub/model-cards): what the model recognises, what it
-was trained on, how well it does, how its decisions are made, how to use it and where not to trust it.
+Markdown with a YAML front matter (https://huggingface.co/docs/hub/model-cards): what the model recognises, what it was
+trained on, how well it does, how its decisions are made, how to use it and where not to trust it. `store_point` stores
+another operating point in a directory and brings its card up to it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
+from earmark.decisions import FILE_NAME, OperatingPoint
+from earmark.decisions.tuning import Tuned, TuningReport
+from earmark.files import sweep, write_texts
 from earmark.report import tables
+from earmark.report.points import calibration_text, method_text, point_table
 from earmark.report.tables import Table
 
 _TAGS = ("audio", "audio-tagging", "sound-event-detection", "weakly-supervised", "multiple-instance-learning")
@@ -130,3 +137,39 @@ def _code(text: str, language: str = "sh") -> str:
     while fence in text:
         fence += "`"
     return f"{fence}{language}\n{text.strip()}\n{fence}"
+
+
+_SINCE = (
+    "The operating point was changed afterwards: these figures belong to the previous one; run `earmark evaluate` for "
+    "current figures."
+)
+
+
+def store_point(folder: Path, tuned: Tuned) -> Path:
+    """Write the operating point of the model in `folder`, and its card brought up to it: both, or neither.
+
+    A card of another make is left alone. Returns the file of the point. `OutputError` where it cannot be written.
+    """
+    sweep(folder)
+    point, card = folder / FILE_NAME, folder / "README.md"
+    texts: dict[str | os.PathLike[str], str] = {point: tuned.point.to_text()}
+    if card.is_file():
+        texts[card] = retuned(card.read_text(encoding="utf-8", errors="surrogateescape"), tuned)
+    write_texts(texts)
+    return point
+
+
+def retuned(card: str, tuned: Tuned) -> str:
+    """A card with another operating point: its origin, its section, and a word of warning at the figures."""
+    point = tuned.point
+    card = re.sub(r"(?m)^- \*\*operating point\*\*: .*$", lambda _: f"- **operating point**: {point.origin}", card)
+    section = operating_point_section(point_table(point), how_chosen(point, tuned.report), calibration_text(point))
+    card = with_operating_point(card, section)
+    if _SINCE not in card:
+        card = re.sub(r"(?m)^(Measured on .*)$", lambda found: f"{found[1]} {_SINCE}", card)
+    return card
+
+
+def how_chosen(point: OperatingPoint, report: TuningReport | None) -> str:
+    """How the operating point finds events, and how it was chosen."""
+    return f"{method_text(point)}\n{report.summary() if report else point.origin}"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.arrays import DoubleArray, IntArray
-from earmark.decisions.reliability import Reliability
+from earmark.decisions.calibration import Reliability
 from earmark.labels import Labels
 from earmark.metrics.psds import Psds
 

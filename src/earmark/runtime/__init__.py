@@ -11,13 +11,12 @@
 `archive`     a run that writes results as they come, and goes on where it was stopped
 `place`       where it writes, and how its options differ from those before
 `journal`     what it has done, one line a recording
-`index`       what the journal knows, in little memory
 `lock`        one run at a time in a folder
 `tables`      output tables that grow
 `processes`   several processes on one machine
 `distributed` many machines, by Ray
 `merging`     shards put together
-`onnx`        an engine over ONNX Runtime; `memory`: how the C library gives memory back
+`onnx`        an engine over ONNX Runtime
 `directory`   what the runtime reads of a model directory
 `clips`       sound files cut around detections
 `review`, `review_tables`   verdicts of a person on detected events, and the tables that come of them

@@ -34,8 +34,7 @@ from earmark.formats.outputs import encoding_of
 from earmark.lock import Lock
 from earmark.reporter import Counts, Follow
 from earmark.runtime.bulk import Account, Backend, Decided, Task, as_record, of_record
-from earmark.runtime.index import Index
-from earmark.runtime.journal import Journal, Lines
+from earmark.runtime.journal import Index, Journal, Lines
 from earmark.runtime.place import Place, differences, write_whole
 from earmark.runtime.tables import FAILURES, GrowingTable, Tracks
 

@@ -20,7 +20,7 @@ from earmark.evaluation.labelled import ScoredClips, evaluate_scored, score_clip
 from earmark.evaluation.report import read_log, recording_views
 from earmark.events import Event
 from earmark.files import json_text, write_text
-from earmark.models.opening import open_tagger
+from earmark.models.directory import open_tagger
 from earmark.models.torch_engine import network_of
 from earmark.recipes.recipe import load_recipe
 from earmark.report.page import Report, write_report

@@ -21,8 +21,8 @@ from earmark.models.network import Network
 from earmark.models.torch_engine import network_of
 from earmark.report.canvas import png
 from earmark.report.page import view_figure
+from earmark.report.recording import trajectories_figure
 from earmark.report.spectrogram import log_mel
-from earmark.report.trajectories import trajectories_figure
 from earmark.studies.run import Material, Reproduction
 
 _SHOWN = 3  # clips, where none is chosen

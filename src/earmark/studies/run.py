@@ -27,7 +27,7 @@ from earmark.evaluation.report import read_log
 from earmark.events import Event
 from earmark.files import write_text
 from earmark.metrics.segment import segment_metrics
-from earmark.models.opening import open_tagger
+from earmark.models.directory import open_tagger
 from earmark.recipes import Recipe, load_recipe
 from earmark.reporter import Reporter
 from earmark.runtime.tagger import Tagger

@@ -3,14 +3,14 @@
 `options.py`          what a recipe says about training
 `request.py`          what a training was asked for, and the directory that is its own
 `preparing.py`        clips decoded, and which of them can be used
-`initialisation.py`   a network before its first update; `transfer.py`: with the weights of another model
-`origin.py`           which model at hand few clips begin with, if any
+`origin.py`           which model at hand few clips begin with, if any; a network before its first update
+`transfer.py`         a network with the weights of another model
 `head.py`             a pooling alone, on kept embeddings; `fine_tuning.py`: the head first, and the better of both
 `objective.py`        the loss
-`module.py`           a network as the training engine sees it; randomness and learning rate as functions of the step
+`module.py`           a network as the training engine sees it; randomness and learning rate as functions of the step;
+                      figures after every epoch
 `loop.py`             one training, resumed where it stopped
-`profile.py`          where the time of a training goes
-`callbacks.py`        log and checkpoints; `validation.py`: figures after every epoch
+`callbacks.py`        log, checkpoints, and where the time of a training goes
 `weights.py`          weights of the last epochs averaged, batch statistics taken anew
 `stages.py`           one training, or that of a teacher and of its student; `pseudo.py`: frame labels by a teacher
 `operating_point.py`  how the trained model decides

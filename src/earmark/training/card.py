@@ -10,10 +10,9 @@ from earmark import __version__
 from earmark.data.records import Problem
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import TuningReport
-from earmark.evaluation.card import how_chosen
 from earmark.metrics.evaluation import Evaluation
 from earmark.models.fusion import Fusion, Model
-from earmark.report.model_card import ModelCard, model_card
+from earmark.report.model_card import ModelCard, how_chosen, model_card
 from earmark.report.points import calibration_text, point_table
 from earmark.training.request import FusedRequest, Request
 

@@ -22,20 +22,17 @@ from lightning.pytorch.profilers import SimpleProfiler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from earmark.data.balance import BalancedStream
+from earmark.data.balance import BalancedStream, QueueStream
 from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatches, Waveforms
-from earmark.data.frame_targets import FrameTargets
 from earmark.data.held import HeldClips, Integers
-from earmark.data.queue import QueueStream
-from earmark.data.targets import TargetRows
+from earmark.data.targets import FrameTargets, TargetRows
 from earmark.devices import Precision, arithmetic_of, resolve_precision
 from earmark.errors import GOES_ON, ConfigError, OutputError, unwritable
 from earmark.files import write_text
 from earmark.models.network import Network
-from earmark.training.callbacks import Checkpoints, History, Row, Stage, Validate
+from earmark.training.callbacks import Checkpoints, History, Profile, Row, Stage, Validate
 from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
-from earmark.training.profile import Profile
 from earmark.training.weights import average_weights, epoch_file, save_epoch, settle_norms
 
 GPU_WORKERS = 2  # processes that make batches for a GPU, where none are asked for: reading a pack is not much work

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from earmark.data.records import Manifest, Problem
 from earmark.decisions import OperatingPoint
-from earmark.decisions.named import named_point
+from earmark.decisions.operating_point import named_point
 from earmark.decisions.tuning import TuningReport
 from earmark.evaluation.labelled import evaluate_scored, score_clips
 from earmark.evaluation.tuning import tune

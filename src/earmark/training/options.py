@@ -13,7 +13,7 @@ from earmark.options import Options
 class BalanceOptions(Options):
     """How clips are drawn (Xu et al. 2018, section 2.3)."""
 
-    method: Literal["shares", "queue"] = "shares"  # data/balance.py, or the authors' own rule, data/queue.py
+    method: Literal["shares", "queue"] = "shares"  # data/balance.py, or the authors' own rule, data/balance.py
     max_ratio: float | None = Field(5.0, ge=1)  # shares: commonest class this often the rarest; null: as they come
     queue_step: int = Field(1000, gt=0)  # queue: clips of a class for each unit of its weight, 1 to 5
 

@@ -11,6 +11,9 @@ whole encoder tells the labels apart clearly better: with less than `CLEARLY` of
 average precision lacks to one. Clips of one recording that lie on both sides of a comparison flatter the whole encoder
 more than the blocks; on held-out recordings of sounds that the model does not know the blocks were better
 (docs/results.md, "Few clips").
+
+`new_tagger` makes the network before its first update, its weights drawn or taken over; `fit_scaling` fits its per-band
+scaling.
 """
 
 from __future__ import annotations
@@ -20,21 +23,51 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from earmark.audio import SHORT
+from earmark.augment import step_seed
 from earmark.data.records import Manifest
-from earmark.data.store import open_store
+from earmark.data.store import ClipStore, open_store
 from earmark.data.targets import Targets
 from earmark.encoders import CRNN, LowerBlocks, LowerBlocksOptions
 from earmark.errors import AudioError, DataError, EarmarkError
-from earmark.models.network import Network
+from earmark.labels import Labels
+from earmark.models.network import ModelOptions, Network
 from earmark.reporter import Progress
 from earmark.training.head import MOST_SECONDS, embed, embed_features, separable
-from earmark.training.request import RUN
-from earmark.training.transfer import Source
+from earmark.training.request import RUN, Request
+from earmark.training.transfer import Source, take_over
+
+SCALING_CLIPS = 1000  # of the training clips, spread evenly, set the per-band scaling
+
+
+def new_tagger(request: Request, labels: Labels, purpose: str = "weights") -> Network:
+    """The network of a request, its weights drawn for a purpose, or those of the model it begins with."""
+    torch.manual_seed(step_seed(request.seed, 0, purpose))
+    network = Network(ModelOptions(labels=labels.names, **dict(request.network))).train()
+    if request.source is not None:
+        take_over(network, request.source)
+    return network
+
+
+def fit_scaling(network: Network, store: ClipStore, progress: Progress | None) -> None:
+    """Fit the per-band scaling to clips of a store."""
+    chosen = np.unique(np.linspace(0, len(store) - 1, SCALING_CLIPS).astype(int))
+
+    def features() -> Any:
+        for done, index in enumerate(chosen, 1):
+            with torch.no_grad():
+                yield network.unscaled(torch.from_numpy(store.read(int(index)))[None])[0][0]
+            if progress is not None:
+                progress(done, len(chosen))
+
+    network.scaling.fit(features())
+
 
 FEW = 1_500  # training clips below which a training may begin with a model unasked
 COMPARED = 400  # clips that models are compared on

@@ -18,9 +18,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from earmark.data.frame_targets import Found, FrameTargets
 from earmark.data.store import ClipStore
-from earmark.data.targets import Targets
+from earmark.data.targets import Found, FrameTargets, Targets
 from earmark.decisions import OperatingPoint
 from earmark.decisions.decide import calibrated
 from earmark.decisions.segments import fill_gaps, find_runs, pad_curve, whole_frames

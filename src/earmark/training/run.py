@@ -3,7 +3,7 @@
     MODEL/members/NAME/   in place of one network's weights, where a recipe has members: a training and a model each
 
 What is asked for, and how a directory is recognised as its own, is in `request.py`; decoding, and what cannot be used,
-in `preparing.py`; the network before its first update in `initialisation.py`; one training, or that of a teacher and
+in `preparing.py`; the network before its first update in `origin.py`; one training, or that of a teacher and
 its student, in `stages.py`; the operating point in `operating_point.py`. Here they are put together.
 """
 

@@ -34,7 +34,7 @@ from pathlib import Path
 import safetensors.torch
 
 from earmark.augment import step_seed
-from earmark.data.frame_targets import FrameTargets
+from earmark.data.targets import FrameTargets
 from earmark.errors import ConfigError
 from earmark.files import write_aside, write_text
 from earmark.models.network import Network, fill_weights
@@ -43,14 +43,14 @@ from earmark.reporter import Reporter
 from earmark.runtime.scorer import Scorer
 from earmark.training.callbacks import Row, Stage, rows_to_csv
 from earmark.training.fine_tuning import better, ranking, row_of_head, take_head, train_head
-from earmark.training.initialisation import fit_scaling, new_tagger
 from earmark.training.loop import ClipSet, Machine, fit
+from earmark.training.module import Validation
 from earmark.training.operating_point import choose_point
 from earmark.training.options import TrainingOptions
+from earmark.training.origin import fit_scaling, new_tagger
 from earmark.training.preparing import Prepared, join, targets
 from earmark.training.pseudo import pseudo_labels
 from earmark.training.request import STATE, Request
-from earmark.training.validation import Validation
 
 TEACHER, PSEUDO = "teacher", "pseudo.npz"
 

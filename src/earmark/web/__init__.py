@@ -10,13 +10,11 @@
 `telemetry`    what is counted
 `page`         the routes of the page
 `review`       the routes of the review of events
-`service`      what the routes share
+`service`      what the routes share; recordings below `--root`; JSON that carries any name
 `work`         a few recordings in work, a bounded queue
 `shelf`        the recordings of the page
 `scoring`      a file scored as the command line does it
 `spectrogram`  its picture, in tiles
-`answers`      JSON that carries any name
 `uploads`      what a client sends, onto the disk
-`places`       recordings below `--root`
 `security`     token, host, origin, content policy
 """

@@ -55,10 +55,9 @@ from starlette.staticfiles import StaticFiles
 from earmark import __version__
 from earmark.errors import EarmarkError, FaultError, OutputError
 from earmark.web import listen, page, review, v1
-from earmark.web.answers import Json
 from earmark.web.scoring import CodingError, LongError
 from earmark.web.security import COOKIE, Gate, same
-from earmark.web.service import NotFoundError, Service
+from earmark.web.service import Json, NotFoundError, Service
 from earmark.web.settings import Settings
 from earmark.web.telemetry import Measured
 from earmark.web.uploads import DRAINED, UploadError, drain

@@ -19,11 +19,9 @@ from earmark.decisions import OperatingPoint, decide
 from earmark.decisions.changes import changed, differences
 from earmark.errors import ConfigError
 from earmark.scores import Scores
-from earmark.web.answers import Json
-from earmark.web.places import below, listed
 from earmark.web.scoring import tag_items
 from earmark.web.security import COOKIE, same
-from earmark.web.service import SAVED, NotFoundError, Service
+from earmark.web.service import SAVED, Json, NotFoundError, Service, below, listed
 from earmark.web.shelf import Held
 from earmark.web.spectrogram import TALLEST, WIDEST, Spectrogram, tile
 from earmark.web.uploads import UploadError, receive

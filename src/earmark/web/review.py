@@ -43,8 +43,7 @@ from earmark.runtime.journal import Journal
 from earmark.runtime.review import Item, Judgement, Order, Review
 from earmark.runtime.review_tables import KINDS, export
 from earmark.web.page import Stretch, picture, sound
-from earmark.web.places import below
-from earmark.web.service import SAVED, NotFoundError, Service
+from earmark.web.service import SAVED, NotFoundError, Service, below
 from earmark.web.spectrogram import Spectrogram, forget, measure
 from earmark.web.uploads import UploadError
 

@@ -1,25 +1,43 @@
-"""What the routes share: models, recordings, work, and the points that a person has saved."""
+"""What the routes share: models, recordings, work, and the points that a person has saved.
+
+Recordings below `--root` go by their path from there; nothing else on the disk is within reach.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from starlette.responses import JSONResponse
+
 from earmark import __version__
+from earmark.audio import AUDIO_EXTENSIONS
 from earmark.decisions import OperatingPoint, named_point
-from earmark.decisions.named import NAMES
-from earmark.errors import ConfigError, EarmarkError, did_you_mean
+from earmark.decisions.operating_point import NAMES
+from earmark.errors import AudioError, ConfigError, EarmarkError, did_you_mean
+from earmark.files import json_text
+from earmark.options import shown
 from earmark.runtime.tagger import Tagger
 from earmark.web.settings import Settings
 from earmark.web.shelf import Held, Shelf, work_on
 from earmark.web.stream import Stream
 from earmark.web.telemetry import Telemetry
 from earmark.web.work import Work
+
+
+class Json(JSONResponse):
+    """As `earmark.files.json_text` writes it."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json_text(content).encode("utf-8")
+
 
 OWN, SAVED = "model", "saved"  # names of points, beside those of `named_point`
 UPLOADS = 20  # of the largest size, that are kept on disk
@@ -137,3 +155,53 @@ class Service:
 
 class NotFoundError(EarmarkError):
     """Something that was asked for by name and is not there."""
+
+
+MOST = 5000  # recordings of a folder that are listed
+
+
+def below(root: Path, asked: str) -> Path:
+    r"""The file at a path below `root`. `AudioError` where the path leads out of it, also by links, or to no file.
+
+    The message does not say whether something lies outside.
+    """
+    parts = PurePosixPath(asked).parts
+    odd = any(letter in asked for letter in ("\0", "\\")) or not parts or asked.startswith(("/", "~"))
+    if odd or ".." in parts or any(ord(letter) < 32 for letter in asked):
+        raise AudioError(f"{shown(asked)} is no path below the root folder; expected for example 'street/a.wav'")
+    home = root.resolve()
+    place = home.joinpath(*parts)
+    if not (_within(place, home) and os.path.isfile(place)):
+        raise AudioError(f"{shown(asked)}: no such recording below the root folder")
+    return place.resolve()
+
+
+def listed(root: Path, folder: str = "") -> tuple[list[str], list[str]]:
+    """Folders and recordings right below a folder below `root`, by name; hidden ones and links out are left out."""
+    home = root.resolve()
+    place = home
+    if folder:
+        parts = PurePosixPath(folder).parts
+        if ".." in parts or folder.startswith("/") or any(letter in folder for letter in ("\0", "\\")):
+            raise AudioError(f"{shown(folder)} is no folder below the root folder")
+        place = home.joinpath(*parts)
+    if not _within(place, home) or not os.path.isdir(place):
+        raise AudioError(f"{shown(folder)}: no such folder below the root folder")
+    folders: list[str] = []
+    files: list[str] = []
+    for each in sorted(place.iterdir()):
+        if each.name.startswith(".") or not _within(each, home):
+            continue
+        if each.is_dir():
+            folders.append(each.name)
+        elif each.suffix.lower() in AUDIO_EXTENSIONS and len(files) < MOST:
+            files.append(each.name)
+    return folders, files
+
+
+def _within(path: Path, home: Path) -> bool:
+    """Whether a path, its links followed, lies below `home`."""
+    try:
+        return path.resolve().is_relative_to(home)
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, bytes that no name has
+        return False

@@ -27,7 +27,6 @@ from starlette.responses import StreamingResponse
 from earmark.audio import probe
 from earmark.formats.outputs import encoding_of
 from earmark.runtime.tagger import Result
-from earmark.web.answers import Json
 from earmark.web.parameters import (
     JSON,
     MEDIA,
@@ -40,7 +39,7 @@ from earmark.web.parameters import (
     unpacked,
 )
 from earmark.web.scoring import event_items, score_file, tag_items
-from earmark.web.service import Service
+from earmark.web.service import Json, Service
 from earmark.web.telemetry import CONTENT_TYPE_LATEST
 from earmark.web.uploads import Upload, receive
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.data.soundscapes.records import Sources
+from earmark.data.soundscapes.options import Sources
 from earmark.data.soundscapes.sources import read_sources
 
 RATE = 8_000

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.data.soundscapes.mixing import compose, free_starts, lay
-from earmark.data.soundscapes.options import SoundscapeOptions
+from earmark.data.soundscapes.options import SoundscapeOptions, Sources
 from earmark.data.soundscapes.recordings import Recordings
-from earmark.data.soundscapes.records import Sources
 
 RATE = 8_000
 TONES = {"beep": 1000, "click": 2000, "hum": 200}  # Hz, whole periods in 10 ms

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.data.soundscapes.options import SoundscapeOptions
-from earmark.data.soundscapes.records import Sources
+from earmark.data.soundscapes.options import SoundscapeOptions, Sources
 from earmark.data.soundscapes.rendering import make_soundscapes
 
 RATE = 8_000

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from earmark.decisions import OperatingPoint
-from earmark.decisions.calibration import Platt
+from earmark.decisions.calibration import Platt, reliability
 from earmark.decisions.decide import calibrated
-from earmark.decisions.reliability import reliability
 from earmark.decisions.tuning.calibrating import calibrate, frame_tags
 from earmark.decisions.tuning.detection import encode_tags
 from earmark.decisions.tuning.report import mean_ece

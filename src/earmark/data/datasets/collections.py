@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from earmark.data.datasets.audioset_files import files_by_video, fitting
+from earmark.data.datasets.audioset import files_by_video, fitting
 from earmark.data.label_folders import entry_of, read_heads
 from earmark.errors import DataError
 from earmark.events import Event

@@ -19,10 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earmark.data.soundscapes.activity import Sound, Span, cut
-from earmark.data.soundscapes.options import SoundscapeOptions
-from earmark.data.soundscapes.recordings import Decoded, Recordings, at_speed
-from earmark.data.soundscapes.records import SoundSource, Sources
+from earmark.data.soundscapes.options import SoundscapeOptions, SoundSource, Sources
+from earmark.data.soundscapes.recordings import Decoded, Recordings, Sound, Span, at_speed, cut
 from earmark.data.synthetic import coloured_noise
 from earmark.errors import DataError
 from earmark.events import Event

@@ -1,13 +1,19 @@
-"""What soundscapes are to be like (`soundscapes.py`). Times are seconds, levels dB, RMS re full scale."""
+"""What soundscapes are to be like, and the records of what they are made of.
+
+Times are seconds, levels dB, RMS re full scale.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from earmark.data.records import Problem
 from earmark.options import Options
 
 
@@ -74,3 +80,27 @@ class SoundscapeOptions(Options):
         """
         weights = self.long_tail ** -np.linspace(0, 1, labels)
         return np.asarray(weights / weights.sum())
+
+
+@dataclass(frozen=True)
+class SoundSource:
+    """One recording that soundscapes are made of, and what its table says of whose it is."""
+
+    path: Path
+    name: str  # as its table writes it
+    collection: str  # name of the folder it is from
+    label: str  # empty: a background without one
+    licence: str = ""
+    attribution: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Recordings by label, labels and recordings in the order of their names."""
+
+    sounds: dict[str, tuple[SoundSource, ...]]
+    backgrounds: dict[str, tuple[SoundSource, ...]]
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(map(len, (*self.sounds.values(), *self.backgrounds.values())))

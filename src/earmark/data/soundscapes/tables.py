@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from earmark.data.soundscapes.mixing import Soundscape
-from earmark.data.soundscapes.records import SoundSource
+from earmark.data.soundscapes.options import SoundSource
 from earmark.events import Event
 from earmark.formats import dcase
 from earmark.formats.fields import format_seconds

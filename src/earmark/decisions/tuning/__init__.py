@@ -3,7 +3,7 @@
 Everything is counted once on a grid shared by all classes (settings x thresholds), per fold; choosing,
 shrinking and cross-validating then only add and compare counts.
 
-    aims -> counting -> sweep -> shrinkage [-> error_rate] -> tagging, detection, from_tags -> report       calibrating
+    aims -> counting -> sweep -> shrinkage -> tagging, detection, from_tags -> report       calibrating
 
 `tune_tagging`    thresholds of the clip tags
 `tune_detection`  the whole operating point, from events with times; the grid says the method
@@ -12,7 +12,7 @@ shrinking and cross-validating then only add and compare counts.
 `aims`                  objectives, as strategies over counts
 `timeline`, `counting`  recordings end to end, and events counted against the reference
 `sweep`, `shrinkage`    every setting tried; choices per class pulled towards the common one
-`detection`, `tagging`, `error_rate`   the operating point for events, for tags, for the overall error rate
+`detection`, `tagging`  the operating point for events (or for the overall error rate), for tags
 `from_tags`             events from tags alone and the model's own curves
 `calibrating`           calibration fitted and measured
 `report`                what tuning did, and its worth on held-out recordings

@@ -7,16 +7,17 @@ left as it is: one more positive would turn its map over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from earmark.arrays import BoolArray, FloatArray, IntArray
+from earmark.decisions.calibration import Isotonic, Platt, Reliability, fit_isotonic, fit_platt, reliability
 from earmark.decisions.operating_point import OperatingPoint
-from earmark.decisions.reliability import Reliability, reliability, with_calibration
 from earmark.decisions.tuning.report import CalibrationReport
 from earmark.decisions.tuning.shrinkage import assign_folds
+from earmark.errors import ConfigError, did_you_mean
 from earmark.events import Event
 from earmark.scores import Scores
 
@@ -99,3 +100,35 @@ def _judge(
                 mapped[here, column] = part.clip_calibration.apply(scores[here, column])
     before, after = (reliability(truth, values, point.labels) for values in (scores, mapped))
     return tuple(row for row in before if row.label in known), tuple(row for row in after if row.label in known)
+
+
+def with_calibration(
+    point: OperatingPoint,
+    reference: BoolArray,
+    scores: FloatArray,
+    kind: str = "platt",
+    *,
+    frames: bool = False,
+    only: Iterable[str] | None = None,
+) -> OperatingPoint:
+    """An operating point that calibrates: maps fitted per label on clip scores (clips, classes) in its order.
+
+    With `frames`, `reference` and `scores` are rows of frames instead and the frame maps are fitted; with
+    `only`, maps of these labels alone. Thresholds act on calibrated scores, so calibrate first and tune after.
+    `ConfigError` on an unknown kind.
+    """
+    fits: dict[str, Callable[[BoolArray, FloatArray], Platt | Isotonic]] = {
+        "platt": fit_platt,
+        "isotonic": fit_isotonic,
+    }
+    if kind not in fits:
+        raise ConfigError(f"unknown calibration {kind!r}, expected platt or isotonic{did_you_mean(kind, fits)}")
+    if reference.shape != scores.shape or reference.shape[1:] != (len(point.labels),):
+        raise ValueError(f"{len(point.labels)} labels, but reference {reference.shape} and scores {scores.shape}")
+    field = "frame_calibration" if frames else "clip_calibration"
+    wanted = set(point.labels if only is None else only)
+    classes = {
+        label: part.model_copy(update={field: fits[kind](reference[:, c], scores[:, c])}) if label in wanted else part
+        for c, (label, part) in enumerate(point.classes.items())
+    }
+    return point.model_copy(update={"classes": classes})

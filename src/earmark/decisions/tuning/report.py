@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from earmark.decisions.calibration import Reliability
 from earmark.decisions.operating_point import OperatingPoint
-from earmark.decisions.reliability import Reliability
 from earmark.decisions.tuning.aims import Aim, macro_f1, micro_f1
 from earmark.decisions.tuning.shrinkage import Chosen
 
