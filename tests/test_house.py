@@ -212,8 +212,7 @@ THROUGH = {  # modules that the tests of another file exercise, and which
     "export/network.py": "tests/test_export.py",  # one graph: its parts are tested by what the whole computes
     "export/parity.py": "tests/test_export.py",
     "export/recurrence.py": "tests/test_export.py",
-    "studies/figures.py": "tests/studies/test_run.py",  # one tiny study, which is trained once
-    "studies/tables.py": "tests/studies/test_run.py",
+    "studies/results.py": "tests/studies/test_run.py",  # one tiny study, which is trained once
     "web/app.py": "tests/web/test_server.py",
     "web/parameters.py": "tests/web/test_v1.py",
     "web/scoring.py": "tests/web/test_v1.py",

@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.sections import machine, replace_section
 from earmark.studies import find_study
+from earmark.studies.results import markdown
 from earmark.studies.run import Outcome, Reproduction, read_material
-from earmark.studies.tables import markdown
 from earmark.training.loop import Machine
 
 WIDTH = 120

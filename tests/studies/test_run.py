@@ -9,7 +9,7 @@ import yaml
 
 from earmark.errors import DataError
 from earmark.recipes import Recipe, load_recipe
-from earmark.studies import STUDIES, run, tables
+from earmark.studies import STUDIES, results, run
 from earmark.studies.run import Outcome, read_material
 from earmark.studies.study import Budget, Expectation, Row
 
@@ -41,7 +41,7 @@ def study(monkeypatch: pytest.MonkeyPatch, recipe: Path) -> None:
         data["training"]["operating_point"] = "xu2018"
         return Recipe.model_validate(data)
 
-    for module in (run, tables):
+    for module in (run, results):
         monkeypatch.setattr(module, "load_recipe", load)
     monkeypatch.setitem(STUDIES, "xu2018", TINY)
 
@@ -123,9 +123,9 @@ def outcome(recipe: str, seed: int, f1: float) -> Outcome:
 def test_findings_say_how_sure_they_are(gated, plain, said):
     outcomes = [outcome(GATED, seed, f1) for seed, f1 in enumerate(gated)]
     outcomes += [outcome(PLAIN, seed, f1) for seed, f1 in enumerate(plain)]
-    found = list(tables.findings(TINY, outcomes, "testing"))
+    found = list(results.findings(TINY, outcomes, "testing"))
     assert [each.outcome for each in found] == [said]
-    table = tables.paper_table(TINY, TINY.tables[0], outcomes, "testing")
+    table = results.paper_table(TINY, TINY.tables[0], outcomes, "testing")
     row = dict(zip(table.header, table.rows[1], strict=True))
     assert (row["row"], row["F1, published"], row["seeds"]) == ("gated", "50.5", len(gated))
     assert row["F1, ours"].startswith(f"{100 * sum(gated) / len(gated):.1f}")

@@ -49,9 +49,16 @@ def command(
     require_engine()
     from earmark.cli.training_progress import TrainingReporter
     from earmark.devices import resolve_device, tune_allocator
-    from earmark.studies.figures import choose_clips, write_figures
+    from earmark.studies.results import (
+        as_csv,
+        choose_clips,
+        findings,
+        findings_table,
+        markdown,
+        paper_table,
+        write_figures,
+    )
     from earmark.studies.run import Reproduction, read_material
-    from earmark.studies.tables import as_csv, findings, findings_table, markdown, paper_table
     from earmark.training.loop import Machine
 
     chosen = find_study(study)

@@ -4,9 +4,9 @@
 pools the probabilities of frames, a name with `embedding-` the embeddings before the classifier:
 
     over frame probabilities  max, average, linear-softmax, exp-softmax, auto (`functions`), `attention` (Xu 2018),
-                              decision-attention (`decision`, Kong 2019), levels (`levels`, Chou 2017)
+                              decision-attention (`kong2019`), levels (`levels`, Chou 2017)
     over embeddings           embedding-max, embedding-average, max-average, embedding-attention, single-head
-                              (`embeddings`), gmap (`gmap`, Hong 2020), feature-attention (`feature`, Kong 2019)
+                              (`embeddings`), gmap (`gmap`, Hong 2020), feature-attention (`kong2019`)
     over both                 multi-level-attention (`multilevel`, Yu 2018)
 
 `contract` says what every pooling returns; `classifier` has the layers around them.
@@ -23,11 +23,15 @@ from earmark import plugins
 from earmark.errors import ConfigError
 from earmark.pooling.attention import AttentionOptions, TemporalAttention
 from earmark.pooling.contract import Pooled
-from earmark.pooling.decision import DecisionAttention, DecisionAttentionOptions
 from earmark.pooling.embeddings import EmbeddingPooling, EmbeddingPoolingOptions, GMAPOptions
-from earmark.pooling.feature import FeatureAttention, FeatureAttentionOptions
 from earmark.pooling.functions import FunctionOptions, FunctionPooling
 from earmark.pooling.gmap import GatedMultiHeadAttention
+from earmark.pooling.kong2019 import (
+    DecisionAttention,
+    DecisionAttentionOptions,
+    FeatureAttention,
+    FeatureAttentionOptions,
+)
 from earmark.pooling.levels import LevelsOptions, LevelsPooling
 from earmark.pooling.multilevel import MultiLevelAttention, MultiLevelOptions
 

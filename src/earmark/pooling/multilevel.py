@@ -4,7 +4,7 @@ An encoder that gives the embeddings of several of its layers side by side in it
 level by level, by decision-level attention with batch normalisation in both heads; the levels' clip probabilities, side
 by side, are the embedding of the bag, from which one more layer decides:
 
-    p_l  = sum_t g_l(t) cla_l(t) / sum_t g_l(t)              for each level l, see `decision`
+    p_l  = sum_t g_l(t) cla_l(t) / sum_t g_l(t)              for each level l, see `kong2019`
     clip = sigmoid(BN(W [p_1 .. p_L] + b))
 
 A frame's score is the output of the same layer for a bag with this frame alone, where p_l = cla_l(t). The weights are
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from earmark.options import Options
 from earmark.pooling.classifier import BagNorm, dense
 from earmark.pooling.contract import Pooled, valid_frames
-from earmark.pooling.decision import Attend, DecisionHead
+from earmark.pooling.kong2019 import Attend, DecisionHead
 
 
 class MultiLevelOptions(Options):
@@ -33,7 +33,7 @@ class MultiLevelOptions(Options):
 
     kind: Literal["multi-level-attention"] = "multi-level-attention"
     levels: int = Field(2, gt=0)  # into which the encoder's channels split, equally
-    attend: Attend = "class"  # what a level's weights are made of, see `decision`
+    attend: Attend = "class"  # what a level's weights are made of, see `kong2019`
     shared: bool = False  # one attention for all levels instead of one each
     normalise: bool = True  # batch normalisation after each linear layer
 

@@ -3,7 +3,7 @@
 `study`               what a paper's experiment is
 `xu2018`, `hong2020`  the two experiments
 `run`                 trains and scores every row; continues where it stopped
-`tables`, `figures`   what came out, beside the published figures
+`results`             what came out: tables beside the published figures, and pictures
 `demo`                the demo: made sounds, training, report
 """
 

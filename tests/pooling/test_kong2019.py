@@ -3,7 +3,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from earmark.pooling import AttentionOptions, DecisionAttention, DecisionAttentionOptions, Pooled, TemporalAttention
+from earmark.pooling import (
+    AttentionOptions,
+    DecisionAttention,
+    DecisionAttentionOptions,
+    FeatureAttention,
+    FeatureAttentionOptions,
+    Pooled,
+    TemporalAttention,
+)
 
 KINDS = ["sigmoid", "time", "class"]
 LENGTHS = torch.tensor([9, 1, 4])
@@ -91,3 +99,52 @@ def test_it_starts_as_the_code_it_comes_from() -> None:
         head = make(attend, channels=300, classes=200).head
         assert 0.99 * limit < head.classify.weight.abs().max() <= limit
         assert not head.localise.bias.any()
+
+
+def make_features(channels: int = 8, classes: int = 3) -> FeatureAttention:
+    torch.manual_seed(0)
+    pooling = FeatureAttention(FeatureAttentionOptions(), channels, classes)
+    torch.nn.init.normal_(pooling.norm.running_mean)
+    torch.nn.init.uniform_(pooling.norm.running_var, 0.5, 2.0)
+    return pooling
+
+
+def test_parameters_of_feature_attention_are_the_published_system() -> None:
+    assert EMBEDDING_NET + sum(parameter.numel() for parameter in make_features(1024, 527).parameters()) == 4_876_047
+
+
+@torch.no_grad()
+def test_clips_and_frames_of_feature_attention_equal_a_plain_loop_over_bags() -> None:
+    pooling, x = make_features().eval(), torch.randn(3, 9, 8)
+    pooled = pooling(x, LENGTHS)
+
+    def score(h: torch.Tensor) -> torch.Tensor:
+        g = torch.sigmoid(pooling.localise(h))
+        u = sum(g[t] * pooling.value(h[t]) for t in range(len(h))) / sum(g[t] for t in range(len(h)))
+        norm = (u - pooling.norm.running_mean) / torch.sqrt(pooling.norm.running_var + pooling.norm.eps)
+        return torch.sigmoid(pooling.classify(torch.relu(norm * pooling.norm.weight + pooling.norm.bias)))
+
+    for row, length in enumerate(LENGTHS.tolist()):
+        torch.testing.assert_close(pooled.clip[row], score(x[row, :length]))
+        for step in range(length):
+            torch.testing.assert_close(pooled.frames[row, step], score(x[row, step : step + 1]))
+
+
+@torch.no_grad()
+def test_the_contract_of_feature_attention_holds_for_clips_of_any_length(
+    check_contract: Callable[..., None], check_alone: Callable[..., Pooled]
+) -> None:
+    check_contract(check_alone(make_features().eval(), 3 * torch.randn(3, 9, 8), LENGTHS), LENGTHS, over_frames=False)
+
+
+@pytest.mark.parametrize("level", [-300.0, 0.0, 300.0])
+def test_gradients_of_feature_attention_are_finite(level: float, check_gradients: Callable[..., None]) -> None:
+    check_gradients(make_features(), level)
+
+
+@torch.no_grad()
+def test_scores_of_feature_attention_are_float32_even_inside_autocast() -> None:
+    pooling, x = make_features().eval(), torch.randn(2, 5, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = pooling(x)
+    torch.testing.assert_close(inside, pooling(x), atol=0, rtol=0)
