@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from earmark.augment import AugmentOptions, augment_features, augment_waveform, step_generator
+from earmark.augment import AugmentOptions, augment_clips, augment_features, step_generator
 
 EVERYTHING = AugmentOptions(overlay=0.5, gain_db=6, time_shift=True, mixup=0.5, spec_augment={})
 
@@ -19,7 +19,7 @@ def features() -> tuple[torch.Tensor, torch.Tensor]:
 
 def everything(step: int) -> tuple[torch.Tensor, ...]:
     generator = step_generator(5, step, "augment/0")
-    waveform, lengths, targets = augment_waveform(*sounds(), EVERYTHING, generator)
+    waveform, lengths, targets = augment_clips(*sounds(), EVERYTHING, generator)
     return waveform, lengths, targets, *augment_features(*features(), EVERYTHING, generator, whole=True)
 
 
@@ -35,7 +35,7 @@ def test_the_arguments_are_left_as_they_are() -> None:
     waveform, lengths, targets = sounds()
     frames, tags = features()
     generator = step_generator(0, 0, "test")
-    augment_waveform(waveform, lengths, targets, EVERYTHING, generator)
+    augment_clips(waveform, lengths, targets, EVERYTHING, generator)
     augment_features(frames, tags, EVERYTHING, generator, whole=True)
     torch.testing.assert_close((waveform, lengths, targets), sounds(), atol=0, rtol=0)
     torch.testing.assert_close((frames, tags), features(), atol=0, rtol=0)
@@ -43,7 +43,7 @@ def test_the_arguments_are_left_as_they_are() -> None:
 
 def test_nothing_is_done_by_default() -> None:
     generator = step_generator(0, 0, "test")
-    torch.testing.assert_close(augment_waveform(*sounds(), AugmentOptions(), generator), sounds(), atol=0, rtol=0)
+    torch.testing.assert_close(augment_clips(*sounds(), AugmentOptions(), generator), sounds(), atol=0, rtol=0)
     out = augment_features(*features(), AugmentOptions(), generator, whole=True)
     torch.testing.assert_close(out, features(), atol=0, rtol=0)
 
@@ -67,7 +67,7 @@ def test_padded_clips_are_not_rotated() -> None:
 
 def test_a_gain_is_one_factor_a_clip_within_its_bounds() -> None:
     waveform, lengths, targets = sounds()
-    louder, _, same = augment_waveform(waveform, lengths, targets, AugmentOptions(gain_db=6), step_generator(0, 0, "t"))
+    louder, _, same = augment_clips(waveform, lengths, targets, AugmentOptions(gain_db=6), step_generator(0, 0, "t"))
     factor = louder / waveform
     torch.testing.assert_close(factor, factor[:, :1].expand_as(factor), atol=1e-4, rtol=1e-4)
     decibels = 20 * factor[:, 0].log10()

@@ -17,7 +17,7 @@ class Ramps:
     def __len__(self) -> int:
         return len(LENGTHS)
 
-    def samples(self, index: int) -> int:
+    def length(self, index: int) -> int:
         return LENGTHS[index]
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
@@ -36,7 +36,7 @@ def batches(seed: int = 0, rank: int = 0, world: int = 1, longest: int = 100) ->
 @pytest.mark.parametrize("step", [0, 1, 50])
 def test_a_batch_holds_what_its_clips_hold_and_zeros_beyond(step: int) -> None:
     batch = batches()[step]
-    assert batch.waveform.shape == (8, max(batch.lengths))
+    assert batch.inputs.shape == (8, max(batch.lengths))
     for row, length, target, clip in zip(*batch[:4], strict=True):
         assert length == min(LENGTHS[clip], 100)
         assert torch.equal(torch.diff(row[:length]), torch.ones(length - 1))  # one piece, nothing left out
@@ -65,8 +65,8 @@ def test_a_batch_follows_from_seed_and_step() -> None:
         first[step]
     again = batches(seed=4)[3]
     assert again.clips == fourth.clips
-    assert torch.equal(again.waveform, fourth.waveform)
-    assert not torch.equal(batches(seed=5)[3].waveform[:, :7], fourth.waveform[:, :7])
+    assert torch.equal(again.inputs, fourth.inputs)
+    assert not torch.equal(batches(seed=5)[3].inputs[:, :7], fourth.inputs[:, :7])
 
 
 def test_processes_share_out_the_very_same_batch() -> None:
@@ -94,13 +94,13 @@ def test_evaluation_shows_every_clip_once_and_whole() -> None:
         for row, length, target, clip in zip(*batch[:4], strict=True):
             np.testing.assert_array_equal(row[:length].numpy(), Ramps().read(clip))
             np.testing.assert_array_equal(target.numpy(), TARGETS[clip])
-    padding = sum(batch.waveform.numel() - int(batch.lengths.sum()) for batch in found)
+    padding = sum(batch.inputs.numel() - int(batch.lengths.sum()) for batch in found)
     assert padding < 0.35 * sum(LENGTHS)  # clips of like length stand together
 
 
 def test_evaluation_cuts_a_clip_that_is_far_too_long() -> None:
     batch = EvaluationBatches(Ramps(), TARGETS, batch_size=10, longest=120)[0]
-    assert batch.waveform.shape == (10, 120)
+    assert batch.inputs.shape == (10, 120)
     assert batch.lengths.max() == 120
 
 
@@ -111,8 +111,8 @@ def test_evaluation_ends() -> None:
 
 def test_fill_takes_the_cuts_it_is_given() -> None:
     batch = fill(Ramps(), TARGETS, [(2, 200, 50), (3, 0, 7)])
-    assert batch.waveform[0].tolist() == [2201 + i for i in range(50)]
-    assert batch.waveform[1].tolist() == [3001 + i for i in range(7)] + [0] * 43
+    assert batch.inputs[0].tolist() == [2201 + i for i in range(50)]
+    assert batch.inputs[1].tolist() == [3001 + i for i in range(7)] + [0] * 43
     assert batch.targets.dtype == torch.float32
 
 
@@ -139,4 +139,21 @@ def test_a_batch_knows_whether_any_clip_is_padded() -> None:
     made = [batches()[step] for step in range(20)] + [batches(longest=1)[step] for step in range(3)]
     assert {batch.whole for batch in made} == {True, False}
     for batch in made:
-        assert batch.whole == (batch.lengths == batch.waveform.shape[1]).all()
+        assert batch.whole == (batch.lengths == batch.inputs.shape[1]).all()
+
+
+class Vectors(Ramps):
+    """The same numbers, two to a vector: embeddings."""
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        return np.stack([super().read(index, start, length)] * 2, axis=1)
+
+
+def test_vectors_go_where_samples_go() -> None:
+    sound, embedded = (
+        TrainingBatches(each, TARGETS, BalancedStream(TARGETS, 5, 3), batch_size=8, longest=100, seed=3)[5]
+        for each in (Ramps(), Vectors())
+    )
+    assert embedded.inputs.shape == (*sound.inputs.shape, 2)
+    assert all(torch.equal(embedded.inputs[:, :, place], sound.inputs) for place in (0, 1))
+    assert torch.equal(embedded.lengths, sound.lengths)

@@ -42,7 +42,7 @@ def test_another_rate_or_a_changed_file_makes_a_new_pack(clips, tmp_path):
     os.utime(clips[0].path, ns=(1, 1))
     changed = open_store(clips, RATE, tmp_path / "cache")
     assert changed.path not in paths
-    assert changed.samples(0) == RATE
+    assert changed.length(0) == RATE
     assert len(paths) == 2
 
 

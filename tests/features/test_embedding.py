@@ -7,7 +7,7 @@ from torch import nn
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd, build_features
 from earmark.features.embedding import Embedding, EmbeddingOptions
-from earmark.models.network import NetworkOptions
+from earmark.models.network import ModelOptions, Network, NetworkOptions
 
 
 def test_vectors_come_back_as_they_were() -> None:
@@ -47,3 +47,30 @@ def test_a_config_names_its_kind_and_a_wrong_one_is_guessed_at() -> None:
     with pytest.raises(ConfigError, match=r"no such kind 'embeddings'.* \(did you mean 'embedding'\?\)"):
         NetworkOptions.parse({"features": {"kind": "embeddings"}}, "x")
     assert NetworkOptions.parse({"features": {"bands": 32}}, "x").features.kind == "logmel"
+
+
+def network(**options: object) -> Network:
+    torch.manual_seed(0)
+    features = {"kind": "embedding", "bands": 8, **options}
+    encoder = {"kind": "embedding-net", "units": [16]}
+    return Network(ModelOptions.parse({"labels": ["dog"], "features": features, "encoder": encoder}, "x")).eval()
+
+
+@torch.no_grad()
+def test_a_network_takes_vectors_as_they_are_and_rows_of_values_alike() -> None:
+    vectors, lengths = torch.randn(3, 10, 8), torch.tensor([10, 4, 1])
+    vectors = vectors * (torch.arange(10)[:, None] < lengths[:, None, None])
+    for tagger in (network(), network(fill=12)):
+        found, rows = tagger(vectors, lengths), tagger(vectors.flatten(1), 8 * lengths)
+        torch.testing.assert_close(found.clip, rows.clip, atol=0, rtol=0)
+        torch.testing.assert_close(found.frames, rows.frames, atol=0, rtol=0)
+    assert network().clip_rate == 1
+    assert network(step_seconds=0.5).clip_rate == 2
+
+
+def test_vectors_that_a_network_does_not_take_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"the front-end 'embedding' takes no clips of shape \(2, 10, 9\)"):
+        network()(torch.zeros(2, 10, 9))
+    sound = Network(ModelOptions(labels=("dog",)))
+    with pytest.raises(ValueError, match=r"the front-end 'logmel' takes no clips of shape \(2, 10, 8\)"):
+        sound(torch.zeros(2, 10, 8))

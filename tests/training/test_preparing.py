@@ -37,7 +37,7 @@ def test_broken_clips_are_left_out_and_named(ask: Ask, cache: str) -> None:
     assert "train09.wav" not in [clip.name for clip in prepared.train.clips]
     assert (elsewhere.output / "cache").exists() == (cache == "on")
     index = [clip.name for clip in prepared.train.clips].index("train10.wav")
-    assert prepared.train.samples(index) == len(prepared.train.read(index)) == 32_000
+    assert prepared.train.length(index) == len(prepared.train.read(index)) == 32_000
     trained = Run(request, MACHINE).train()
     assert trained.clips == (30, 16)
     assert trained.problems == prepared.problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pathlib
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def endless(store: ClipStore, labels: Labels, options: TrainingOptions, rate: in
     """Training batches as `Loaders.train_dataloader` makes them, without an end."""
     clips = ClipSet(store, Targets.of_clips(store.clips, labels))
     clips = hold(clips, machine) if machine.hold else clips
-    loaders = Loaders(clips, None, options, rate=rate, seed=0, machine=machine)
+    loaders = Loaders(clips, None, options, rate=Fraction(rate), seed=0, machine=machine)
     return iter(DataLoader(loaders.batches(0, 1), batch_size=None, sampler=itertools.count(), **loaders.ahead()))
 
 

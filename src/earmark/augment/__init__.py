@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from earmark.augment.filters import FilterOptions, random_filter
-from earmark.augment.mixup import mixup, overlay
+from earmark.augment.mixup import beside, mixup, overlay
 from earmark.augment.randomness import step_generator, step_seed
 from earmark.augment.specaugment import SpecAugmentOptions, spec_augment
 from earmark.options import Options
@@ -25,8 +25,8 @@ __all__ = [
     "AugmentOptions",
     "FilterOptions",
     "SpecAugmentOptions",
+    "augment_clips",
     "augment_features",
-    "augment_waveform",
     "mixup",
     "overlay",
     "random_filter",
@@ -48,19 +48,19 @@ class AugmentOptions(Options):
     spec_augment: SpecAugmentOptions | None = None
 
 
-def augment_waveform(
-    waveform: Tensor, lengths: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator
+def augment_clips(
+    clips: Tensor, lengths: Tensor, targets: Tensor, options: AugmentOptions, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Augment waveforms (batch, samples), their `lengths` (batch,) in valid samples, and targets (batch, ..., classes).
+    """Augment clips, their `lengths` (batch,) and targets (batch, ..., classes), as `overlay` takes them.
 
     The arguments are left as they are.
     """
     if options.gain_db:
-        gain = 10 ** ((torch.rand(len(waveform), 1, generator=generator) * 2 - 1) * options.gain_db / 20)
-        waveform = waveform * gain.to(waveform.device)
+        gain = 10 ** ((torch.rand(len(clips), 1, generator=generator) * 2 - 1) * options.gain_db / 20)
+        clips = clips * beside(gain[:, 0].to(clips.device), clips)
     if options.overlay:
-        return overlay(waveform, lengths, targets, options.overlay, options.overlay_db, generator)
-    return waveform, lengths, targets
+        return overlay(clips, lengths, targets, options.overlay, options.overlay_db, generator)
+    return clips, lengths, targets
 
 
 def augment_features(

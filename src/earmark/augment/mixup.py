@@ -26,12 +26,12 @@ def mixup(features: Tensor, targets: Tensor, alpha: float, generator: torch.Gene
     partner = torch.randperm(batch, generator=generator).to(features.device)
     wide = share[:, None, None]
     mixed = wide * features + (1 - wide) * features[partner]
-    wide = _beside(share, targets)
+    wide = beside(share, targets)
     return mixed, wide * targets + (1 - wide) * targets[partner]
 
 
 def overlay(
-    waveform: Tensor,
+    clips: Tensor,
     lengths: Tensor,
     targets: Tensor,
     probability: float,
@@ -40,23 +40,23 @@ def overlay(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Add another clip of the batch to a share of the clips; targets become the union, lengths the longer of the two.
 
-    waveform (batch, samples), lengths (batch,) valid samples, targets (batch, ..., classes). The partner's gain is
-    uniform in +-`level_db` decibels.
+    Clips are waveforms (batch, samples) and lengths (batch,) valid samples, or embeddings (batch, vectors, bands) and
+    valid vectors; targets (batch, ..., classes). The partner's gain is uniform in +-`level_db` decibels.
     """
-    batch = len(waveform)
+    batch = len(clips)
     chosen = torch.rand(batch, generator=generator) < probability
     partner = torch.randperm(batch, generator=generator)
     gain = 10 ** ((torch.rand(batch, generator=generator) * 2 - 1) * level_db / 20) * chosen
-    chosen, partner, gain = (tensor.to(waveform.device) for tensor in (chosen, partner, gain))
-    mixed = waveform + gain[:, None] * waveform[partner]
+    chosen, partner, gain = (tensor.to(clips.device) for tensor in (chosen, partner, gain))
+    mixed = clips + beside(gain, clips) * clips[partner]
     lengths = torch.where(chosen, torch.maximum(lengths, lengths[partner]), lengths)
     united = torch.maximum(targets, targets[partner])
-    return mixed, lengths, torch.where(_beside(chosen, targets), united, targets)
+    return mixed, lengths, torch.where(beside(chosen, targets), united, targets)
 
 
-def _beside(values: Tensor, targets: Tensor) -> Tensor:
-    """One value a clip (batch,), shaped to meet targets (batch, ..., classes)."""
-    return values.reshape(-1, *[1] * (targets.ndim - 1))
+def beside(values: Tensor, others: Tensor) -> Tensor:
+    """One value a clip (batch,), shaped to meet `others` (batch, ...)."""
+    return values.reshape(-1, *[1] * (others.ndim - 1))
 
 
 def _beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:

@@ -4,11 +4,11 @@
 `manifest`                  any labelled folder or table -> one checked manifest (`folders`, `label_folders`, `locate`)
 `datasets`                  published data sets, read as they are distributed
 `reading`, `splits`         what trains and what validates; recordings without labels
-`doctor`                    what is wrong with a collection (`inspection`: one recording)
-`store`, `pack`             clips as samples at one rate, decoded once or each time
+`doctor`                    what is wrong with a collection or with one recording
+`store`, `pack`             clips as networks are given them, decoded once or each time, or kept in a GPU's memory
 `targets`                   labels of millions of clips, and of their frames
 `balance`                   class-balanced batches as a function of the step; the authors' own queue
-`batches`                   batches of waveforms; `held`: clips kept in a GPU's memory
+`batches`                   batches of clips
 `soundscapes`               soundscapes with strong labels, mixed from isolated recordings
 `synthetic`                 a small data set of sounds made on the spot
 """

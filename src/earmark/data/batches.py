@@ -1,4 +1,4 @@
-"""Batches of waveforms, put together whole.
+"""Batches of clips, put together whole: waveforms, or vectors of embeddings.
 
 Item k of `TrainingBatches` is batch k of the training: which clips and which cut of a long clip follow from (seed,
 k). A batch is filled into one buffer at once, which costs less than collating clip by clip. Clips shorter than the
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from earmark.data.held import Cut, HeldClips, Integers
+from earmark.data.store import Cut, HeldClips, Integers
 from earmark.data.targets import FrameTargets, TargetRows
 
 
@@ -31,28 +31,33 @@ class Stream(Protocol):
         ...
 
 
-class Waveforms(Protocol):
-    """Random access to the decoded clips of a data set, all mono at one rate."""
+class Inputs(Protocol):
+    """Random access to what networks are given of the clips of a data set, all at one rate.
+
+    That is sound, samples (samples,), or embeddings, vectors (vectors, bands).
+    """
 
     def __len__(self) -> int: ...
 
-    def samples(self, index: int) -> int:
-        """Length of a clip in samples."""
+    def length(self, index: int) -> int:
+        """Length of a clip, in samples or in vectors."""
         ...
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
-        """Samples (length,) of a clip from `start` on."""
+        """`length` samples or vectors of a clip from `start` on (None: to its end), float32."""
         ...
 
 
 class Batch(NamedTuple):
-    """waveform (batch, samples) float32, lengths (batch,) valid samples, targets (batch, classes) float32.
+    """Inputs of a batch of clips with their lengths (batch,) and targets (batch, classes) float32.
 
-    With frame targets these are (batch, 1 + steps, classes), the clip's labels first. `whole` says that no clip is
-    padded; the code that makes a batch knows it, so it need not be read from the lengths, which may lie on a GPU.
+    `inputs` are waveforms (batch, samples) and lengths count valid samples, or they are embeddings (batch, vectors,
+    bands) and lengths count valid vectors; float32. With frame targets these are (batch, 1 + steps, classes), the
+    clip's labels first. `whole` says that no clip is padded; the code that makes a batch knows it, so it need not be
+    read from the lengths, which may lie on a GPU.
     """
 
-    waveform: Tensor
+    inputs: Tensor
     lengths: Tensor
     targets: Tensor
     clips: list[int]
@@ -62,13 +67,13 @@ class Batch(NamedTuple):
 class TrainingBatches(Dataset[Batch]):
     """Batch k as a function of (seed, k).
 
-    `longest` (samples): longer clips give a random cut of that length. With several processes, process `rank` of
-    `world` takes every `world`-th clip of the same batch.
+    `longest` (samples or vectors): longer clips give a random cut of that length. With several processes, process
+    `rank` of `world` takes every `world`-th clip of the same batch.
     """
 
     def __init__(
         self,
-        waveforms: Waveforms,
+        inputs: Inputs,
         targets: TargetRows,
         stream: Stream,
         *,
@@ -79,7 +84,7 @@ class TrainingBatches(Dataset[Batch]):
         world: int = 1,
         frames: FrameTargets | None = None,
     ) -> None:
-        self.waveforms, self.targets, self.stream = waveforms, targets, stream
+        self.inputs, self.targets, self.stream = inputs, targets, stream
         self.batch_size, self.longest, self.seed = batch_size, longest, seed
         self.rank, self.world, self.frames = rank, world, frames
 
@@ -92,20 +97,20 @@ class TrainingBatches(Dataset[Batch]):
     def _gather(self, clips: list[int], chance: npt.NDArray[np.float64]) -> Batch:
         cuts = []
         for clip, where in zip(clips, chance, strict=True):
-            spare = max(0, self.waveforms.samples(clip) - self.longest)
+            spare = max(0, self.inputs.length(clip) - self.longest)
             start = int(where * (spare + 1))
             if self.frames is not None:
-                start -= int(start % self.frames.step)  # sound and frame targets begin together
-            cuts.append((clip, start, min(self.waveforms.samples(clip), self.longest)))
-        return fill(self.waveforms, self.targets, cuts, self.frames)
+                start -= int(start % self.frames.step)  # the cut and its frame targets begin together
+            cuts.append((clip, start, min(self.inputs.length(clip), self.longest)))
+        return fill(self.inputs, self.targets, cuts, self.frames)
 
 
 class EvaluationBatches(Dataset[Batch]):
     """Every clip once and whole, clips of like length together so that little is padding."""
 
-    def __init__(self, waveforms: Waveforms, targets: TargetRows, batch_size: int, longest: int) -> None:
-        self.waveforms, self.targets, self.longest = waveforms, targets, longest
-        order = sorted(range(len(waveforms)), key=waveforms.samples)
+    def __init__(self, inputs: Inputs, targets: TargetRows, batch_size: int, longest: int) -> None:
+        self.inputs, self.targets, self.longest = inputs, targets, longest
+        order = sorted(range(len(inputs)), key=inputs.length)
         self._groups = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
     def __len__(self) -> int:
@@ -114,21 +119,21 @@ class EvaluationBatches(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         if number >= len(self):
             raise IndexError(number)
-        cuts = [(clip, 0, min(self.waveforms.samples(clip), self.longest)) for clip in self._groups[number]]
-        return fill(self.waveforms, self.targets, cuts)
+        cuts = [(clip, 0, min(self.inputs.length(clip), self.longest)) for clip in self._groups[number]]
+        return fill(self.inputs, self.targets, cuts)
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(len(self)))
 
 
 def fill(
-    waveforms: Waveforms,
+    inputs: Inputs,
     targets: TargetRows,
     cuts: Sequence[Cut],
     frames: FrameTargets | None = None,
 ) -> Batch:
-    """One batch from cuts (clip, first sample, samples), on the device where the clips are held, or on the host."""
-    buffer = waveforms.gather(cuts) if isinstance(waveforms, HeldClips) else _read(waveforms, cuts)
+    """One batch from cuts (clip, begin, length), on the device where the clips are held, or on the host."""
+    buffer = inputs.gather(cuts) if isinstance(inputs, HeldClips) else _read(inputs, cuts)
     device = buffer.device
     clips = [clip for clip, _, _ in cuts]
     wanted = targets[clips]
@@ -145,15 +150,19 @@ def fill(
     )
 
 
-def _read(waveforms: Waveforms, cuts: Sequence[Cut]) -> Tensor:
-    """Waveforms (batch, samples) of cuts, read into one buffer; integers of a pack are widened on their way there."""
-    buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts))
+def _read(inputs: Inputs, cuts: Sequence[Cut]) -> Tensor:
+    """Inputs of cuts, read into one buffer; integers of a pack are widened on their way there."""
+    longest = max(length for _, _, length in cuts)
+    if isinstance(inputs, Integers):
+        buffer = torch.zeros(len(cuts), longest)
+        for row, (clip, start, length) in enumerate(cuts):
+            samples, step = inputs.integers(clip)
+            np.multiply(samples[start : start + length], step, out=buffer.numpy()[row, :length])
+        return buffer
+    first = inputs.read(*cuts[0])
+    buffer = torch.zeros(len(cuts), longest, *first.shape[1:])
     view = buffer.numpy()
-    packed = waveforms if isinstance(waveforms, Integers) else None
-    for row, (clip, start, length) in enumerate(cuts):
-        if packed is not None:
-            samples, step = packed.integers(clip)
-            np.multiply(samples[start : start + length], step, out=view[row, :length])
-        else:
-            view[row, :length] = waveforms.read(clip, start, length)
+    view[0, : len(first)] = first
+    for row, (clip, start, length) in enumerate(cuts[1:], 1):
+        view[row, :length] = inputs.read(clip, start, length)
     return buffer

@@ -7,6 +7,8 @@ recording is decoded to its end once, in threads, with bounded memory.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,9 +17,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from earmark.audio import SHORT, scan_folder, too_short
-from earmark.data.datasets.embeddings import inspect_vectors
-from earmark.data.inspection import Inspection, inspect
+import numpy as np
+
+from earmark.audio import SHORT, read_blocks, scan_folder, too_short
+from earmark.data.datasets.embeddings import RATE, WIDTH, read_vectors, to_numbers
 from earmark.data.manifest import Reading, read_manifest
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.errors import AudioError, DataError, LevelError, MissingExtraError
@@ -25,9 +28,73 @@ from earmark.events import beyond_end
 from earmark.formats.tables import normalised
 
 SILENT = -80.0  # dB re full scale, root mean square
+FULL_SCALE = 0.999  # a sample this loud counts as clipped
 CLIPPED = 0.01  # share of samples at full scale
 FEW = 5  # clips a label should have at least
 _COLUMNS = ("split", "fold", "onset", "offset", "event_label", "event_labels", "filename")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One recording, decoded to its end at its own rate; or the embeddings of one."""
+
+    form: str  # "WAV PCM_16, 32000 Hz, 1 channel"
+    length: int  # mono samples decoded, or vectors
+    rate: int  # of these a second
+    peak: float  # largest magnitude
+    level: float  # dB re full scale, root mean square; -inf for digital silence
+    clipped: float  # share of samples at full scale
+    digest: str  # equal for recordings of equal samples and rate, whatever their format
+    problem: str | None = None  # why part of it is missing
+    cancelling: int = 0  # channels whose mean would be silence, so that one of them was looked at
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.length / self.rate
+
+
+def inspect(path: Path) -> Inspection:
+    """Decode a recording and look at it. `AudioError` when it cannot be read or holds what is not a number."""
+    count, peak, energy, clipped = 0, 0.0, 0.0, 0
+    with read_blocks(path) as blocks:
+        digest = hashlib.blake2b(str(blocks.rate).encode(), digest_size=16)
+        for block in blocks:
+            magnitude = np.abs(block)
+            count += len(block)
+            peak = max(peak, float(magnitude.max()))
+            energy += float(np.square(block, dtype=np.float64).sum())
+            clipped += int((magnitude >= FULL_SCALE).sum())
+            digest.update(block.tobytes())
+        info = blocks.info
+        channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
+        return Inspection(
+            form=f"{info.format}, {info.rate} Hz, {channels}",
+            length=count,
+            rate=info.rate,
+            peak=peak,
+            level=10 * math.log10(energy / count) if energy > 0 else -math.inf,
+            clipped=clipped / count,
+            digest=digest.hexdigest(),
+            problem=blocks.problem,
+            cancelling=info.channels if blocks.one_channel else 0,
+        )
+
+
+def inspect_vectors(clip: Clip) -> Inspection:
+    """What the embeddings of a clip are like; zeros all over stand for no sound. `DataError` where they are gone."""
+    vectors = read_vectors(clip)
+    numbers = to_numbers(vectors)
+    energy = float(np.square(numbers, dtype=np.float64).mean())
+    return Inspection(
+        form=f"embeddings of {WIDTH} values, {RATE} a second",
+        length=len(vectors),
+        rate=RATE,
+        peak=float(np.abs(numbers).max()),
+        level=10 * math.log10(energy) if energy > 0 else -math.inf,
+        clipped=0.0,
+        digest=hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest(),
+    )
 
 
 @dataclass(frozen=True)
@@ -100,7 +167,7 @@ def examine(
         sum(look.duration for look in looks.values()),
         sum(not clip.labels for clip in manifest.clips),
         _rows(manifest, looks),
-        tuple(Counter(_format(look) for look in looks.values()).most_common()),
+        tuple(Counter(look.form for look in looks.values()).most_common()),
         tuple(problems),
         tuple(notes),
     )
@@ -122,7 +189,8 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
     if look.duration < SHORT:
         yield Problem("short", clip.name, too_short(look.duration))
     if look.level < SILENT and clip.labels:
-        what = "digital silence" if look.peak == 0 else f"nothing above {look.level:.0f} dB"
+        nothing = "digital silence" if clip.record is None else "vectors of zeros alone"
+        what = nothing if look.peak == 0 else f"nothing above {look.level:.0f} dB"
         yield Problem("silent", clip.name, f"contains {what}, but is labelled {', '.join(clip.labels)}")
     late = beyond_end(clip.events or (), look.duration)
     if late is not None and look.problem is None:
@@ -132,9 +200,8 @@ def _faults(clip: Clip, look: Inspection) -> Iterator[Problem]:
 def _oddities(clip: Clip, look: Inspection) -> Iterator[Problem]:
     if look.clipped > CLIPPED:
         yield Problem("clipping", clip.name, f"{look.clipped:.1%} of its samples are at full scale")
-    if look.one_channel:
-        channels = look.info.channels
-        yield Problem("phase", clip.name, f"its {channels} channels cancel each other out; one of them is used")
+    if look.cancelling:
+        yield Problem("phase", clip.name, f"its {look.cancelling} channels cancel each other out; one of them is used")
     empty = [event for event in clip.events or () if event.offset <= event.onset]
     if empty:
         yield Problem("event", clip.name, f"{len(empty)} events of no length, {empty[0].label!r} the first")
@@ -201,11 +268,6 @@ def _rows(manifest: Manifest, looks: dict[str, Inspection]) -> tuple[LabelRow, .
         LabelRow(label, clips, seconds[label], events[label] if strong else None)
         for label, clips in manifest.counts().items()
     )
-
-
-def _format(look: Inspection) -> str:
-    channels = "1 channel" if look.info.channels == 1 else f"{look.info.channels} channels"
-    return f"{look.info.format}, {look.info.rate} Hz, {channels}"
 
 
 def same_but_for_form(labels: Iterable[str]) -> list[tuple[str, ...]]:

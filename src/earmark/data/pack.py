@@ -52,7 +52,7 @@ class PackedClips:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def samples(self, index: int) -> int:
+    def length(self, index: int) -> int:
         """Length of a clip in samples."""
         return int(self.lengths[index])
 

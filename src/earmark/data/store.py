@@ -1,50 +1,63 @@
-"""Every clip of a collection as samples at one rate, decoded once or each time it is read.
+"""Every clip of a collection as a network is given it, decoded once or each time it is read.
 
 `open_store` gives a `ClipStore`; what it holds is independent of whether there is a cache:
 
 - with a cache folder, `PackedClips` (`pack.py`): decoded and resampled once, then read from one file
 - without, `DirectClips`: nothing is written, each read decodes its clip anew
-- of embeddings, `EmbeddingStore` (`embeddings.py`), with a cache or without
+- of embeddings, `EmbeddingStore` (`embeddings.py`), with a cache or without: vectors instead of samples
 
 Clips that cannot be read, and clips of which a part is missing (their labels may tell of the lost part), are left
 out and listed in `problems`; the indices of a store are those of its own `clips`.
+
+`HeldClips` are the clips of a pack in a device's memory: int16 as in the pack, cut and widened there, so that no sound
+crosses to it twice.
+
+    samples (all samples,) int16, clips end to end     value = sample * step of its clip     one product, one rounding
+
+A batch is one gather. Which clips and cuts form it is decided on the host, as always, by (seed, step), from integers;
+what crosses over are a few hundred bytes. The waveforms are the very ones that a pack gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from earmark.arrays import FloatArray
 from earmark.audio import probe, read_audio
 from earmark.data.datasets.embeddings import EmbeddingStore
 from earmark.data.pack import PackedClips, open_pack
 from earmark.data.records import Clip, Problem
-from earmark.errors import AudioError, MissingExtraError
+from earmark.errors import AudioError, ConfigError, MissingExtraError
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
 
 
 class ClipStore(Protocol):
-    """Clips by index, as mono float32 at `rate` Hz. May be handed to loader workers (it pickles)."""
+    """Clips by index, float32: mono samples (samples,) at `rate` Hz, or vectors (vectors, bands), `rate` a second.
+
+    May be handed to loader workers (it pickles).
+    """
 
     clips: tuple[Clip, ...]
     rate: int
-    lengths: npt.NDArray[np.int64]  # (clips,) samples of each clip at `rate`
+    lengths: npt.NDArray[np.int64]  # (clips,) samples or vectors of each clip
     problems: tuple[Problem, ...]
 
     def __len__(self) -> int: ...
 
-    def samples(self, index: int) -> int:
-        """Length of a clip in samples."""
+    def length(self, index: int) -> int:
+        """Length of a clip, in samples or in vectors."""
         ...
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> FloatArray:
-        """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
+        """From `start` to `start + length` (None: to the end) of a clip; less where it ends before."""
         ...
 
 
@@ -57,7 +70,9 @@ def open_store(
     threads: int = 2,
     progress: Progress | None = None,
 ) -> ClipStore:
-    """The clips at `rate` Hz: packed in the folder `cache` (made, and reused when nothing has changed), or direct.
+    """The clips at `rate` Hz, or embeddings as they are.
+
+    They are packed in the folder `cache` (made, and reused when nothing has changed), or read directly.
 
     A pack takes two bytes a sample: 640 kB for ten seconds at 32 kHz, 1.3 GB for 2,000 of them.
     """
@@ -107,7 +122,7 @@ class DirectClips:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def samples(self, index: int) -> int:
+    def length(self, index: int) -> int:
         """Length of a clip in samples."""
         return int(self.lengths[index])
 
@@ -118,3 +133,74 @@ class DirectClips:
 
 
 __all__ = ["ClipStore", "DirectClips", "PackedClips", "Progress", "open_store"]
+
+
+Cut = tuple[int, int, int]  # clip, first sample, samples
+_ROOM = 0.5  # share of the device's free memory that clips may take; the network wants the rest
+
+
+@runtime_checkable
+class Integers(Protocol):
+    """Clips whose samples are known as 16-bit integers and a step."""
+
+    def __len__(self) -> int: ...
+
+    def integers(self, index: int) -> tuple[npt.NDArray[np.int16], np.float32]:
+        """Samples (samples,) of a clip and what one step of them stands for; a view, not to be changed."""
+        ...
+
+
+class HeldClips:
+    """All clips of a pack in the memory of a device. `ConfigError` where they do not fit."""
+
+    def __init__(self, clips: Integers, device: str) -> None:
+        self.device = torch.device(device)
+        parts = [clips.integers(index) for index in range(len(clips))]
+        self.lengths = np.array([len(samples) for samples, _ in parts], np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        _check_room(2 * int(self._starts[-1]), self.device)
+        self._steps = torch.tensor([float(step) for _, step in parts], device=self.device)
+        self._samples = torch.empty(int(self._starts[-1]), dtype=torch.int16, device=self.device)
+        for start, (samples, _) in zip(self._starts.tolist(), parts, strict=False):
+            own = torch.from_numpy(np.array(samples, np.int16))
+            self._samples[start : start + len(samples)] = own.to(self.device)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def length(self, index: int) -> int:
+        """Length of a clip in samples."""
+        return int(self.lengths[index])
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
+        """Samples `start .. start + length` (None: to the end) of a clip, on the host; fewer where it ends before."""
+        whole = self.length(index)
+        begin = min(max(0, start), whole)
+        end = whole if length is None else min(whole, begin + max(0, length))
+        return self.gather([(index, begin, end - begin)])[0].cpu().numpy()
+
+    def gather(self, cuts: Sequence[Cut]) -> Tensor:
+        """Waveforms (batch, samples) float32 on the device; shorter cuts are followed by zeros."""
+        clips, firsts, sizes = (list(part) for part in zip(*cuts, strict=True))
+        begins = self._there([int(self._starts[clip]) + first for clip, first in zip(clips, firsts, strict=True)])
+        lengths, steps = self._there(sizes), self._steps[self._there(clips)]
+        place = torch.arange(max(sizes), device=self.device)
+        within = place < lengths[:, None]
+        source = (begins[:, None] + place) * within  # beyond its end a clip looks at sample 0, and is masked
+        if not len(self._samples):
+            return torch.zeros(source.shape, device=self.device)
+        return (self._samples[source].float() * steps[:, None]).masked_fill(~within, 0.0)
+
+    def _there(self, numbers: Sequence[int]) -> Tensor:
+        return torch.tensor(numbers).to(self.device, non_blocking=True)
+
+
+def _check_room(needed: int, device: torch.device) -> None:
+    if device.type != "cuda":
+        return
+    free, _ = torch.cuda.mem_get_info(device)
+    if needed > _ROOM * free:
+        raise ConfigError(
+            f"--cache device needs {needed / 1e9:.1f} GB for the clips, and the GPU has {free / 1e9:.1f} GB free, of "
+            "which training takes half; use --cache on"
+        )

@@ -106,7 +106,7 @@ Found = tuple[Sequence[int], BoolArray]  # of a clip: the columns of its labels,
 
 
 class FrameTargets:
-    """Frame labels of a set of clips; `labels` are their weak labels, `step` is the samples of one step.
+    """Frame labels of a set of clips; `labels` are their weak labels, `step` is the samples (or vectors) of one step.
 
     >>> heard = np.array([[False, True, True]])
     >>> frames = FrameTargets.of([([1], heard), ([], heard[:0])], classes=2, step=Fraction(320))
@@ -157,9 +157,9 @@ class FrameTargets:
             rows[: heard.shape[1], columns] = heard.T
         return rows
 
-    def steps_in(self, samples: int) -> int:
-        """Steps that are enough for a cut of this many samples, whatever the front-end does at the edges."""
-        return math.ceil(samples / self.step) + 1
+    def steps_in(self, length: int) -> int:
+        """Steps that are enough for a cut of this many samples or vectors, whatever the front-end does at the edges."""
+        return math.ceil(length / self.step) + 1
 
     def save(self, path: Path) -> None:
         """Write as .npz, whole or not at all."""

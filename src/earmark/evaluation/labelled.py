@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from earmark.audio import SHORT, Source, too_short
-from earmark.data.datasets.embeddings import WIDTH, check_kind, read_vectors, to_numbers
+from earmark.data.datasets.embeddings import RATE, WIDTH, check_kind, read_vectors, to_numbers
 from earmark.data.records import Clip, Manifest, Problem
 from earmark.decisions import OperatingPoint, decide_all
 from earmark.decisions.decide import calibrated, score_curve
@@ -72,7 +72,7 @@ def score_clips(scorer: Scorer, manifest: Manifest, progress: Progress | None = 
 
 def source(clip: Clip) -> Source | Embeddings:
     """Where a scorer finds a clip: its file, or its embeddings."""
-    return clip.path if clip.record is None else Embeddings(to_numbers(read_vectors(clip)), WIDTH)
+    return clip.path if clip.record is None else Embeddings(to_numbers(read_vectors(clip)), RATE * WIDTH)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""Embeddings computed elsewhere, as a front-end: what comes in as a waveform is vectors already, laid end to end.
+"""Embeddings computed elsewhere, as a front-end: what comes in is features already.
+
+A training gives a network the vectors (batch, vectors, bands) themselves, with lengths in vectors: they pass as they
+are (`Network.features`). An engine (`earmark.engine`) and an ONNX file take one row a clip, whatever it holds; for them
+this front-end folds rows of values back into vectors,
 
     values (batch, vectors * bands) -> (batch, vectors, bands)
 
-So AudioSet's released embeddings, a vector of 128 a second, are a "recording" of 128 samples a second, and go through
-data, batches and windows as sound does. Bytes are turned into numbers where they are read, not here.
+and counts them. Bytes are turned into numbers where they are read, not here.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ class EmbeddingOptions(Options):
 
     @property
     def rate(self) -> int:
-        """Values a second."""
+        """Values a second, of rows."""
         return int(self._exact_rate())
 
     def _exact_rate(self) -> Fraction:
@@ -46,7 +49,7 @@ class EmbeddingOptions(Options):
 
 
 class Embedding(nn.Module):
-    """Values (batch, samples) to vectors (batch, vectors, bands).
+    """Rows of values (batch, vectors * bands) to vectors (batch, vectors, bands).
 
     >>> import torch
     >>> Embedding(EmbeddingOptions())(torch.zeros(2, 1280)).shape

@@ -1,4 +1,4 @@
-"""The network: front-end, encoder and pooling in one module, waveform in, clip and frame probabilities out.
+"""The network: front-end, encoder and pooling in one module, clips in, clip and frame probabilities out.
 
 A model directory explains itself:
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -28,7 +29,7 @@ from torch.overrides import TorchFunctionMode
 from earmark.clock import Clock
 from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
 from earmark.errors import ConfigError, ModelError
-from earmark.features import BandScaling, FeatureOptions, FrontEnd, LogMelOptions, build_features
+from earmark.features import BandScaling, Embedding, FeatureOptions, FrontEnd, LogMelOptions, build_features
 from earmark.features.contract import Count, at_least, fill_frames
 from earmark.files import read_json, write_aside, write_text
 from earmark.labels import Labels
@@ -75,7 +76,7 @@ class ModelOptions(NetworkOptions):
 
 
 class Network(nn.Module):
-    """Waveform (batch, samples) to clip and frame probabilities.
+    """Waveforms (batch, samples), or embeddings (batch, vectors, bands), to clip and frame probabilities.
 
     >>> options = ModelOptions(labels=("dog", "siren"), encoder=CRNNOptions(channels=(8,), pools=(8,), units=8))
     >>> network = Network(options)
@@ -102,8 +103,13 @@ class Network(nn.Module):
 
     @property
     def rate(self) -> int:
-        """Samples a second that the waveform must have."""
+        """Samples a second that the waveform must have; of embeddings, values a second."""
         return self.options.features.rate
+
+    @property
+    def clip_rate(self) -> Fraction:
+        """What clips have a second in a training: samples of sound, or vectors of embeddings."""
+        return 1 / self.front_end.clock.step if isinstance(self.front_end, Embedding) else Fraction(self.rate)
 
     @property
     def clock(self) -> Clock:
@@ -120,26 +126,40 @@ class Network(nn.Module):
         reduction = self.encoder.reduction
         return at_least(frames * reduction.denominator // reduction.numerator, 1)
 
-    def features(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def features(self, clips: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Scaled features (batch, frames, bands) and the valid frames of each clip.
 
-        `lengths` (batch,) counts the valid samples of each clip; what lies beyond must be zero. None says that all
-        samples are valid, which is faster: the caller, which knows the lengths as numbers, decides it, for here
+        `clips` are waveforms (batch, samples), or embeddings (batch, vectors, bands) for a network that takes them.
+        `lengths` (batch,) counts the valid samples or vectors of each clip; what lies beyond must be zero. None says
+        that all are valid, which is faster: the caller, which knows the lengths as numbers, decides it, for here
         their values are never read. Frames beyond a clip's end are zero, unless the front-end fills short clips
         (`fill`).
         """
-        features, frames = self.unscaled(waveform, lengths)
+        features, frames = self.unscaled(clips, lengths)
         features = self.scaling(features)
         if frames is None:
             return features, None
         return features * valid_steps(frames, features.shape[1])[:, :, None], frames
 
-    def unscaled(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Features as the front-end gives them, and the valid frames of each clip (None: all)."""
-        frames = None if lengths is None else self.front_end.frames_in(lengths)
-        features = self.front_end(waveform, lengths)
+    def unscaled(self, clips: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Features as the front-end gives them, and the valid frames of each clip (None: all).
+
+        `ValueError` for embeddings where the front-end takes sound, or vectors of another width.
+        """
+        if clips.ndim == 3:
+            features, frames = self._vectors(clips), lengths
+        else:
+            features = self.front_end(clips, lengths)
+            frames = None if lengths is None else self.front_end.frames_in(lengths)
         least = self.options.features.fill
         return (features, frames) if least is None else fill_frames(features, frames, least)
+
+    def _vectors(self, clips: Tensor) -> Tensor:
+        """Embeddings (batch, vectors, bands), which are features as they are."""
+        if not isinstance(self.front_end, Embedding) or clips.shape[2] != self.front_end.bands:
+            kind = self.options.features.kind
+            raise ValueError(f"the front-end {kind!r} takes no clips of shape {tuple(clips.shape)}")
+        return clips.float()
 
     def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
         """Scaled features (batch, frames, bands) to probabilities; `lengths` counts valid frames."""
@@ -147,9 +167,9 @@ class Network(nn.Module):
         pooled: Pooled = self.pooling(encoded.embeddings, encoded.lengths)
         return pooled
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Pooled:
-        """Probabilities of a batch of clips; `lengths` as in `features`."""
-        return self.classify(*self.features(waveform, lengths))
+    def forward(self, clips: Tensor, lengths: Tensor | None = None) -> Pooled:
+        """Probabilities of a batch of clips; both as in `features`."""
+        return self.classify(*self.features(clips, lengths))
 
     def parameter_count(self) -> int:
         """Trainable parameters."""

@@ -41,7 +41,7 @@ def train_head(
     progress: Progress | None = None,
 ) -> None:
     """Train the pooling of `network` alone, in place, and keep its weights in the folder `state`."""
-    heard = at_levels(beginnings(clips, network.rate, progress), options, seed)
+    heard = at_levels(beginnings(clips, network.clip_rate, progress), options, seed)
     embeddings, _ = embed(network, heard, device)
     network.cpu()
     fit_head(network.pooling, embeddings, _targets(clips, network).repeat(1 + options.copies, axis=0), options, seed)
@@ -69,7 +69,7 @@ def better(
 
 def ranking(network: Network, clips: ClipStore, device: str = "cpu") -> float:
     """Mean average precision of a network's clip scores."""
-    embeddings, _ = embed(network, beginnings(clips, network.rate), device)
+    embeddings, _ = embed(network, beginnings(clips, network.clip_rate), device)
     network.cpu()
     ranked = tagging_metrics(_targets(clips, network), network.labels, scores=scores(network.pooling, embeddings))
     return float(ranked.map)

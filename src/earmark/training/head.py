@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeGuard
 
 import numpy as np
@@ -27,7 +28,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from earmark.data.batches import Waveforms
+from earmark.data.batches import Inputs
 from earmark.encoders import Encoder
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
@@ -81,18 +82,18 @@ class Embeddings:
         return cls(steps, np.cumsum([0, *map(len, clips)]))
 
 
-def beginnings(waveforms: Waveforms, rate: int, progress: Progress | None = None) -> Iterator[npt.NDArray[np.float32]]:
-    """Every clip in turn, as much of it as is kept; `rate` in Hz."""
-    for number in range(len(waveforms)):
-        yield waveforms.read(number, 0, min(waveforms.samples(number), round(MOST_SECONDS * rate)))
+def beginnings(inputs: Inputs, rate: Fraction, progress: Progress | None = None) -> Iterator[npt.NDArray[np.float32]]:
+    """Every clip in turn, as much of it as is kept; it has `rate` samples or vectors a second."""
+    for number in range(len(inputs)):
+        yield inputs.read(number, 0, min(inputs.length(number), round(MOST_SECONDS * rate)))
         if progress is not None:
-            progress(number + 1, len(waveforms))
+            progress(number + 1, len(inputs))
 
 
 def at_levels(
     clips: Iterable[npt.NDArray[np.float32]], options: HeadOptions, seed: int
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Every clip (samples,), and after it its copies at other levels."""
+    """Every clip, samples or vectors, and after it its copies at other levels."""
     rng = np.random.default_rng((seed, 11))
     for samples in clips:
         yield samples
@@ -104,7 +105,10 @@ def at_levels(
 def embed(
     network: Network, clips: Iterable[npt.NDArray[np.float32]], device: str = "cpu"
 ) -> tuple[Embeddings, Embeddings]:
-    """What the encoder says of clips (samples,), in evaluation mode, and the scaled features that it says it of."""
+    """What the encoder says of clips in evaluation mode, and the scaled features that it says it of.
+
+    A clip is sound (samples,) or embeddings (vectors, bands).
+    """
     training = network.training
     network.to(device).eval()
     found, given = [], []

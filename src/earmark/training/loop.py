@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from earmark.data.balance import BalancedStream, QueueStream
-from earmark.data.batches import Batch, EvaluationBatches, Stream, TrainingBatches, Waveforms
-from earmark.data.held import HeldClips, Integers
+from earmark.data.batches import Batch, EvaluationBatches, Inputs, Stream, TrainingBatches
+from earmark.data.store import HeldClips, Integers
 from earmark.data.targets import FrameTargets, TargetRows
 from earmark.devices import Precision, arithmetic_of, resolve_precision
 from earmark.errors import GOES_ON, ConfigError, OutputError, unwritable
@@ -44,7 +45,7 @@ PROFILE, SUMMARY = "fit-profile.txt", "profile.txt"
 class ClipSet:
     """Decoded clips and their weak labels: targets (clips, classes); frame labels, where they are taught."""
 
-    waveforms: Waveforms
+    inputs: Inputs
     targets: TargetRows
     frames: FrameTargets | None = None
 
@@ -70,7 +71,14 @@ class Loaders(lightning.LightningDataModule):
     """Loaders of each epoch's batches: the sampler is the list of the epoch's step numbers."""
 
     def __init__(
-        self, train: ClipSet, valid: ClipSet | None, options: TrainingOptions, *, rate: int, seed: int, machine: Machine
+        self,
+        train: ClipSet,
+        valid: ClipSet | None,
+        options: TrainingOptions,
+        *,
+        rate: Fraction,
+        seed: int,
+        machine: Machine,
     ) -> None:
         super().__init__()
         self.train_set, self.valid_set, self.rate, self.options = train, valid, rate, options
@@ -85,7 +93,7 @@ class Loaders(lightning.LightningDataModule):
 
     @property
     def longest(self) -> int:
-        """Longest cut of a clip, samples."""
+        """Longest cut of a clip, in samples or vectors."""
         return round(self.options.clip_seconds * self.rate)
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -99,7 +107,7 @@ class Loaders(lightning.LightningDataModule):
     def batches(self, rank: int, world: int) -> TrainingBatches:
         """The endless stream of training batches, or the share of one of several processes."""
         return TrainingBatches(
-            self.train_set.waveforms,
+            self.train_set.inputs,
             self.train_set.targets,
             self.stream,
             batch_size=self.options.batch_size,
@@ -115,7 +123,7 @@ class Loaders(lightning.LightningDataModule):
         if self.valid_set is None:
             return []
         batches = EvaluationBatches(
-            self.valid_set.waveforms, self.valid_set.targets, self.options.batch_size, 6 * self.longest
+            self.valid_set.inputs, self.valid_set.targets, self.options.batch_size, 6 * self.longest
         )
         return DataLoader(batches, batch_size=None, **self.ahead())
 
@@ -162,7 +170,7 @@ def fit(
     checkpoints = Checkpoints(state, options.model_epochs)
     if machine.hold:
         train, valid = hold(train, machine), None if valid is None else hold(valid, machine)
-    loaders = Loaders(train, valid, options, rate=network.rate, seed=seed, machine=machine)
+    loaders = Loaders(train, valid, options, rate=network.clip_rate, seed=seed, machine=machine)
     total = loaders.steps_per_epoch * options.epochs
     module = TrainingModule(network, options, total, seed)
     last = state / "last.ckpt"
@@ -189,9 +197,9 @@ def hold(clips: ClipSet, machine: Machine) -> ClipSet:
     """The same clips, in the memory of the device. `ConfigError` where they are no sound, or do not fit."""
     if machine.processes > 1:
         raise ConfigError("--cache device is for one GPU: each process would hold all clips; use --cache on")
-    if not isinstance(clips.waveforms, Integers):
+    if not isinstance(clips.inputs, Integers):
         raise ConfigError("--cache device holds decoded sound, and these clips are embeddings; use --cache on")
-    return replace(clips, waveforms=HeldClips(clips.waveforms, machine.device))
+    return replace(clips, inputs=HeldClips(clips.inputs, machine.device))
 
 
 def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: Path) -> None:
@@ -203,8 +211,12 @@ def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: P
         found = loaders.batches(0, 1)
         for step in steps:
             batch = found[step]
-            waveform, samples, targets = (part.to(machine.device) for part in batch[:3])
-            features, lengths, _ = module.heard(Batch(waveform, samples, targets, batch.clips, batch.whole), step)
+            there = batch._replace(
+                inputs=batch.inputs.to(machine.device),
+                lengths=batch.lengths.to(machine.device),
+                targets=batch.targets.to(machine.device),
+            )
+            features, lengths, _ = module.heard(there, step)
             yield features, lengths
 
     bf16 = resolve_precision(machine.precision, machine.device) == "bf16"

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from earmark.augment import augment_features, augment_waveform, step_generator, step_seed
+from earmark.augment import augment_clips, augment_features, step_generator, step_seed
 from earmark.clock import Clock
 from earmark.data.batches import Batch
 from earmark.data.records import Clip
@@ -84,8 +84,8 @@ class TrainingModule(lightning.LightningModule):
         """
         generator = step_generator(self.seed, step, f"augment/{self.global_rank}")
         augment = self.options.augment
-        waveform, samples, targets = augment_waveform(batch.waveform, batch.lengths, batch.targets, augment, generator)
-        features, lengths = self.tagger.features(waveform, None if batch.whole else samples)
+        clips, valid, targets = augment_clips(batch.inputs, batch.lengths, batch.targets, augment, generator)
+        features, lengths = self.tagger.features(clips, None if batch.whole else valid)
         if targets.ndim == 3:
             steps = self.tagger.steps_of(features.shape[1])
             targets = functional.pad(targets, (0, 0, 0, 1 + steps - targets.shape[1]))  # or cut, where it is negative
@@ -94,7 +94,7 @@ class TrainingModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score one batch of validation clips."""
-        pooled = self.tagger(batch.waveform, None if batch.whole else batch.lengths)
+        pooled = self.tagger(batch.inputs, None if batch.whole else batch.lengths)
         self.valid_losses.append(clip_loss(pooled.clip, batch.targets).detach() * len(batch.clips))
         self._collect()  # those of the batch before: the device has this one's work by now
         self._underway = (batch.clips, pooled.clip, pooled.frames)

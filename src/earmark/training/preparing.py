@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from earmark.audio import SHORT, too_short
 from earmark.data.datasets.embeddings import check_kind
-from earmark.data.held import Integers
 from earmark.data.records import Clip, Manifest, Problem, folded
-from earmark.data.store import ClipStore, Progress, open_store
+from earmark.data.store import ClipStore, Integers, Progress, open_store
 from earmark.data.targets import Targets
 from earmark.errors import AudioError, DataError
 from earmark.events import beyond_end
@@ -82,15 +81,15 @@ def _open(
     cache = request.output / "cache" / name if packed else None
     store = open_store(manifest.clips, rate, cache, progress=stage(f"decoding ({name})"))
     problems = list(store.problems)
-    usable = store.lengths >= SHORT * rate
+    usable = store.lengths >= SHORT * store.rate
     for index in np.flatnonzero(~usable).tolist():
-        problems.append(Problem("short", store.clips[index].name, too_short(store.samples(index) / rate)))
+        problems.append(Problem("short", store.clips[index].name, too_short(store.length(index) / store.rate)))
     if cache is None:  # headers alone were read
         for index, message in _damaged(store, np.flatnonzero(usable).tolist(), stage(f"checking ({name})")):
             usable[index] = False
             problems.append(Problem("unreadable", store.clips[index].name, message))
     for index in np.flatnonzero(usable).tolist():
-        if (late := beyond_end(store.clips[index].events or (), store.samples(index) / rate)) is not None:
+        if (late := beyond_end(store.clips[index].events or (), store.length(index) / store.rate)) is not None:
             problems.append(Problem("event", store.clips[index].name, late))
     if not usable.any():
         raise DataError(f"{manifest.source}: none of its {len(manifest)} clips can be used; the first: {problems[0]}")
@@ -126,12 +125,12 @@ class Part:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def samples(self, index: int) -> int:
-        """Length of a clip in samples."""
+    def length(self, index: int) -> int:
+        """Length of a clip, in samples or in vectors."""
         return int(self.lengths[index])
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
-        """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
+        """From `start` to `start + length` (None: to the end) of a clip; less where it ends before."""
         return self._store.read(int(self._chosen[index]), start, length)
 
 
@@ -139,7 +138,7 @@ class PackedPart(Part):
     """Some clips of a pack, whose samples are integers."""
 
     def integers(self, index: int) -> tuple[npt.NDArray[np.int16], np.float32]:
-        """Samples (samples,) of a clip and what one step of them stands for; see `earmark.data.held.Integers`."""
+        """Samples (samples,) of a clip and what one step of them stands for; see `earmark.data.store.Integers`."""
         assert isinstance(self._store, Integers)
         return self._store.integers(int(self._chosen[index]))
 
@@ -161,12 +160,12 @@ class Joined:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def samples(self, index: int) -> int:
-        """Length of a clip in samples."""
+    def length(self, index: int) -> int:
+        """Length of a clip, in samples or in vectors."""
         return int(self.lengths[index])
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
-        """Samples `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
+        """From `start` to `start + length` (None: to the end) of a clip; less where it ends before."""
         within = index - len(self._first)
         return self._first.read(index, start, length) if within < 0 else self._second.read(within, start, length)
 
@@ -175,7 +174,7 @@ class PackedJoined(Joined):
     """Two packs as one."""
 
     def integers(self, index: int) -> tuple[npt.NDArray[np.int16], np.float32]:
-        """Samples (samples,) of a clip and what one step of them stands for; see `earmark.data.held.Integers`."""
+        """Samples (samples,) of a clip and what one step of them stands for; see `earmark.data.store.Integers`."""
         assert isinstance(self._first, Integers)
         assert isinstance(self._second, Integers)
         within = index - len(self._first)

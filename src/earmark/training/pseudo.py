@@ -63,7 +63,7 @@ def pseudo_labels(
             if progress is not None:
                 progress(done, total)
 
-    return FrameTargets.of(told(), len(scorer.labels), engine.clock.step * engine.rate)
+    return FrameTargets.of(told(), len(scorer.labels), engine.clock.step * clips.rate)
 
 
 def heard(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:
@@ -93,8 +93,8 @@ def tags(scores: Scores, point: OperatingPoint) -> list[int]:
 
 def _scores(scorer: Scorer, clips: ClipStore) -> Iterator[Scores]:
     """Scores of every clip of a store, in order; the error of one that cannot be read any more is raised."""
-    kind = Embeddings if scorer.engines[0].takes == "embeddings" else Waveform
-    jobs = (Job(clip.name, kind(clips.read(n), clips.rate)) for n, clip in enumerate(clips.clips))
+    kind, rate = (Embeddings if scorer.engines[0].takes == "embeddings" else Waveform), scorer.engines[0].rate
+    jobs = (Job(clip.name, kind(clips.read(n), rate)) for n, clip in enumerate(clips.clips))
     for scored in scorer.score_all(jobs):
         if scored.error is not None or scored.scores is None:
             raise scored.error or ValueError(f"{scored.job.name} has no scores")

@@ -1,10 +1,10 @@
 """AudioSet's released embeddings: a vector of 128 bytes a second, in TFRecords, without the sound.
 
 A record is a clip: its context has `video_id`, `start_time_seconds`, `end_time_seconds` and `labels`, indices into the
-class list; its list `audio_embedding` has the vectors. A clip's "waveform" is its vectors laid end to end, 128 numbers
-a second at a rate of 128, so that they go where sound goes: stores, batches, windows; the front-end `embedding` folds
-them back. A byte u is the number (u - 128) / 128, as in the code of Yu et al. 2018 and Kong et al. 2019 (the 8-bit code
-of the release stands for u * 4 / 255 - 2: the same except for scale and offset, which batch normalisation removes).
+class list; its list `audio_embedding` has the vectors. A clip is its vectors (vectors, 128), one a second; they take
+the road of sound, through stores and batches, with lengths in vectors instead of samples. A byte u is the number (u -
+128) / 128, as in the code of Yu et al. 2018 and Kong et al. 2019 (the 8-bit code of the release stands for u * 4 / 255
+- 2: the same except for scale and offset, which batch normalisation removes).
 
 The vectors of the released set last 0.96 s; like its users we count them as seconds, ten to a ten-second clip.
 
@@ -25,15 +25,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from earmark.audio import AudioInfo
 from earmark.data.datasets.tfrecord import Damage, parse_sequence_example, read_record, read_records
-from earmark.data.inspection import Inspection
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.errors import DataError
 from earmark.files import write_aside
 from earmark.labels import Labels
 
-WIDTH = 128  # values of a vector; with a vector a second also the rate
+WIDTH = 128  # values of a vector
+RATE = 1  # vectors a second
 VERSION = 1  # of the pack's layout; part of its name
 _LIST = "audio_embedding"
 _SPLITS = (("unbal", "unbalanced_train"), ("bal", "balanced_train"), ("train", "train"), ("eval", "eval"))
@@ -122,29 +121,19 @@ def read_vectors(clip: Clip) -> npt.NDArray[np.uint8]:
 
 
 def to_numbers(vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Bytes of any shape as the numbers they stand for, laid end to end.
+    """Bytes as the numbers they stand for, in the same shape.
 
     >>> to_numbers(np.array([[0, 128, 255]], np.uint8)).tolist()
-    [-1.0, 0.0, 0.9921875]
+    [[-1.0, 0.0, 0.9921875]]
     """
-    numbers: npt.NDArray[np.float32] = vectors.ravel().astype(np.float32)
+    numbers: npt.NDArray[np.float32] = vectors.astype(np.float32)
     numbers -= 128
     numbers /= 128
     return numbers
 
 
-def inspect_vectors(clip: Clip) -> Inspection:
-    """What a clip of embeddings is like, in the words for sound."""
-    vectors = read_vectors(clip)
-    wave = to_numbers(vectors)
-    level = 10 * np.log10(max(float(np.square(wave, dtype=np.float64).mean()), 1e-30))
-    digest = hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest()
-    info = AudioInfo(clip.name, "embeddings", WIDTH, 1, len(wave))
-    return Inspection(info, len(wave), float(np.abs(wave).max()), float(level), 0.0, digest, None)
-
-
 def check_kind(
-    manifest: Manifest, takes: Literal["sound", "embeddings"], rate: int = WIDTH, bands: int = WIDTH
+    manifest: Manifest, takes: Literal["sound", "embeddings"], rate: int = RATE * WIDTH, bands: int = WIDTH
 ) -> None:
     """Refuse embeddings for a model of sound, and sound for a model of embeddings. `DataError`.
 
@@ -161,7 +150,7 @@ def check_kind(
             f"{manifest.source}: holds sound, but the model takes embeddings that were computed elsewhere; expected"
             " TFRecords such as AudioSet's"
         )
-    if takes == "embeddings" and (rate, bands) != (WIDTH, WIDTH):
+    if takes == "embeddings" and (rate, bands) != (RATE * WIDTH, WIDTH):
         raise DataError(
             f"{manifest.source}: holds vectors of {WIDTH} values, one a second; the model takes vectors of {bands}, "
             f"{rate / bands:g} a second"
@@ -169,29 +158,28 @@ def check_kind(
 
 
 class EmbeddingStore:
-    """Clips of embeddings as samples at 128 a second; a cut begins with a whole vector.
+    """Clips of embeddings, vectors (vectors, 128) at one a second.
 
     With a cache folder the vectors lie in one file there, which is made once and mapped into memory; without, they are
     held: 128 bytes a second, 26 MB for AudioSet's evaluation clips, 2.6 GB for all of it.
     """
 
-    rate = WIDTH
+    rate = RATE
     problems: tuple[Problem, ...] = ()
 
     def __init__(
         self, clips: Sequence[Clip], cache: Path | None = None, progress: Callable[[int, int], None] | None = None
     ) -> None:
         self.clips = tuple(clips)
-        seconds = np.array([round(clip.duration or 0) for clip in clips], dtype=np.int64)
-        self.lengths = seconds * WIDTH
+        self.lengths = np.array([round((clip.duration or 0) * RATE) for clip in clips], dtype=np.int64)
         self._first = np.concatenate([[0], np.cumsum(self.lengths)])
         self._path: Path | None = None
         self._bytes: npt.NDArray[np.uint8] | None = None
         if cache is None:
-            self._bytes = np.concatenate([vectors.ravel() for vectors in _counted(clips, progress)])
+            self._bytes = np.concatenate(list(_counted(clips, progress)))
             return
         self._path = cache / f"embeddings-{_key(clips)}.pack"
-        if not self._path.is_file() or self._path.stat().st_size != self._first[-1]:
+        if not self._path.is_file() or self._path.stat().st_size != self._first[-1] * WIDTH:
             with write_aside(self._path) as temporary, open(temporary, "wb") as file:
                 for vectors in _counted(clips, progress):
                     file.write(vectors.tobytes())
@@ -199,17 +187,17 @@ class EmbeddingStore:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def samples(self, index: int) -> int:
-        """Length of a clip: its vectors times 128."""
+    def length(self, index: int) -> int:
+        """Vectors of a clip."""
         return int(self.lengths[index])
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
-        """Samples `start .. start + length` of a clip, `start` brought down to the beginning of a vector."""
+        """Vectors `start .. start + length` (None: to the end) of a clip; fewer where it ends before."""
         if self._bytes is None:
             assert self._path is not None
-            self._bytes = np.asarray(np.memmap(self._path, dtype=np.uint8, mode="r"))
+            self._bytes = np.asarray(np.memmap(self._path, dtype=np.uint8, mode="r")).reshape(-1, WIDTH)
         first, whole = int(self._first[index]), int(self.lengths[index])
-        begin = min(max(0, start - start % WIDTH), whole)
+        begin = min(max(0, start), whole)
         end = whole if length is None else min(whole, begin + max(0, length))
         return to_numbers(np.asarray(self._bytes[first + begin : first + end]))
 
