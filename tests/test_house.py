@@ -202,6 +202,34 @@ def test_nothing_private_is_taken_from_another_room() -> None:
     assert not wrong, wrong
 
 
+MOST_POSITIONAL = 6  # parameters that a call may give by place alone; the others go by name
+
+
+def positional(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Parameters of a function that can be given without their names, `self` and `cls` left out."""
+    names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def test_positional_parameters_are_counted() -> None:
+    (function,) = ast.parse("def f(self, a, /, b, *rest, c=1, **more): ...").body
+    assert isinstance(function, ast.FunctionDef)
+    assert positional(function) == ["a", "b"]
+
+
+def test_no_function_takes_a_train_of_positional_arguments() -> None:
+    """A reader of `f(a, b, c, d, e, f, g)` cannot tell which is which. (The verbs' parameters are options by name.)"""
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}: {node.name}({', '.join(positional(node))})"
+        for path in MODULES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and len(positional(node)) > MOST_POSITIONAL
+        and not (path.parent.name == "cli" and node.name == "command")
+    ]
+    assert not wrong, "make these keyword-only:\n" + "\n".join(wrong)
+
+
 THROUGH = {  # modules that the tests of another file exercise, and which
     "api/serving.py": "tests/web/test_server.py",
     "cli/clips.py": "tests/runtime/test_clips.py",

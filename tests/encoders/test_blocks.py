@@ -60,7 +60,7 @@ def test_linear_passes_what_relu_cuts() -> None:
 @pytest.mark.parametrize("activation", ["glu", "relu", "linear"])
 @pytest.mark.parametrize("pool_kind", ["max", "average"])
 def test_a_block_pools_as_it_is_told(activation: str, pool_kind: str) -> None:
-    block = ConvBlock(1, 4, 2, activation, (1, 3), pool_kind, 0.0).eval()
+    block = ConvBlock(1, 4, 2, activation=activation, pool=(1, 3), pool_kind=pool_kind, dropout=0.0).eval()
     assert block(torch.randn(2, 1, 11, 8)).shape == (2, 4, 11, 2)
     assert len(block.layers) == 2
 
@@ -69,7 +69,7 @@ def test_a_block_pools_as_it_is_told(activation: str, pool_kind: str) -> None:
 @pytest.mark.parametrize("activation", ["glu", "relu", "linear"])
 def test_a_second_convolution_does_not_hear_the_shift_beyond_the_end(activation: str) -> None:
     """Batch normalisation makes padding non-zero; it must be zero again before the next layer looks sideways."""
-    block = settled(ConvBlock(2, 4, 3, activation, (1, 2), "max", 0.0))
+    block = settled(ConvBlock(2, 4, 3, activation=activation, pool=(1, 2), pool_kind="max", dropout=0.0))
     x = torch.randn(1, 2, 6, 8)
     longer = F.pad(x, (0, 0, 0, 5))
     mask = torch.arange(11)[None] < 6
@@ -77,7 +77,7 @@ def test_a_second_convolution_does_not_hear_the_shift_beyond_the_end(activation:
 
 
 def test_dropout_acts_in_training_alone() -> None:
-    block = ConvBlock(1, 4, 1, "linear", (1, 1), "max", 0.5)
+    block = ConvBlock(1, 4, 1, activation="linear", pool=(1, 1), pool_kind="max", dropout=0.5)
     x = torch.randn(4, 1, 20, 8)
     assert (block(x) == 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
     assert (block.eval()(x) == 0).float().mean().item() < 0.01

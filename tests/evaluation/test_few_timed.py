@@ -113,7 +113,7 @@ def test_thresholds_that_are_all_off_alike_are_scaled_back() -> None:
     worthless = replace(anew.report, by_fold=(scaled(good, 1e-4, 1.0),) * anew.report.folds)
     fold = np.arange(30) % anew.report.folds
     references = [clip.events or () for clip in timed.clips]
-    kept = keep(OBJECTIVE, references, timed.scores, fold, off, anew._replace(report=worthless))
+    kept = keep(OBJECTIVE, references, timed.scores, fold, before=off, anew=anew._replace(report=worthless))
     assert kept.name == SCALED
     assert kept.reached[SCALED] > kept.reached[BEFORE]
     unseen = made(60, seed=5)

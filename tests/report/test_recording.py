@@ -19,7 +19,13 @@ from earmark.scores import Scores
 def draw(view, **changes):
     view = replace(view, **changes)
     return recording_figure(
-        view.logmel, view.logmel_clock, view.scores, view.reference, view.detected, view.thresholds, view.band_hz
+        view.logmel,
+        view.logmel_clock,
+        view.scores,
+        view.reference,
+        view.detected,
+        thresholds=view.thresholds,
+        band_hz=view.band_hz,
     )
 
 

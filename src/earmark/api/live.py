@@ -90,9 +90,12 @@ def listen(
         )
 
     listener_at(None)  # what is wrong with the plan or the point is said before a source is opened
-    opened = open_source(source, tagger.rate, rate, channels, samples, speed, stdin)
+    opened = open_source(source, tagger.rate, rate=rate, channels=channels, samples=samples, speed=speed, stdin=stdin)
     listener = listener_at(opened.rate)
-    made = [*sinks, *_sinks(lines, outputs, webhook, mqtt, node, queue, listener, reporter)]
+    made = [
+        *sinks,
+        *_sinks(listener, reporter, lines=lines, outputs=outputs, webhook=webhook, mqtt=mqtt, node=node, queue=queue),
+    ]
     if save_clips is not None:
         from earmark.runtime.sinks import ClipSink
 
@@ -115,6 +118,7 @@ def input_devices() -> list[str]:
 def open_source(
     source: str,
     preferred: int,
+    *,
     rate: int | None = None,
     channels: int = 1,
     samples: str = "s16le",
@@ -139,14 +143,15 @@ def open_source(
 
 
 def _sinks(
+    listener: Listener,
+    reporter: Reporter,
+    *,
     lines: TextIO | None,
     outputs: Sequence[PathLike],
     webhook: str | None,
     mqtt: str | None,
     node: str,
     queue: PathLike | None,
-    listener: Listener,
-    reporter: Reporter,
 ) -> list[Sink]:
     from earmark.runtime.sinks import LineSink, MqttSink, WebhookSink
     from earmark.runtime.sinks.files import file_sink

@@ -260,6 +260,7 @@ def make_dataset(
     clips: int = 240,
     valid: int = 60,
     test: int = 60,
+    *,
     seed: int = 0,
     seconds: float = 10.0,
     rate: int = 16_000,

@@ -128,6 +128,7 @@ class ConvBlock(nn.Module):
         inputs: int,
         outputs: int,
         convs: int,
+        *,
         activation: Activation,
         pool: tuple[int, int],
         pool_kind: Literal["max", "average"],

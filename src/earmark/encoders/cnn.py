@@ -74,7 +74,7 @@ class CNN(nn.Module):
         self.bn0 = MaskedBatchNorm2d(bands) if options.input_norm else None
         widths = [1, *options.channels]
         self.blocks = nn.ModuleList(
-            ConvBlock(inputs, outputs, 2, "relu", pool, "average", options.dropout)
+            ConvBlock(inputs, outputs, 2, activation="relu", pool=pool, pool_kind="average", dropout=options.dropout)
             for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
         )
         xavier(self)

@@ -99,11 +99,11 @@ def make_blocks(options: BlocksOptions, bands: int) -> nn.ModuleList:
             inputs,
             outputs,
             options.convs,
-            options.activation,
-            (1, pool),
-            options.pool_kind,
-            options.dropout,
-            options.basis_kernels,
+            activation=options.activation,
+            pool=(1, pool),
+            pool_kind=options.pool_kind,
+            dropout=options.dropout,
+            basis=options.basis_kernels,
         )
         for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
     )

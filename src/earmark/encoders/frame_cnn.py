@@ -60,7 +60,15 @@ class FrameCNN(nn.Module):
             raise ValueError(f"{bands} bands are too few for pools {options.pools}: no band is left")
         widths = [1, *options.channels]
         self.blocks = nn.ModuleList(
-            ConvBlock(inputs, outputs, options.convs, "relu", pool, "average", options.dropout)
+            ConvBlock(
+                inputs,
+                outputs,
+                options.convs,
+                activation="relu",
+                pool=pool,
+                pool_kind="average",
+                dropout=options.dropout,
+            )
             for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools, strict=True)
         )
         self.heads = nn.ModuleList(nn.Linear(width, options.embedding) for width in options.channels)

@@ -58,7 +58,9 @@ class SegmentCNN(nn.Module):
         self.channels = options.channels[-1]
         widths = [1, *options.channels]
         self.blocks = nn.ModuleList(
-            ConvBlock(inputs, outputs, options.convs, "relu", (2, 2), "max", options.dropout)
+            ConvBlock(
+                inputs, outputs, options.convs, activation="relu", pool=(2, 2), pool_kind="max", dropout=options.dropout
+            )
             for inputs, outputs in pairwise(widths)
         )
         for module in self.modules():

@@ -85,12 +85,12 @@ class Wavegram(nn.Module):
         self.reduction = Fraction(math.prod(time for time, _ in options.pools))
         first = options.channels[0]
         self.bn0 = MaskedBatchNorm2d(options.bands)
-        self.logmel = ConvBlock(1, first, 2, "relu", (2, 2), "average", 0.0)
+        self.logmel = ConvBlock(1, first, 2, activation="relu", pool=(2, 2), pool_kind="average", dropout=0.0)
         self.waveform = WaveformBranch(options.wave_channels, options.bands // 2, first)
         self.dropout = nn.Dropout(options.dropout)
         widths = [2 * first, *options.channels[1:]]
         self.blocks = nn.ModuleList(
-            ConvBlock(inputs, outputs, 2, "relu", pool, "average", options.dropout)
+            ConvBlock(inputs, outputs, 2, activation="relu", pool=pool, pool_kind="average", dropout=options.dropout)
             for inputs, outputs, pool in zip(widths[:-1], widths[1:], options.pools[1:], strict=True)
         )
         xavier(self)
@@ -119,7 +119,9 @@ class WaveformBranch(nn.Module):
         self.norm = MaskedBatchNorm2d(widths[0])
         inputs = (widths[0], *widths[:-1])
         self.blocks = nn.ModuleList(DilatedBlock(a, b) for a, b in zip(inputs, widths, strict=True))
-        self.last = ConvBlock(widths[-1] // bands, outputs, 2, "relu", (2, 1), "average", 0.0)
+        self.last = ConvBlock(
+            widths[-1] // bands, outputs, 2, activation="relu", pool=(2, 1), pool_kind="average", dropout=0.0
+        )
 
     def forward(self, samples: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Encode the samples of each hop; `lengths` (batch,) counts a clip's frames."""

@@ -76,7 +76,15 @@ class Xu2018(nn.Module):
         convs = _CONVS[options.variant]  # of each block
         self.pools = [(time, 2), (time, 2), (time, 2), (1, options.last_pools[0])][: len(convs)]
         self.blocks = nn.ModuleList(
-            ConvBlock(_FILTERS if index else 1, _FILTERS, count, options.activation, pool, "max", 0.0)
+            ConvBlock(
+                _FILTERS if index else 1,
+                _FILTERS,
+                count,
+                activation=options.activation,
+                pool=pool,
+                pool_kind="max",
+                dropout=0.0,
+            )
             for index, (count, pool) in enumerate(zip(convs, self.pools, strict=True))
         )
         for _, pool in self.pools:

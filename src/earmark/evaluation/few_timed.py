@@ -69,6 +69,7 @@ def keep(
     references: Sequence[Sequence[Event]],
     scores: Sequence[Scores],
     fold: IntArray,
+    *,
     before: OperatingPoint,
     anew: Tuned,
     seed: int = 0,

@@ -139,7 +139,7 @@ def or_before(
     labels = scored.labels
     known = [[event for event in events if event.label in labels] for events in references]
     fold = assign_folds(encode_tags(known, labels), min(FOLDS, len(scores)), seed)
-    kept = keep(objective, references, scores, fold, base, tuned, seed)
+    kept = keep(objective, references, scores, fold, before=base, anew=tuned, seed=seed)
     note = kept.note(objective, len(scores))
     if kept.name == ANEW:
         return Tuned(tuned.point, replace(tuned.report, notes=(*tuned.report.notes, note)))

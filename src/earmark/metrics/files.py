@@ -75,7 +75,16 @@ def score_files(
         truth.tags.setdefault(name, [])
         (truth.events or {}).setdefault(name, [])
     if formats[1] is None and (tables := score_tables(estimate)):
-        return _score_scores(reference, truth, labels, estimate, tables, durations, unknown, resampling)
+        return _score_scores(
+            reference,
+            estimate,
+            truth=truth,
+            labels=labels,
+            tables=tables,
+            durations=durations,
+            unknown=unknown,
+            resampling=resampling,
+        )
     found = read_labels(estimate, formats[1], separator=separator, label_column=label_column)
     check_names(reference, truth.tags, {tag for tags in found.tags.values() for tag in tags})
     names = _matched(reference, truth.tags, estimate, found.tags, truth.segments)
@@ -138,9 +147,10 @@ def score_tables(folder: Path) -> list[Path]:
 
 def _score_scores(
     reference: Path,
+    estimate: Path,
+    *,
     truth: LabelFile,
     labels: Labels,
-    estimate: Path,
     tables: Sequence[Path],
     durations: Mapping[str, float],
     unknown: Literal["error", "ignore"],

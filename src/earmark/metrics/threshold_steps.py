@@ -130,10 +130,14 @@ def find_steps(
         relevant[here] = reaches(_covered(covers, row[here], first[here], last[here]), dtc, length[here])
         steps.append(_steps_of(~relevant, tree, block, recordings, np.full(len(row), FALSE)))
         if cttc is not None:
-            for hits, other in _cross_triggers(covers, block, first, last, length, ~relevant, cttc):
+            for hits, other in _cross_triggers(
+                covers, block, first=first, last=last, length=length, false=~relevant, cttc=cttc
+            ):
                 steps.append(_steps_of(hits, tree, block, recordings, other + CROSS))
         met = np.flatnonzero(relevant)
-        gains += _gains_of(truth, covers, block, tree.parent, met, row[met], (first[met], last[met]), edges)
+        gains += _gains_of(
+            truth, covers, block, parent=tree.parent, met=met, row=row[met], span=(first[met], last[met]), edges=edges
+        )
     steps.append(_true_steps(gains, truth, gtc, floor.dtype))
     return join_steps(steps)
 
@@ -169,6 +173,7 @@ def _steps_of(counts: BoolArray, tree: RunTree, block: _Frames, recordings: IntA
 def _cross_triggers(
     covers: Covers,
     block: _Frames,
+    *,
     first: IntArray,
     last: IntArray,
     length: DoubleArray,
@@ -190,6 +195,7 @@ def _gains_of(
     truth: Truth,
     covers: Covers,
     block: _Frames,
+    *,
     parent: IntArray,
     met: IntArray,
     row: IntArray,

@@ -165,7 +165,13 @@ def _only(table: Table, places: Sequence[int]) -> Table:
 def view_figure(view: RecordingView) -> Figure:
     """The picture of a recording."""
     return recording_figure(
-        view.logmel, view.logmel_clock, view.scores, view.reference, view.detected, view.thresholds, view.band_hz
+        view.logmel,
+        view.logmel_clock,
+        view.scores,
+        view.reference,
+        view.detected,
+        thresholds=view.thresholds,
+        band_hz=view.band_hz,
     )
 
 

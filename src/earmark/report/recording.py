@@ -57,6 +57,7 @@ def recording_figure(
     scores: Scores,
     reference: Sequence[Event] | None,
     detected: Sequence[Event],
+    *,
     thresholds: Thresholds = None,
     band_hz: Sequence[float] | None = None,
 ) -> Figure:
@@ -83,7 +84,7 @@ def recording_figure(
         _draw_lane(below, -place - 1 + 0.04, found, ORANGE)
     below.set_ylim(-len(labels), 0)
     above.set_xlim(0, scores.duration)
-    _finish(figure, above, below, labels, scores, reference is not None, thresholds is not None)
+    _finish(figure, (above, below), labels, scores, known=reference is not None, threshold=thresholds is not None)
     return figure
 
 
@@ -141,10 +142,11 @@ def _wrapped(label: str) -> str:
 
 
 def _finish(
-    figure: Figure, above: Axes, below: Axes, labels: list[str], scores: Scores, known: bool, threshold: bool
+    figure: Figure, both: tuple[Axes, Axes], labels: list[str], scores: Scores, *, known: bool, threshold: bool
 ) -> None:
     """Names on the left, clip scores on the right, the time beneath, the legend on top."""
-    for axes in (above, below):
+    above, below = both
+    for axes in both:
         tidy(axes, grid=None)
     above.tick_params(labelbottom=False)
     below.grid(axis="x", color=FAINT, linewidth=0.5)

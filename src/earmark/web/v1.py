@@ -181,6 +181,7 @@ TopK = Annotated[int | None, Query(ge=1, le=10_000, description=f"Labels that ar
 
 
 def _given(
+    *,
     model: ModelName = None,
     operating_point: PointName = None,
     threshold: Threshold = None,

@@ -56,14 +56,14 @@ def calibrate(
     clip = np.stack([each.clip for each in scores])
     strong = [index for index, events in enumerate(references) if events is not None]
     made = with_calibration(bare, tags, clip, kind, only=known)
-    before, after = _judge(bare, tags, clip, fold, used, kind, known)
+    before, after = _judge(bare, tags, clip, fold, folds=used, kind=kind, known=known)
     tables: tuple[tuple[Reliability, ...], ...] = ((), ())
     if strong:
         truth = np.concatenate([frame_tags(scores[i], references[i] or ()) for i in strong])
         frames = np.concatenate([scores[i].frames for i in strong])
         frame_fold = np.repeat(fold[strong], [len(scores[i].frames) for i in strong])
         made = with_calibration(made, truth, frames, kind, frames=True, only=known)
-        tables = _judge(bare, truth, frames, frame_fold, used, kind, known)
+        tables = _judge(bare, truth, frames, frame_fold, folds=used, kind=kind, known=known)
     notes = [f"too few recordings to calibrate {', '.join(rare)}; their scores are left unchanged"] if rare else []
     return Calibrated(made, CalibrationReport(kind, before, after, *tables), tuple(notes))
 
@@ -87,7 +87,14 @@ def frame_tags(scores: Scores, events: Sequence[Event]) -> BoolArray:
 
 
 def _judge(
-    point: OperatingPoint, truth: BoolArray, scores: FloatArray, fold: IntArray, folds: int, kind: str, known: list[str]
+    point: OperatingPoint,
+    truth: BoolArray,
+    scores: FloatArray,
+    fold: IntArray,
+    *,
+    folds: int,
+    kind: str,
+    known: list[str],
 ) -> tuple[tuple[Reliability, ...], tuple[Reliability, ...]]:
     """Reliability (of the known labels) of scores as they are, and through maps fitted on other folds."""
     mapped = scores.copy()
