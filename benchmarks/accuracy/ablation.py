@@ -117,7 +117,7 @@ def section(
         [
             f"## scapes: what each part of the default recipe is worth{shortly}",
             "",
-            f"Recipe `{args.recipe}`, budget `{budget.name}`: {budget.said}; trained on the weak labels of all of "
+            f"Recipe `{args.recipe}`, budget `{budget.name}`: {budget.sentence}; trained on the weak labels of all of "
             f"train. {SAID} In brackets: the difference to the baseline with the same seeds{spread}.{changes}{taught}",
             "",
             *header("variant"),

@@ -180,7 +180,7 @@ def section(oracle: list[str], found: dict[str, dict[int, Found]], args: argpars
     rows = [row(SAYS[name], found[name], None if name == "baseline" else baseline) for name in names]
     said = [SAID, *(text for part, text in EXPLAINED.items() if part in args.parts)]
     if rows:
-        budget = f"budget `{args.budget}`, {BUDGETS[args.budget].said} unless the row says otherwise"
+        budget = f"budget `{args.budget}`, {BUDGETS[args.budget].sentence} unless the row says otherwise"
         said.append(f"The others: {budget}." if oracle else f"All: {budget}.")
     if oracle or baseline:
         said.append("In brackets: the difference to the first row of its kind, with the same seeds.")

@@ -58,9 +58,10 @@ def section(work: Reproduction, args: argparse.Namespace) -> str:
     study, outcomes = work.study, work.outcomes()
     tests = ", ".join(f"{len(manifest)} of {part}" for part, manifest in work.material.tests.items())
     said = (
-        f"`earmark reproduce {study.name}` on `scapes`, budget `{work.budget.name}`: {work.budget.said} Trained on the "
-        f"weak labels of {len(work.material.train)} soundscapes, scored on {tests}. Published figures were measured "
-        "on the paper's own data: compare rows, not columns. Ours are means over seeds, plus or minus half their "
+        f"`earmark reproduce {study.name}` on `scapes`, budget `{work.budget.name}`: {work.budget.sentence} "
+        f"Trained on the weak labels of {len(work.material.train)} soundscapes, scored on {tests}. Published figures "
+        "were measured on the paper's own data: compare rows, not columns. Ours are means over seeds, plus or minus "
+        "half their "
         "range. *Tuned*: thresholds and smoothing are chosen on every second recording and applied to the others, both "
         "ways; everything else uses the operating point of the paper."
     )

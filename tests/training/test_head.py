@@ -35,7 +35,7 @@ class Memory:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def samples(self, index: int) -> int:
+    def length(self, index: int) -> int:
         return len(self.clips[index])
 
     def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:

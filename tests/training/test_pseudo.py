@@ -15,7 +15,7 @@ from earmark.models.torch_engine import engine_of
 from earmark.runtime.scorer import Scorer
 from earmark.scores import Scores
 from earmark.training.options import SelfTrainingOptions
-from earmark.training.pseudo import heard, pseudo_labels, tags
+from earmark.training.pseudo import active_frames, pseudo_labels, tags
 
 CLOCK = Clock(Fraction(1, 25))
 
@@ -27,18 +27,21 @@ def scores(**curves: list[float]) -> Scores:
 
 def test_a_label_is_heard_where_its_smoothed_scores_pass_the_threshold() -> None:
     given = scores(dog=[0, 0.9, 0, 0.3, 0.2, 0.3, 0], cat=[0.9] * 7, owl=[0.2, 0.1, 0.2, 0.2, 0.05, 0.05, 0.05])
-    columns, active = heard(given, [0, 2], SelfTrainingOptions(median_seconds=0.12))  # three frames; no cat is tagged
+    # The median takes three frames; no cat is tagged.
+    columns, active = active_frames(
+        given, [0, 2], SelfTrainingOptions(median_seconds=0.12)
+    )  # three frames; no cat is tagged
     assert columns == [0, 2]
     assert active.astype(int).tolist() == [[0, 0, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0, 0]]
-    assert heard(given, [], SelfTrainingOptions())[1].shape == (0, 7)
+    assert active_frames(given, [], SelfTrainingOptions())[1].shape == (0, 7)
 
 
 def test_a_stretch_counts_where_it_somewhere_is_sure_and_short_gaps_belong_to_it() -> None:
     given = scores(dog=[0.2, 0.6, 0.2, 0, 0.2, 0, 0, 0, 0.5, 0], cat=[0.2] * 10)
     options = SelfTrainingOptions(median_seconds=0.0, threshold=0.1, onset=0.4)
-    assert heard(given, [0, 1], options)[1].astype(int).tolist() == [[1, 1, 1, 0, 0, 0, 0, 0, 1, 0], [0] * 10]
+    assert active_frames(given, [0, 1], options)[1].astype(int).tolist() == [[1, 1, 1, 0, 0, 0, 0, 0, 1, 0], [0] * 10]
     near = options.model_copy(update={"onset": 0.0, "gap_seconds": 0.08})  # gaps of one frame, not of two
-    assert heard(given, [0], near)[1].astype(int).tolist() == [[1, 1, 1, 1, 1, 0, 0, 0, 1, 0]]
+    assert active_frames(given, [0], near)[1].astype(int).tolist() == [[1, 1, 1, 1, 1, 0, 0, 0, 1, 0]]
 
 
 def test_clips_without_labels_are_tagged_by_the_operating_point() -> None:

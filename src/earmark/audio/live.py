@@ -64,12 +64,12 @@ class FileAsLive:
 
     def blocks(self, say: Say) -> Iterator[Block | Missing]:
         """The recording in blocks, each when its last sample would have been heard."""
-        began, heard = time.monotonic(), 0
+        began, played = time.monotonic(), 0
         with self._file as file:
             for block in file:
-                heard += len(block)
+                played += len(block)
                 if self.speed is not None:
-                    time.sleep(max(0.0, began + heard / self.rate / self.speed - time.monotonic()))
+                    time.sleep(max(0.0, began + played / self.rate / self.speed - time.monotonic()))
                 yield block
             if file.problem is not None:
                 say(f"{self.name}: {file.problem}")

@@ -73,7 +73,7 @@ class Microphone:
 
     def blocks(self, say: Say) -> Iterator[Block | Missing]:
         """Blocks (samples, 1) as they come; never ends by itself."""
-        heard: float | None = None  # when the last block came
+        arrived: float | None = None  # when the last block came
         reported = False
         while True:
             waiting: queue.Queue[tuple[int, bool, Block]] = queue.Queue(maxsize=_ROOM)
@@ -82,19 +82,19 @@ class Microphone:
                     while True:
                         lost, overrun, block = waiting.get(timeout=_GONE)
                         now = time.monotonic()
-                        if heard is not None and reported:
-                            yield Missing(max(0.0, now - heard - BLOCK), f"{self.name} is back")
+                        if arrived is not None and reported:
+                            yield Missing(max(0.0, now - arrived - BLOCK), f"{self.name} is back")
                         elif lost:
                             yield Missing(lost / self.rate, f"{self.name}: the computer was too slow")
                         elif overrun:
                             say(f"{self.name}: overrun; some samples were lost")
-                        heard, reported = now, False
+                        arrived, reported = now, False
                         yield block
             except (queue.Empty, self._library.PortAudioError) as error:
                 if not reported:
                     why = "gives no sound" if isinstance(error, queue.Empty) else f"stopped ({error})"
                     say(f"{self.name} {why}; trying again")
-                heard, reported = time.monotonic() if heard is None else heard, True
+                arrived, reported = time.monotonic() if arrived is None else arrived, True
                 time.sleep(_AGAIN)
 
     def _open(self, waiting: queue.Queue[tuple[int, bool, Block]]) -> Any:

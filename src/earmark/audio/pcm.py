@@ -128,7 +128,7 @@ class PcmStream:
 
     def _refuse_others(self) -> None:
         """`AudioError` for what is plainly something else than samples."""
-        what = next((said for start, said in _OTHERS if self._held.startswith(start)), None)
+        what = next((what_it_is for start, what_it_is in _OTHERS if self._held.startswith(start)), None)
         if what is None and self._held[4:8] == b"ftyp":
             what = "an mp4 or m4a"
         if what is None and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in self._held):

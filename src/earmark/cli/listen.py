@@ -99,7 +99,7 @@ def command(
             terminal.print(line)
         return
     with BarReporter(terminal) as reporter, _stopped_by_signals() as stop:
-        heard = api.listen(
+        outcome = api.listen(
             source,
             models=models,
             rate=rate,
@@ -125,7 +125,7 @@ def command(
             stop=stop,
             reporter=reporter,
         )
-    terminal.say(f"{heard.events} events in {heard.seconds:.1f} s")
+    terminal.say(f"{outcome.events} events in {outcome.seconds:.1f} s")
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def command(
         found = list(findings(chosen, outcomes, part))
         if found:
             terminal.table(findings_table(found), f"What {chosen.paper} found")
-    write_text(output / "tables.md", f"# {chosen.paper}\n\n" + markdown(chosen, outcomes, work.budget.said))
+    write_text(output / "tables.md", f"# {chosen.paper}\n\n" + markdown(chosen, outcomes, work.budget.sentence))
     write_text(output / "results.csv", as_csv(outcomes))
     for path in (output / "tables.md", output / "results.csv", *write_figures(work, numbers[0], drawn)):
         terminal.say(f"wrote {path}")

@@ -25,7 +25,7 @@ class TrainingProgress(lightning.Callback):
         self.bar = progress_bar(terminal.err) if sys.stderr.isatty() and not terminal.quiet else None
         self.task: TaskID | None = None
         self.began, self.first_step = 0.0, 0
-        self.told, self.title, self.stage = 0.0, "training", ""
+        self.printed, self.title, self.stage = 0.0, "training", ""
 
     @override
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -49,8 +49,8 @@ class TrainingProgress(lightning.Callback):
         """Move the bar."""
         if self.bar is None or self.task is None:
             return
-        if time.monotonic() - self.told > _PAUSE:
-            self.told = time.monotonic()
+        if time.monotonic() - self.printed > _PAUSE:
+            self.printed = time.monotonic()
             self.title = self._named(f"training, loss {float(outputs['loss']):.3f}")
         self.bar.update(self.task, completed=trainer.global_step, description=self.title)
 

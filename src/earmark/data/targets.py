@@ -129,10 +129,10 @@ class FrameTargets:
     def of(cls, clips: Iterable[Found], classes: int, step: Fraction) -> FrameTargets:
         """From what is found in each clip, taken one at a time."""
         columns, steps, bits = [], [], [np.zeros(0, np.uint8)]
-        for own, heard in clips:
+        for own, active in clips:
             columns.append(own)
-            steps.append(heard.shape[1])
-            bits.append(np.packbits(heard, axis=1).ravel())
+            steps.append(active.shape[1])
+            bits.append(np.packbits(active, axis=1).ravel())
         return cls(Targets.of(columns, classes), np.array(steps, np.int64), np.concatenate(bits), step)
 
     def __len__(self) -> int:
@@ -153,8 +153,8 @@ class FrameTargets:
         whole = int(self.steps[clip])
         rows = np.zeros((steps, self.labels.classes), np.bool_)
         if len(columns) and first < whole:
-            heard = np.unpackbits(packed.reshape(len(columns), -1), axis=1, count=whole)[:, first : first + steps]
-            rows[: heard.shape[1], columns] = heard.T
+            active = np.unpackbits(packed.reshape(len(columns), -1), axis=1, count=whole)[:, first : first + steps]
+            rows[: active.shape[1], columns] = active.T
         return rows
 
     def steps_in(self, length: int) -> int:

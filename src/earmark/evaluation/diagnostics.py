@@ -70,7 +70,7 @@ def precision_recall(
     areas = average_precision(reference, scores)
     found = {}
     for column, label in enumerate(labels):
-        truth, said = reference[:, column], given[:, column]
+        truth, reported = reference[:, column], given[:, column]
         positive = np.sort(scores[truth, column])[::-1]
         if not len(positive):
             continue
@@ -78,13 +78,13 @@ def precision_recall(
         tp = np.searchsorted(-positive, -positive, side="right")
         negative = np.sort(scores[~truth, column])
         fp = len(negative) - np.searchsorted(negative, positive, side="left")
-        right, told = int((truth & said).sum()), int(said.sum())
+        right, total = int((truth & reported).sum()), int(reported.sum())
         found[label] = PrecisionRecall(
             recall=tp / len(positive),
             precision=tp / (tp + fp),
             ap=float(areas[column]),
             positives=len(positive),
-            at=(right / len(positive), right / told) if told else None,
+            at=(right / len(positive), right / total) if total else None,
         )
     return found
 

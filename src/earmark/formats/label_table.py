@@ -177,12 +177,12 @@ class _Reader:
                 message = f"column {column!r} is {row[column].strip()!r}, expected 0 or 1; {entry.name} is left out"
                 entry.doubts.append(Problem("row", where, message))
                 return
-        heard = [column.strip() for column in self.columns.hot if is_heard(row[column])]
+        present = [column.strip() for column in self.columns.hot if is_heard(row[column])]
         if not self.columns.strong:
-            self._take_list(entry, where, heard, again)
+            self._take_list(entry, where, present, again)
             return
         entry.events = [] if entry.events is None else entry.events
-        for label in heard:
+        for label in present:
             self._add_event(entry, where, row, label)
 
     def _event(self, where: str, onset: str, end: str, label: str, score: str) -> Event:
@@ -212,8 +212,10 @@ class _Reader:
         elif set(labels) == set(entry.labels):
             self.out.problems.append(Problem("duplicate", where, f"{entry.name} is listed again; counted once"))
         else:
-            told = f"{entry.name} has the labels {entry.labels} in line {entry.line} and {labels} here; it is left out"
-            entry.doubts.append(Problem("conflict", where, told))
+            message = (
+                f"{entry.name} has the labels {entry.labels} in line {entry.line} and {labels} here; it is left out"
+            )
+            entry.doubts.append(Problem("conflict", where, message))
             entry.labels += [label for label in labels if label not in entry.labels]
 
     def _split(self, cell: str) -> list[str]:

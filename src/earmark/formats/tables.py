@@ -133,8 +133,8 @@ def read_rows(source: Source) -> Rows:
         text, begins, delimiter = parquet.as_csv(path), 0, ","  # whatever was read of it as text is none
     else:
         text = read_text(source, names=True)
-        begins, said = _preamble(text)
-        delimiter = said or sniff_delimiter(path.suffix, text[begins:])
+        begins, stated = _preamble(text)
+        delimiter = stated or sniff_delimiter(path.suffix, text[begins:])
     skipped = len(re.findall(r"\r\n|\r|\n", text[:begins]))
     lines = io.StringIO(text[begins:], newline="")  # ends lines at \r and \n alone, not at rarer separators in names
     cells = _tab_rows(list(lines)) if delimiter == "\t" else _quoted_rows(path, lines, delimiter)
@@ -158,8 +158,8 @@ def _preamble(text: str) -> tuple[int, str | None]:
     begins, delimiter = 0, None
     for match in re.finditer(r"[^\r\n]*(?:\r\n|\r|\n)", text):
         line = match[0].strip()
-        if said := _SEP.fullmatch(line):
-            delimiter = said[1]
+        if stated := _SEP.fullmatch(line):
+            delimiter = stated[1]
         elif line and not _is_comment(line):
             break
         begins = match.end()

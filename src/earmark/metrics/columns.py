@@ -141,10 +141,10 @@ def merge_events(events: Columns) -> tuple[Columns, int]:
     over all groups in one pass without adding group numbers to seconds (which would round them) the offsets are
     replaced by their ranks, whole numbers.
     """
-    heard = events.offset > events.onset
-    order = np.lexsort((events.onset[heard], events.label[heard], events.recording[heard]))
-    recording, label = events.recording[heard][order], events.label[heard][order]
-    onset, offset = events.onset[heard][order], events.offset[heard][order]
+    lasting = events.offset > events.onset
+    order = np.lexsort((events.onset[lasting], events.label[lasting], events.recording[lasting]))
+    recording, label = events.recording[lasting][order], events.label[lasting][order]
+    onset, offset = events.onset[lasting][order], events.offset[lasting][order]
     if not len(onset):
         return Columns(recording, label, onset, offset), 0
     fresh = np.concatenate(([True], (recording[1:] != recording[:-1]) | (label[1:] != label[:-1])))

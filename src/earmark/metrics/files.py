@@ -174,12 +174,12 @@ def _score_scores(
         resampling=resampling,
         unknown_recordings=unknown,
     )
-    untold = sorted(silent - set(names.values()))
+    unscored = sorted(silent - set(names.values()))
     problems = _outside(reference, truth.events, durations)
-    if untold:
+    if unscored:
         problems.append(
-            f"{estimate}: no score table of {len(untold)} silent recordings (first {untold[0]}); they count as free of "
-            "false alarms"
+            f"{estimate}: no score table of {len(unscored)} silent recordings (first {unscored[0]}); they count as "
+            "free of false alarms"
         )
     return replace(evaluation, problems=tuple(problems))
 

@@ -111,10 +111,10 @@ def _counts(
     per_class = np.zeros((len(names), len(labels), 4))
     for row, name in enumerate(names):
         sides = reference.get(name, ()), estimated.get(name, ())
-        heard = {event.label for side in sides for event in side}
-        if not heard:
+        occurring = {event.label for side in sides for event in side}
+        if not occurring:
             continue
-        here = Labels(label for label in labels if label in heard)
+        here = Labels(label for label in labels if label in occurring)
         found = one({name: sides[0]}, {name: sides[1]}, here)
         substitutions = 0 if isinstance(found, IntersectionMetrics) else found.substitutions
         true = found.reference - found.deletions - substitutions

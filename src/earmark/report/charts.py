@@ -177,8 +177,8 @@ def _draw_cells(axes: Axes, cells: IntArray, rows: list[int], columns: list[int]
                 axes.text(x, y, str(cells[y, x]), ha="center", va="center", fontsize=7.5, color=colour)
 
 
-def _beside(axes: Axes, y: float, told: str) -> None:
-    axes.annotate(told, (0, y), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+def _beside(axes: Axes, y: float, text: str) -> None:
+    axes.annotate(text, (0, y), (-6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                   va="center", ha="right", fontsize=7.5, color=INK)  # fmt: skip
 
 
@@ -215,27 +215,27 @@ def charts(study: Study) -> list[Chart]:
     """Whatever the study has something for."""
     found = []
     if study.precision_recall:
-        said = (
+        caption = (
             "Precision of the tags (vertical) against the share of the clips with the sound that are found "
             "(horizontal), over all thresholds. A curve through the upper right corner is perfect. The number is the "
             "average precision; the dot marks the operating point. Worst classes first."
         )
-        found.append(Chart("Precision and recall", precision_recall(study.precision_recall), said))
+        found.append(Chart("Precision and recall", precision_recall(study.precision_recall), caption))
     if study.psds:
-        said = (
+        caption = (
             "Share of events found (vertical) against false alarms per hour (horizontal), over all thresholds. The "
             "score is the area under the curve. In the first panel the mean (dashed) is reduced by the deviation "
             "between classes. Worst classes first."
         )
-        found.append(Chart("Events found and false alarms", psd_roc(study.psds), said))
+        found.append(Chart("Events found and false alarms", psd_roc(study.psds), caption))
     if study.confusion is not None:
-        said = (
+        caption = (
             "In recordings where the sound of a row was missed: how often the sound of a column was reported although "
             "it was not there. A dark cell suggests that one sound was taken for another; a column that is dark "
             "throughout is a class that is reported too often in general."
         )
-        found.append(Chart("Missed, and what was reported instead", confusion_matrix(study.confusion), said))
+        found.append(Chart("Missed, and what was reported instead", confusion_matrix(study.confusion), caption))
     if study.reliability:
-        said = "Whether a clip score is a probability: of all clips that score 0.8, are 80 % right?"
-        found.append(Chart("Can scores be trusted?", reliability_diagram(study.reliability, study.calibrated), said))
+        caption = "Whether a clip score is a probability: of all clips that score 0.8, are 80 % right?"
+        found.append(Chart("Can scores be trusted?", reliability_diagram(study.reliability, study.calibrated), caption))
     return found

@@ -81,8 +81,8 @@ def comparison_table(comparison: Comparison) -> Table:
     header = ("metric", *comparison.names, "difference", *((INTERVAL, "second is") if sure else ()))
     rows = []
     for change in found:
-        told = ("" if change.bounds is None else bounds_text(change.bounds), change.verdict) if sure else ()
-        rows.append((change.second.metric.name, change.first.value, change.second.value, change.difference, *told))
+        verdict = ("" if change.bounds is None else bounds_text(change.bounds), change.verdict) if sure else ()
+        rows.append((change.second.metric.name, change.first.value, change.second.value, change.difference, *verdict))
     return Table(header, tuple(rows))
 
 

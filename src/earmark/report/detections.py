@@ -74,7 +74,7 @@ def detection_report(
     """The page of `earmark detect --report`: of all recordings in figures, of `shown` as lanes."""
     total = sum(len(each.events) for each in found)
     chosen = choose(found, shown)
-    told = list(problems)
+    collected = list(problems)
     summary = f"{counted(total, 'event')} in {counted(len(found), 'recording')}."
     if len(chosen) < len(found):
         summary += f" Shown are the {len(chosen)} with the most confident events."
@@ -84,8 +84,8 @@ def detection_report(
         "operating point": tagger.operating_point.origin,
         "computed in": tagger.scorer.arithmetic,
     }
-    views = views_of(tagger, chosen, told, sounds, min_score)
-    return DetectionReport(title, summary, facts, label_table(found), views, told, command)
+    views = views_of(tagger, chosen, collected, sounds, min_score)
+    return DetectionReport(title, summary, facts, label_table(found), views, collected, command)
 
 
 def render(report: DetectionReport, largest: int | None = None) -> str:

@@ -39,12 +39,12 @@ def encode(waveform: npt.NDArray[np.floating], rate: int) -> bytes:
     """
     if waveform.ndim != 1 or not len(waveform):
         raise ValueError(f"expected a mono waveform (samples,), got shape {waveform.shape}")
-    heard = np.nan_to_num(waveform[: int(LONGEST * rate)].astype(np.float32))
-    heard *= min(10.0, 0.89 / max(1e-9, float(np.abs(heard).max())))
+    sound = np.nan_to_num(waveform[: int(LONGEST * rate)].astype(np.float32))
+    sound *= min(10.0, 0.89 / max(1e-9, float(np.abs(sound).max())))
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", rate, 1, format="OGG", subtype="VORBIS") as file:
-        for start in range(0, len(heard), int(_BLOCK * rate)):
-            file.write(heard[start : start + int(_BLOCK * rate)])
+        for start in range(0, len(sound), int(_BLOCK * rate)):
+            file.write(sound[start : start + int(_BLOCK * rate)])
     return buffer.getvalue()
 
 

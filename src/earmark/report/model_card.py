@@ -78,9 +78,9 @@ def operating_point_section(table: Table, tuning: str = "", calibration: str = "
 
     `tuning` of several lines is kept as it stands, one line becomes a sentence.
     """
-    said = "Applied by default, stored in `operating_point.json`; `--threshold` and `--operating-point` override it."
+    intro = "Applied by default, stored in `operating_point.json`; `--threshold` and `--operating-point` override it."
     chosen = _code(tuning, "text") if "\n" in tuning.strip() else _line(tuning)
-    parts = ["## Operating point", said, chosen, _line(calibration), tables.markdown_table(table).rstrip("\n")]
+    parts = ["## Operating point", intro, chosen, _line(calibration), tables.markdown_table(table).rstrip("\n")]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -108,10 +108,10 @@ for onset, offset, label, score in network("street.wav").events:
 
 
 def _front_matter(card: ModelCard) -> str:
-    said: dict[str, object] = {"library_name": "earmark", "pipeline_tag": "audio-classification", "tags": list(_TAGS)}
+    matter: dict[str, object] = {"library_name": "earmark", "pipeline_tag": "audio-classification", "tags": list(_TAGS)}
     if card.licence:
-        said["license"] = card.licence
-    return f"---\n{yaml.safe_dump(said, sort_keys=False, allow_unicode=True)}---"
+        matter["license"] = card.licence
+    return f"---\n{yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)}---"
 
 
 def _facts(card: ModelCard) -> str:

@@ -44,8 +44,8 @@ def relevant_labels(
     classes that the model doesn't know.
     """
     ranked = [scores.labels.names[column] for column in np.argsort(-scores.clip, kind="stable")]
-    heard = [event.label for event in sorted([*(reference or ()), *detected], key=lambda e: e.onset)]
-    wanted = list(dict.fromkeys(heard))
+    in_order = [event.label for event in sorted([*(reference or ()), *detected], key=lambda e: e.onset)]
+    wanted = list(dict.fromkeys(in_order))
     close = [label for label in ranked if label not in wanted and scores.clip[scores.labels.index(label)] > 0.2]
     wanted += close[: max(0, most - len(wanted))]
     return wanted or ranked[:1]
@@ -205,8 +205,8 @@ def trajectories_figure(
     for axes, (name, (clock, values)) in zip(grid[1:], weights.items(), strict=True):
         times = clock.edges(len(values))
         for head, line in enumerate(values.T):
-            said = f"head {head + 1}" if values.shape[1] > 1 else None
-            axes.stairs(line, times, color=_COLOURS[head % len(_COLOURS)], linewidth=1.4, label=said, baseline=None)
+            label = f"head {head + 1}" if values.shape[1] > 1 else None
+            axes.stairs(line, times, color=_COLOURS[head % len(_COLOURS)], linewidth=1.4, label=label, baseline=None)
         axes.axhline(1 / max(1, len(values)), color=INK, linewidth=0.8, linestyle=":")
         axes.set_ylim(bottom=0)
         tidy(axes)

@@ -177,7 +177,7 @@ def pass_on(
     """
     account = Account()
     tables = None if scores is None else Tracks(scores, ".tsv", listing.names, None)
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
 
     def tasks() -> Iterator[Task]:
         for position, entry in enumerate(listing):
@@ -193,8 +193,8 @@ def pass_on(
             if decided.failed is None:
                 sink(task.name, decided.items)
         now = time.monotonic()
-        if follow is not None and now - told > 0.1:
-            told = now
+        if follow is not None and now - reported > 0.1:
+            reported = now
             follow(Counts(turn, 0, len(account.failed), listing.total, account.seconds, now - began))
     if follow is not None:
         count = account.scored + len(account.failed)

@@ -127,7 +127,7 @@ def findings_table(found: Sequence[Finding]) -> Table:
     """A row for each finding and figure."""
     rows = tuple(
         (
-            each.expectation.said,
+            each.expectation.sentence,
             f"{each.expectation.table}, {each.column.title}",
             spread(each.better, each.column),
             spread(each.worse, each.column),
@@ -139,10 +139,10 @@ def findings_table(found: Sequence[Finding]) -> Table:
     return Table(("the paper found", "by", "one", "other", "here", "seeds"), rows)
 
 
-def markdown(study: Study, outcomes: Sequence[Outcome], said: str, chosen: Sequence[str] = ()) -> str:
+def markdown(study: Study, outcomes: Sequence[Outcome], sentence: str, chosen: Sequence[str] = ()) -> str:
     """All of it as Markdown; `chosen` names the tables wanted, all by default."""
     parts = list(dict.fromkeys(part for outcome in outcomes for part in outcome.parts))
-    lines = [said, ""]
+    lines = [sentence, ""]
     for part in parts:
         for table in study.tables:
             if chosen and table.name not in chosen:

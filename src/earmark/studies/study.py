@@ -53,7 +53,7 @@ class PaperTable:
 class Expectation:
     """What the paper found of two rows of a table: that one beats the other."""
 
-    said: str
+    sentence: str
     table: str
     better: str  # recipe
     worse: str
@@ -64,7 +64,7 @@ class Budget:
     """How much training a row gets; None means as much as its recipe says."""
 
     name: str
-    said: str  # a sentence for the tables
+    sentence: str  # a sentence for the tables
     epochs: int | None = None
     steps: int | None = None  # updates in all
     changes: tuple[str, ...] = ()  # to every recipe, as for --set

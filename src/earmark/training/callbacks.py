@@ -184,9 +184,9 @@ class Profile(Callback):
         total = sum(self.seconds.values())
         if not self.steps or not total:
             return ["no update was made, so there is nothing to profile"]
-        said = {"waiting": "waiting for batches", "transfer": "transfer to the device", "updates": "updates"}
+        titles = {"waiting": "waiting for batches", "transfer": "transfer to the device", "updates": "updates"}
         found = [
-            f"{said[name]}: {spent:.1f} s ({spent / total:.0%}), {1000 * spent / self.steps:.1f} ms a step"
+            f"{titles[name]}: {spent:.1f} s ({spent / total:.0%}), {1000 * spent / self.steps:.1f} ms a step"
             for name, spent in self.seconds.items()
         ]
         if self.device_busy is not None:

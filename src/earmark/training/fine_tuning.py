@@ -41,8 +41,8 @@ def train_head(
     progress: Progress | None = None,
 ) -> None:
     """Train the pooling of `network` alone, in place, and keep its weights in the folder `state`."""
-    heard = at_levels(beginnings(clips, network.clip_rate, progress), options, seed)
-    embeddings, _ = embed(network, heard, device)
+    inputs = at_levels(beginnings(clips, network.clip_rate, progress), options, seed)
+    embeddings, _ = embed(network, inputs, device)
     network.cpu()
     fit_head(network.pooling, embeddings, _targets(clips, network).repeat(1 + options.copies, axis=0), options, seed)
     weights = {name: tensor.detach().contiguous() for name, tensor in network.pooling.state_dict().items()}

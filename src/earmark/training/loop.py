@@ -216,7 +216,7 @@ def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: P
                 lengths=batch.lengths.to(machine.device),
                 targets=batch.targets.to(machine.device),
             )
-            features, lengths, _ = module.heard(there, step)
+            features, lengths, _ = module.augmented(there, step)
             yield features, lengths
 
     bf16 = resolve_precision(machine.precision, machine.device) == "bf16"

@@ -59,7 +59,7 @@ class TrainingModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, augmented."""
-        features, lengths, targets = self.heard(batch, self.global_step)
+        features, lengths, targets = self.augmented(batch, self.global_step)
         loss = self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
         self.losses.append(loss.detach())
         return loss
@@ -77,7 +77,7 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     @torch.no_grad()
-    def heard(self, batch: Batch, step: int) -> tuple[Tensor, Tensor | None, Tensor]:
+    def augmented(self, batch: Batch, step: int) -> tuple[Tensor, Tensor | None, Tensor]:
         """What the network is given of a batch at a step, augmented: features, valid frames (None: all), targets.
 
         Targets of steps, where the batch has them, are as many as the network's steps.

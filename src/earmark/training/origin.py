@@ -89,7 +89,7 @@ class Separability:
         return self.blocks is not None and 1 - self.whole >= CLEARLY * (1 - self.blocks)
 
     @property
-    def told(self) -> float:
+    def chosen(self) -> float:
         """That of what would be taken."""
         return self.blocks if self.blocks is not None and self.by_blocks else self.whole
 
@@ -127,7 +127,7 @@ def choose_origin(
             each = _separability(chosen, directory, device, stage(f"comparing {name}"))
         except EarmarkError:
             continue
-        found[name] = each.told
+        found[name] = each.chosen
         source = Source(name, directory, "blocks" if each.has_blocks else None)
         sources[name] = replace(source, freeze="encoder", part="blocks") if each.by_blocks else source
         found[""] = max(each.features, found.get("", 0.0))
@@ -183,10 +183,10 @@ def _separability(clips: Manifest, directory: Path, device: str, progress: Progr
             if progress is not None:
                 progress(number + 1, len(store))
 
-    heard = embed(network, readable(), device)
+    kept = embed(network, readable(), device)
     if not usable:
         raise DataError(f"{clips.source}: none of its clips can be read")
-    embeddings, features = heard
+    embeddings, features = kept
     targets = Targets.of_clips(store.clips, clips.labels)[usable]
     lower = _lower_blocks(network, directory, device)
     return Separability(

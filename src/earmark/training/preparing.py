@@ -49,16 +49,16 @@ def prepare(request: Request, stage: Callable[[str], Progress | None]) -> Prepar
     if request.unlabelled is not None:
         unlabelled, more = _open(request, request.unlabelled, "unlabelled", stage)
         problems += more
-    heard = {label for clip in train.clips for label in clip.labels}
-    labels = Labels(label for label in request.train.labels if label in heard)
+    carried = {label for clip in train.clips for label in clip.labels}
+    labels = Labels(label for label in request.train.labels if label in carried)
     if not labels:
         raise DataError(f"{request.train.source}: none of the usable clips has a label")
-    unheard = [
+    unused = [
         Problem("label", label, "no usable clip has this label; the label is left out")
         for label in request.train.labels
         if label not in labels
     ]
-    problems += folded(unheard, request.train.source)
+    problems += folded(unused, request.train.source)
     return Prepared(labels, train, valid, tuple(problems), unlabelled)
 
 

@@ -50,23 +50,23 @@ def pseudo_labels(
     def found() -> Iterator[Found]:
         for number, scores in enumerate(_scores(scorer, clips)):
             columns = labels.columns[labels.first[number] : labels.first[number + 1]].tolist()
-            yield heard(scores, columns, options)
+            yield active_frames(scores, columns, options)
         if unlabelled is not None:
             if point is None:
                 raise ValueError("an operating point is needed to give labels to unlabelled clips")
             for scores in _scores(scorer, unlabelled):
-                yield heard(scores, tags(scores, point), options)
+                yield active_frames(scores, tags(scores, point), options)
 
-    def told() -> Iterator[Found]:
+    def counted() -> Iterator[Found]:
         for done, each in enumerate(found(), 1):
             yield each
             if progress is not None:
                 progress(done, total)
 
-    return FrameTargets.of(told(), len(scorer.labels), engine.clock.step * clips.rate)
+    return FrameTargets.of(counted(), len(scorer.labels), engine.clock.step * clips.rate)
 
 
-def heard(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:
+def active_frames(scores: Scores, columns: Sequence[int], options: SelfTrainingOptions) -> Found:
     """When the labels in these columns are active."""
     frames, count = scores.frames[:, columns], len(columns)
     smooth = median_filter(frames, [odd_frames(options.median_seconds, scores.clock.step)] * count)

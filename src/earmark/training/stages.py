@@ -100,9 +100,9 @@ class Stages:
             fit_scaling(network, self.clips.train, self.reporter.stage("per-band scaling"))
         head = self.request.training.head
         if head is not None and self.request.source is not None and not goes_on:
-            told, seed = self.reporter.stage("training the head"), self.request.seed
+            progress, seed = self.reporter.stage("training the head"), self.request.seed
             train_head(
-                network, self.clips.train, self.state, head, seed=seed, device=self.machine.device, progress=told
+                network, self.clips.train, self.state, head, seed=seed, device=self.machine.device, progress=progress
             )
         return network
 
@@ -188,8 +188,10 @@ class Stages:
                 point = choose_point(teacher, request.valid, named, seed=request.seed, device=device, stage=stage).point
             scorer = Scorer(engine_of(teacher, device, self.machine.precision))
             weak = targets(self.clips.train, self.clips.labels)
-            told = stage("scoring with the teacher")
-            found = pseudo_labels(scorer, self.clips.train, weak, options, unlabelled=extra, point=point, progress=told)
+            progress = stage("scoring with the teacher")
+            found = pseudo_labels(
+                scorer, self.clips.train, weak, options, unlabelled=extra, point=point, progress=progress
+            )
             found.save(path)
         return FrameTargets.load(path)
 

@@ -155,12 +155,12 @@ def _is_end(message: Message) -> bool:
 def _said(message: Message) -> Message:
     """A message in words. `DataError`."""
     try:
-        said = json.loads(message.get("text") or "")
+        command = json.loads(message.get("text") or "")
     except (ValueError, RecursionError) as error:
         raise DataError(f"a message is no JSON: {error}") from error
-    if not isinstance(said, dict) or said.get("type") not in ("end", "gap"):
+    if not isinstance(command, dict) or command.get("type") not in ("end", "gap"):
         raise DataError('unknown message; expected samples, {"type": "gap", "seconds": 1.5} or {"type": "end"}')
-    return said
+    return command
 
 
 class Session:
@@ -231,12 +231,12 @@ class Session:
 
     def _news(self, updates: list[Update]) -> list[Message]:
         step = float(self.listener.engine.clock.step)
-        told: list[Message] = [
+        messages: list[Message] = [
             {"type": "scores", "onset": round(onset, 6), "step": step, "scores": _rounded(frames)}
             for onset, frames in self._scores
         ]
         self._scores.clear()
-        return told + [
+        return messages + [
             {
                 "type": update.kind,
                 "id": update.id,

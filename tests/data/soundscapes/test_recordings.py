@@ -85,10 +85,10 @@ def test_fades_leave_an_attack_as_it_is_and_soften_a_cut() -> None:
     wave = np.concatenate([silence(0.1), tone(1000, 2)]).astype(np.float32)
     activity = find_activity(wave, RATE)
     whole = cut(wave, activity, np.random.default_rng(0), 3 * RATE, 80)
-    first, last = whole.heard
+    first, last = whole.span
     assert (whole.begins, first) == (round(0.1 * RATE) - 80, 80)
     np.testing.assert_allclose(whole.wave[first : last - 80], wave[round(0.1 * RATE) : -80], atol=1e-6)
     assert np.abs(whole.wave[-8:]).max() < 0.02 < np.abs(wave[-8:]).max()  # it ends in full sound
     part = cut(wave, activity, np.random.default_rng(0), RATE, 80)
-    assert part.heard == (0, RATE)
+    assert part.span == (0, RATE)
     assert np.abs(part.wave[:4]).max() < 0.01

@@ -101,9 +101,9 @@ def _strong_classes(folder: Path, strong: Sequence[Segments], classes: Mapping[s
     if names := read_strong_names(folder):
         return names
     known = {**read_ontology(folder / ONTOLOGY), **classes}
-    heard = {mid for each in strong for segment in each.found.values() for mid in segment.labels}
+    used = {mid for each in strong for segment in each.found.values() for mid in segment.labels}
     order = {mid: place for place, mid in enumerate(known)}
-    return {mid: known.get(mid, mid) for mid in sorted(heard, key=lambda mid: (order.get(mid, len(order)), mid))}
+    return {mid: known.get(mid, mid) for mid in sorted(used, key=lambda mid: (order.get(mid, len(order)), mid))}
 
 
 @dataclass

@@ -124,12 +124,12 @@ def sonyc(root: Path) -> Iterator[Part]:
     table = LabelTable(path, False, {}, [])
     for name, listed in by_file.items():
         verified = [(line, row) for line, row in listed if row.get("annotator_id", "").strip() == "0"]
-        heard = [
+        events = [
             label
             for column, label in classes.items()
             if any(row[column].strip() in ("1", "1.0") for _, row in verified or listed)
         ]
-        table.found[name] = Entry(name, listed[0][0], heard, split=listed[0][1].get("split", "").strip() or None)
+        table.found[name] = Entry(name, listed[0][0], events, split=listed[0][1].get("split", "").strip() or None)
     yield Part(table, (root / "audio",) if (root / "audio").is_dir() else (root,))
 
 

@@ -103,14 +103,14 @@ def join(weak: dict[str, Listed], strong: dict[str, Listed], *paths: Path) -> li
     alone = [entry.name for key, entry in strong.items() if key not in weak]
     unknown = [entry.name for key, entry in weak.items() if key not in strong]
     more = [entry.name for key, entry in weak.items() if key in strong and set(strong[key].labels) - set(entry.labels)]
-    told = (
+    differences = (
         (alone, paths[1], f"are not in {paths[0].name}; left out"),
         (unknown, paths[0], f"have tags but no row in {paths[1].name}; their events count as unknown"),
         (more, paths[1], f"have events of labels that {paths[0].name} lacks; the tags stand"),
     )
     return [
         Problem("conflict", str(path), f"{len(names)} clips {what} (first {', '.join(names[:SHOWN])})")
-        for names, path, what in told
+        for names, path, what in differences
         if names
     ]
 

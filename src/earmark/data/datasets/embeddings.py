@@ -67,8 +67,8 @@ def read_embeddings(source: Path, files: Sequence[Path], classes: Mapping[str, s
         problems += folded(doubts, path)
     problems = folded(problems, source)
     if not clips:
-        told = f"; the first of {len(problems)} problems: {problems[0]}" if problems else ""
-        raise DataError(f"{source}: no embeddings in its {len(files)} TFRecord files{told}")
+        reason = f"; the first of {len(problems)} problems: {problems[0]}" if problems else ""
+        raise DataError(f"{source}: no embeddings in its {len(files)} TFRecord files{reason}")
     if not all(clip.split for clip in clips):
         clips = [replace(clip, split=None) for clip in clips]
     return Manifest(source, tuple(clips), Labels(names), tuple(problems))

@@ -134,7 +134,7 @@ def _place(
             tried += 1
             decoded = at_speed(decoded, options, rng)
             sound = cut(decoded.samples, decoded.activity, rng, longest, round(options.fade * options.rate))
-            first, last = sound.heard
+            first, last = sound.span
             full = _full(others, decoded.source.label, options)
             starts = free_starts(full, last - first, options.samples)
             if starts:
@@ -159,12 +159,12 @@ def _level(
 
 def _full(others: Sequence[Placed], label: str, options: SoundscapeOptions) -> list[Span]:
     """Spans in which no further sound of this label may be active."""
-    heard = [(other.bursts[0][0], other.bursts[-1][1]) for other in others]
+    spans = [(other.bursts[0][0], other.bursts[-1][1]) for other in others]
     gap = math.ceil(options.gap * options.rate)
-    full = [(a - gap, b + gap) for (a, b), o in zip(heard, others, strict=True) if o.source.label == label]
-    edges = sorted({edge for span in heard for edge in span})
+    full = [(a - gap, b + gap) for (a, b), o in zip(spans, others, strict=True) if o.source.label == label]
+    edges = sorted({edge for span in spans for edge in span})
     for first, last in itertools.pairwise(edges):
-        if sum(a <= first and last <= b for a, b in heard) >= options.polyphony:
+        if sum(a <= first and last <= b for a, b in spans) >= options.polyphony:
             full.append((first, last))
     return full
 

@@ -53,10 +53,10 @@ def find_activity(samples: Samples, rate: int, drop: float = 30.0, gap: float = 
     size = min(rate // _FRAMES_A_SECOND, len(samples))
     frames = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float64)  # (frames, size)
     level = 10 * np.log10(frames.var(axis=1) + 1e-20)
-    heard = level > max(level.max() - drop, FLOOR)
-    if not heard.any():
+    active = level > max(level.max() - drop, FLOOR)
+    if not active.any():
         return Activity((), 0.0)
-    edges = np.flatnonzero(np.diff(heard, prepend=False, append=False)).reshape(-1, 2) * size
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False)).reshape(-1, 2) * size
     bursts: list[Span] = []
     for first, last in edges.tolist():
         if last == len(frames) * size:
@@ -64,7 +64,7 @@ def find_activity(samples: Samples, rate: int, drop: float = 30.0, gap: float = 
         if bursts and first - bursts[-1][1] < gap * rate:
             first = bursts.pop()[0]
         bursts.append((first, last))
-    return Activity(tuple(bursts), float(np.median(frames.mean(axis=1)[heard])))
+    return Activity(tuple(bursts), float(np.median(frames.mean(axis=1)[active])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Sound:
     begins: int  # sample of the recording that is the first of `wave`
 
     @property
-    def heard(self) -> Span:
+    def span(self) -> Span:
         """From the first onset to the last offset, in `wave`."""
         return self.bursts[0][0], self.bursts[-1][1]
 

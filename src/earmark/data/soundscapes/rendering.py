@@ -56,18 +56,18 @@ def share_out(work: Work, numbers: Sequence[int], processes: int, done: Callable
             done(count)
         return
     context = multiprocessing.get_context("spawn")
-    told: Queue[int | EarmarkError] = context.Queue()
+    reports: Queue[int | EarmarkError] = context.Queue()
     stop = context.Event()
     shares = [numbers[first::processes] for first in range(min(processes, len(numbers)))]
-    workers = [context.Process(target=_do, args=(work, share, told, stop), daemon=True) for share in shares]
+    workers = [context.Process(target=_do, args=(work, share, reports, stop), daemon=True) for share in shares]
     try:
         with _uninterrupted():  # the processes inherit it
             for worker in workers:
                 worker.start()
         for count in range(1, len(numbers) + 1):
-            heard = _next(told, workers)
-            if isinstance(heard, EarmarkError):
-                raise heard
+            report = _next(reports, workers)
+            if isinstance(report, EarmarkError):
+                raise report
             done(count)
     finally:
         stop.set()
@@ -89,32 +89,32 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _next(
-    told: Queue[int | EarmarkError], workers: Sequence[multiprocessing.process.BaseProcess]
+    reports: Queue[int | EarmarkError], workers: Sequence[multiprocessing.process.BaseProcess]
 ) -> int | EarmarkError:
     while True:
         ended = all(worker.exitcode is not None for worker in workers)  # seen before the last look at what they told
         failed = [worker.exitcode for worker in workers if worker.exitcode]
         try:
-            return told.get(timeout=_PATIENCE)
+            return reports.get(timeout=_PATIENCE)
         except queue.Empty:
             if ended or failed:
                 code = failed[0] if failed else 0
                 return EarmarkError(f"a process ended unexpectedly (code {code}); was there too little memory?")
 
 
-def _do(work: Work, numbers: Sequence[int], told: Queue[int | EarmarkError], stop: Event) -> None:
+def _do(work: Work, numbers: Sequence[int], reports: Queue[int | EarmarkError], stop: Event) -> None:
     """What one process does."""
     parent = multiprocessing.parent_process()
     try:
         for number in work(numbers):
-            told.put(number)
+            reports.put(number)
             if parent is None or not parent.is_alive():
-                told.cancel_join_thread()  # nobody is left to listen
+                reports.cancel_join_thread()  # nobody is left to listen
                 return
             if stop.is_set():
                 return
     except EarmarkError as error:
-        told.put(error)
+        reports.put(error)
 
 
 Progress = Callable[[int, int], None]  # (soundscapes there, soundscapes in all)
@@ -183,9 +183,9 @@ class _Job:
         found = {**SoundscapeOptions().model_dump(mode="json"), **found}  # an option that came later was as it is now
         other = [f"{key} {found.get(key)} there, {wanted[key]} here" for key in wanted if found.get(key) != wanted[key]]
         if other:
-            told = "; ".join(other) if not other[0].startswith("recordings") else "from other recordings"
+            reason = "; ".join(other) if not other[0].startswith("recordings") else "from other recordings"
             raise ConfigError(
-                f"{self.directory} contains other soundscapes ({told}); choose another place or delete it"
+                f"{self.directory} contains other soundscapes ({reason}); choose another place or delete it"
             )
 
     def name(self, number: int) -> str:

@@ -82,8 +82,8 @@ def choose(data: Path, rows: list[Row], choice: Choice) -> list[Row]:
         fitting = [row for row in kept if _fits(row, column, values) == (sign == "=")]
         if not fitting:
             there = {value for row in kept for value in row.values(column)}
-            told = ", ".join(sorted(there)[:6]) + (" ..." if len(there) > 6 else "")
-            raise ConfigError(f"{data}: no recording matches {column}{sign}{' or '.join(values)}; there is {told}")
+            listed = ", ".join(sorted(there)[:6]) + (" ..." if len(there) > 6 else "")
+            raise ConfigError(f"{data}: no recording matches {column}{sign}{' or '.join(values)}; there is {listed}")
         kept = fitting
     return kept
 

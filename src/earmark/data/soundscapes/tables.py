@@ -73,8 +73,8 @@ class Part:
 
     def events(self) -> list[Event]:
         """Strong labels by onset."""
-        heard = [row for row in self.rows if row.role == "sound"]
-        return sorted(Event(float(row.onset), float(row.offset), row.event_label) for row in heard)
+        sounds = [row for row in self.rows if row.role == "sound"]
+        return sorted(Event(float(row.onset), float(row.offset), row.event_label) for row in sounds)
 
 
 @dataclass(frozen=True)

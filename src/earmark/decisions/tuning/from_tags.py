@@ -115,9 +115,9 @@ def tune_from_tags(
     tag, gate = (np.array([each[label] for label in labels]) for each in (tags, least))
     fields = event_fields(reference, ready, tag, gate, options)
     worth = _worth(reference, ready, clip, options, report.folds, seed)
-    told = replace(report, notes=(*report.notes, NOT_TUNED, *worth, TIMED_CLIPS))
+    complete = replace(report, notes=(*report.notes, NOT_TUNED, *worth, TIMED_CLIPS))
     named = dict(zip(labels, fields, strict=True))
-    return Tuned(point_of(named, base, "threshold", f"{told.origin(data)}{TAGS_ALONE}"), told)
+    return Tuned(point_of(named, base, "threshold", f"{complete.origin(data)}{TAGS_ALONE}"), complete)
 
 
 def is_from_tags(point: OperatingPoint) -> bool:
@@ -244,8 +244,8 @@ def _worth(
             classes = {label: ClassPoint(**each) for label, each in zip(labels, fields, strict=True)}
             point = OperatingPoint(classes=classes)
             for i in np.flatnonzero(fold == out).tolist():
-                heard = labels.encode({event.label for event in decide(scores[i], point).events})
-                wrong[way] += bool((heard & ~reference[i]).any())
+                reported = labels.encode({event.label for event in decide(scores[i], point).events})
+                wrong[way] += bool((reported & ~reference[i]).any())
     this, plain_share = (f"{wrong[way] / len(scores):.0%}" for way in ("this", "plain"))
     return [
         f"held out, {this} of the clips have an event of a label they do not carry; {plain_share} would if the tag "

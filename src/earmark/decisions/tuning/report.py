@@ -114,8 +114,8 @@ class TuningReport:
             ]
         for name, row in self.held_out.items():
             lines.append(f"| {name} | {' | '.join('–' if v is None else f'{v:.3f}' for v in _numbers(row))} |")
-        told = [*self._remarks(), *self.notes]
-        return "\n".join([*lines, *([""] if told else []), *(f"- {line}" for line in told)])
+        remarks = [*self._remarks(), *self.notes]
+        return "\n".join([*lines, *([""] if remarks else []), *(f"- {line}" for line in remarks)])
 
     def _remarks(self) -> list[str]:
         lines = []
