@@ -93,19 +93,6 @@ def router(service: Service) -> APIRouter:
     """The routes of the page."""
     routes = APIRouter(prefix="/api", tags=["page"])
 
-    def held(id: str) -> Held:
-        found = service.shelf.find(id)
-        if found is None:
-            raise NotFoundError(f"no recording {id!r}; it may have been removed")
-        return found
-
-    def scored(id: str) -> tuple[Held, Scores]:
-        found = held(id)
-        if found.scores is None:
-            why = found.error if found.state == "failed" else f"it is not scored yet ({found.state})"
-            raise UploadError(f"{found.name}: {why}", 409)
-        return found, found.scores
-
     @routes.get("/models")
     def models() -> dict[str, Any]:
         return {"models": [describe_model(service, name) for name in service.settings.models]}
@@ -124,45 +111,29 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/recordings", status_code=201)
     async def add(request: Request, model: str | None = None) -> dict[str, Any]:
-        with service.work.place():  # an upload is read only where there is room for one
-            upload = await receive(request, service.uploads, service.settings.max_upload, service.settings.idle)
-        try:
-            if upload.kind == "json":
-                place = parsed_place(upload.path.read_bytes())
-                model = place.model or model
-                service.tagger(model)
-                if service.settings.root is None:
-                    raise ConfigError("this server opens no files of its own; start it with --root FOLDER")
-                sound = below(service.settings.root, place.path)
-                made = service.shelf.add(sound.name, model or service.settings.default_model, sound, place.path)
-            else:
-                model = upload.fields.get("model") or model
-                service.tagger(model)
-                made = service.shelf.add(upload.name, model or service.settings.default_model, upload.path)
-        finally:
-            upload.remove()
+        made = await take_in(service, request, model)
         service.begin(made)
         return {"id": made.id}
 
     @routes.get("/recordings/{id}")
     def recording(id: str) -> dict[str, Any]:
-        return details(service, held(id))
+        return details(service, find(service, id))
 
     @routes.delete("/recordings/{id}", status_code=204)
     def remove(id: str) -> None:
-        held(id)
+        find(service, id)
         service.shelf.remove(id)
 
     @routes.get("/recordings/{id}/audio")
     def audio(id: str) -> FileResponse:
-        found = held(id)
+        found = find(service, id)
         if not found.path.is_file():
             raise NotFoundError(f"{found.name}: the file is gone")
         return sound(found.path, found.info.format if found.info else "")
 
     @routes.get("/recordings/{id}/spectrogram")
     def spectrogram(id: str, stretch: Stretch) -> Response:
-        found = held(id)
+        found = find(service, id)
         if found.spectrogram is None:
             why = found.error if found.state == "failed" else f"it is not read yet ({found.state})"
             raise UploadError(f"{found.name}: {why}", 409)
@@ -176,23 +147,13 @@ def router(service: Service) -> APIRouter:
         end: float | None = Query(None, alias="to", ge=0, le=1e7),
         points: int = Query(1000, ge=1, le=MOST_POINTS),
     ) -> Response:
-        _, scores = scored(id)
-        until = scores.duration if end is None else end
-        if until <= begin:
-            raise ConfigError(f"from {begin} to {until}: the end is not after the beginning")
-        times, values = reduced(scores, begin, until, points)
-        if "application/octet-stream" in request.headers.get("accept", ""):
-            shape = {"x-points": str(len(values)), "x-labels": str(values.shape[1])}
-            content = values.astype("<f2").tobytes()
-            return Response(content, media_type="application/octet-stream", headers=shape)
-        curves = {
-            label: values[:, place].astype(np.float64).round(4).tolist() for place, label in enumerate(scores.labels)
-        }
-        return Json({"times": times, "lanes": curves})
+        _, scores = find_scored(service, id)
+        plain = "application/octet-stream" in request.headers.get("accept", "")
+        return lanes_of(scores, begin, end, points, plain=plain)
 
     @routes.post("/recordings/{id}/events")
     async def events(id: str, wanted: Wanted) -> Response:
-        found, _ = scored(id)
+        found, _ = find_scored(service, id)
         return Response(await run_in_threadpool(decided, service, found, wanted), media_type="application/json")
 
     @routes.post("/operating-point")
@@ -204,6 +165,57 @@ def router(service: Service) -> APIRouter:
         return session_answer(service, asked.token, request)
 
     return routes
+
+
+def find(service: Service, id: str) -> Held:
+    """A recording of the page. `NotFoundError`."""
+    found = service.shelf.find(id)
+    if found is None:
+        raise NotFoundError(f"no recording {id!r}; it may have been removed")
+    return found
+
+
+def find_scored(service: Service, id: str) -> tuple[Held, Scores]:
+    """A recording and its scores. `NotFoundError`; `UploadError` (409) where it is not scored."""
+    found = find(service, id)
+    if found.scores is None:
+        why = found.error if found.state == "failed" else f"it is not scored yet ({found.state})"
+        raise UploadError(f"{found.name}: {why}", 409)
+    return found, found.scores
+
+
+async def take_in(service: Service, request: Request, model: str | None) -> Held:
+    """Put a recording on the shelf: the one that is uploaded, or one below the root folder."""
+    with service.work.place():  # an upload is read only where there is room for one
+        upload = await receive(request, service.uploads, service.settings.max_upload, service.settings.idle)
+    try:
+        if upload.kind == "json":
+            place = parsed_place(upload.path.read_bytes())
+            model = place.model or model
+            service.tagger(model)
+            if service.settings.root is None:
+                raise ConfigError("this server opens no files of its own; start it with --root FOLDER")
+            sound = below(service.settings.root, place.path)
+            return service.shelf.add(sound.name, model or service.settings.default_model, sound, place.path)
+        model = upload.fields.get("model") or model
+        service.tagger(model)
+        return service.shelf.add(upload.name, model or service.settings.default_model, upload.path)
+    finally:
+        upload.remove()
+
+
+def lanes_of(scores: Scores, begin: float, end: float | None, points: int, *, plain: bool) -> Response:
+    """Frame scores between two times: as JSON, or `plain` as float16, (points, labels)."""
+    until = scores.duration if end is None else end
+    if until <= begin:
+        raise ConfigError(f"from {begin} to {until}: the end is not after the beginning")
+    times, values = reduced(scores, begin, until, points)
+    if plain:
+        shape = {"x-points": str(len(values)), "x-labels": str(values.shape[1])}
+        content = values.astype("<f2").tobytes()
+        return Response(content, media_type="application/octet-stream", headers=shape)
+    curves = {label: values[:, place].astype(np.float64).round(4).tolist() for place, label in enumerate(scores.labels)}
+    return Json({"times": times, "lanes": curves})
 
 
 def sound(path: Path, format: str) -> FileResponse:

@@ -129,36 +129,14 @@ def router(service: Service) -> APIRouter:
     pictures = Pictures(service.folder / "review")
     service.closing += [pictures.close, desk.close]
 
-    def review() -> Review:
-        if desk.review is None:
-            raise NotFoundError("nothing is under review; start 'earmark review FOLDER', or begin one of this page")
-        return desk.review
-
-    def named(place: int) -> str:
-        found = review().recordings
-        if not 0 <= place < len(found):
-            raise NotFoundError(f"no recording {place} in this review")
-        return found[place]
-
-    def known(id: str) -> str:
-        if id not in review().items:
-            raise NotFoundError(f"no event {id!r} in this review")
-        return id
-
-    def state(item: Item | None) -> dict[str, Any]:
-        return {"item": None if item is None else desk.described(item), **desk.progress()}
-
     @routes.get("")
     def summary() -> dict[str, Any]:
-        if desk.review is None:
-            return {"open": False}
-        what, recordings, labels = desk.review.what, len(desk.review.recordings), desk.review.labels
-        return {"open": True, "what": str(what), "recordings": recordings, "labels": labels, **desk.progress()}
+        return desk.summary()
 
     @routes.post("", status_code=201)
     def begin() -> dict[str, Any]:
         desk.begin(service)
-        return summary()
+        return desk.summary()
 
     @routes.get("/queue")
     def queue(
@@ -167,91 +145,79 @@ def router(service: Service) -> APIRouter:
         judged: bool = False,
         limit: int = Query(100, ge=1, le=_MOST),
     ) -> dict[str, Any]:
-        items = review().queue(order, label, not judged)
+        items = desk.current().queue(order, label, not judged)
         return {"items": [desk.described(item) for item in items[:limit]], "left": len(items)}
 
     @routes.get("/recordings/{place}")
     def recording(place: int) -> dict[str, Any]:
-        name = named(place)
-        path = review().audio[name]
-        made = pictures.get(place, path)
-        ready = isinstance(made, Spectrogram)
-        seconds = len(made.levels) * made.hop if isinstance(made, Spectrogram) else _seconds(path)
-        return {
-            "place": place,
-            "name": name,
-            "seconds": seconds,
-            "state": "ready" if ready else "reading" if made is None else "failed",
-            "error": made if isinstance(made, str) else None,
-            "spectrogram": None
-            if not isinstance(made, Spectrogram)
-            else {"hop": made.hop, "edges": made.edges.round(2).tolist()},
-            "items": [desk.described(item) for item in review().of(name)],
-        }
+        return desk.recording(place, pictures)
 
     @routes.get("/recordings/{place}/audio")
     def audio(place: int) -> FileResponse:
-        path = review().audio[named(place)]
+        path = desk.path(place)
         if not path.is_file():
             raise NotFoundError(f"{path}: no such file any more")
         return sound(path, probe(path).format)
 
     @routes.get("/recordings/{place}/spectrogram")
     def spectrogram(place: int, stretch: Stretch) -> Response:
-        name = named(place)
-        made = pictures.get(place, review().audio[name])
+        made = pictures.get(place, desk.path(place))
         if not isinstance(made, Spectrogram):
-            raise UploadError(made or f"{name}: it is not read yet", 409)
+            raise UploadError(made or f"{desk.name(place)}: it is not read yet", 409)
         return picture(made, stretch)
 
     @routes.post("/events", status_code=201)
     def add(missed: Missed) -> dict[str, Any]:
-        return state(review().add(named(missed.place), missed.onset, missed.offset, missed.label))
+        name = desk.name(missed.place)
+        return desk.state(desk.current().add(name, missed.onset, missed.offset, missed.label))
 
     @routes.post("/events/{id}")
     def judge(id: str, said: Said) -> dict[str, Any]:
-        known(id)
-        if said.onset is None and said.offset is None and said.label is None:
-            return state(review().judge(id, said.verdict))
-        if said.verdict is not None:
-            raise ConfigError("give a verdict, or onset, offset and label, not both")
-        item = review().items[id]
-        onset = item.onset if said.onset is None else said.onset
-        return state(review().correct(id, onset, item.offset if said.offset is None else said.offset, said.label))
+        return desk.state(desk.judge(id, said))
 
     @routes.post("/undo")
     def undo() -> dict[str, Any]:
-        return state(review().undo())
+        return desk.state(desk.current().undo())
 
     @routes.get("/figures")
     def figures(wanted: float = Query(0.9, gt=0, le=1)) -> dict[str, Any]:
-        rows = []
-        for row in review().progress():
-            scores, said = review().verdicts(row.label)
-            reach = verdicts.threshold_for(scores, said, wanted)
-            whole = verdicts.precision(scores, said)
-            rows.append({**asdict(row), "left": row.left, "precision": asdict(whole), "reach": reach and asdict(reach)})
-        return {"wanted": wanted, "labels": rows}
+        return {"wanted": wanted, "labels": figures_of_labels(desk.current(), wanted)}
 
     @routes.get("/figure")
     def figure(label: str) -> dict[str, Any]:
-        scores, said = review().verdicts(label)
-        bins, platt = verdicts.trust(scores, said)
-        points = [asdict(point) for point in verdicts.curve(scores, said)]
-        map_ = None if platt is None else {"slope": platt.slope, "intercept": platt.intercept}
-        return {"label": label, "curve": points, "bins": [asdict(each) for each in bins], "platt": map_}
+        return figures_of_label(desk.current(), label)
 
     @routes.post("/export")
     def write(wanted: Wanted) -> dict[str, Any]:
-        done = export(review(), wanted.kinds)
+        done = export(desk.current(), wanted.kinds)
         files = [{"name": path.relative_to(done.folder).as_posix(), "path": str(path)} for path in done.files]
         return {**asdict(done), "folder": str(done.folder), "files": files}
 
     @routes.get("/file")
     def file(name: str) -> FileResponse:
-        return FileResponse(below(review().folder, name), filename=name.rpartition("/")[2])
+        return FileResponse(below(desk.current().folder, name), filename=name.rpartition("/")[2])
 
     return routes
+
+
+def figures_of_labels(review: Review, wanted: float) -> list[dict[str, Any]]:
+    """Of each label its progress, the precision so far, and the threshold at which the precision `wanted` is met."""
+    rows = []
+    for row in review.progress():
+        scores, right = review.verdicts(row.label)
+        reach = verdicts.threshold_for(scores, right, wanted)
+        whole = verdicts.precision(scores, right)
+        rows.append({**asdict(row), "left": row.left, "precision": asdict(whole), "reach": reach and asdict(reach)})
+    return rows
+
+
+def figures_of_label(review: Review, label: str) -> dict[str, Any]:
+    """Precision over thresholds, and how far the scores of a label can be trusted."""
+    scores, right = review.verdicts(label)
+    bins, platt = verdicts.trust(scores, right)
+    points = [asdict(point) for point in verdicts.curve(scores, right)]
+    map_ = None if platt is None else {"slope": platt.slope, "intercept": platt.intercept}
+    return {"label": label, "curve": points, "bins": [asdict(each) for each in bins], "platt": map_}
 
 
 class ReviewDesk:
@@ -267,6 +233,65 @@ class ReviewDesk:
     def _take(self, review: Review) -> None:
         self.review = review
         self._places = {name: place for place, name in enumerate(review.recordings)}
+
+    def current(self) -> Review:
+        """The review. `NotFoundError` where there is none."""
+        if self.review is None:
+            raise NotFoundError("nothing is under review; start 'earmark review FOLDER', or begin one of this page")
+        return self.review
+
+    def name(self, place: int) -> str:
+        """The name of a recording. `NotFoundError` where there is none."""
+        found = self.current().recordings
+        if not 0 <= place < len(found):
+            raise NotFoundError(f"no recording {place} in this review")
+        return found[place]
+
+    def path(self, place: int) -> Path:
+        """The file of a recording."""
+        return self.current().audio[self.name(place)]
+
+    def summary(self) -> dict[str, Any]:
+        """Whether there is a review, of what, and how far it is."""
+        if self.review is None:
+            return {"open": False}
+        what, recordings, labels = self.review.what, len(self.review.recordings), self.review.labels
+        return {"open": True, "what": str(what), "recordings": recordings, "labels": labels, **self.progress()}
+
+    def recording(self, place: int, pictures: Pictures) -> dict[str, Any]:
+        """A recording with its events, and whether its picture is ready."""
+        name, path = self.name(place), self.path(place)
+        made = pictures.get(place, path)
+        ready = isinstance(made, Spectrogram)
+        seconds = len(made.levels) * made.hop if isinstance(made, Spectrogram) else _seconds(path)
+        return {
+            "place": place,
+            "name": name,
+            "seconds": seconds,
+            "state": "ready" if ready else "reading" if made is None else "failed",
+            "error": made if isinstance(made, str) else None,
+            "spectrogram": None
+            if not isinstance(made, Spectrogram)
+            else {"hop": made.hop, "edges": made.edges.round(2).tolist()},
+            "items": [self.described(item) for item in self.current().of(name)],
+        }
+
+    def judge(self, id: str, said: Said) -> Item:
+        """Take a verdict on an event, or its correction. `NotFoundError`, `ConfigError`."""
+        review = self.current()
+        if id not in review.items:
+            raise NotFoundError(f"no event {id!r} in this review")
+        if said.onset is None and said.offset is None and said.label is None:
+            return review.judge(id, said.verdict)
+        if said.verdict is not None:
+            raise ConfigError("give a verdict, or onset, offset and label, not both")
+        item = review.items[id]
+        onset = item.onset if said.onset is None else said.onset
+        return review.correct(id, onset, item.offset if said.offset is None else said.offset, said.label)
+
+    def state(self, item: Item | None) -> dict[str, Any]:
+        """An event that was changed, and how far the review is now."""
+        return {"item": None if item is None else self.described(item), **self.progress()}
 
     def begin(self, service: Service) -> None:
         """A review of all recordings that the page has scored, as their saved operating points decide them.
