@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,11 +13,13 @@ from earmark.files import PathLike, path_or_none
 from earmark.reporter import QUIET, Reporter
 
 if TYPE_CHECKING:
+    from earmark.data.reading import Wanted
     from earmark.data.records import Manifest, Problem
     from earmark.decisions import OperatingPoint
     from earmark.devices import Precision
     from earmark.recipes import Recipe
     from earmark.training.card import Trained
+    from earmark.training.request import FusedRequest, Request
     from earmark.training.transfer import Source
 
 DEFAULT_RECIPE, FINE_TUNE_RECIPE = "default", "fine-tune"  # with a model to begin with, the second replaces the first
@@ -78,13 +81,13 @@ def train(
 
     require_engine()
     from earmark.data.manifest import Reading
-    from earmark.data.reading import Wanted, read_parts, read_unlabelled
+    from earmark.data.reading import Wanted
     from earmark.devices import resolve_device, tune_allocator
     from earmark.models.directory import MEMBERS
     from earmark.recipes import load_recipe
     from earmark.recipes.recipe import load_members, member_seeds
-    from earmark.training.loop import PROFILE, SUMMARY, Machine
-    from earmark.training.request import STATE, FusedRequest, Request, clear
+    from earmark.training.loop import Machine
+    from earmark.training.request import FusedRequest, clear
     from earmark.training.run import Run, is_follower
 
     output = Path(output)
@@ -97,37 +100,18 @@ def train(
     else:
         chosen = load_recipe(recipe, changes, source.network if source else None)
     machine = Machine(resolve_device(device), precision, processes, workers, profile, hold=cache == "device")
-    part = Wanted(
+    wanted = Wanted(
         path_or_none(valid), path_or_none(valid_audio), valid_fraction, valid_fold, Reading(separator, label_column)
     )
-    train_part, valid_part, doubts = read_parts(Path(data), path_or_none(audio), part, seed)
+    clips = _read(Path(data), path_or_none(audio), wanted, path_or_none(unlabelled), seed)
     if _may_choose(start_from, recipe, changes, processes):
-        source = _chosen(train_part, None if overwrite else output, seed, machine.device, reporter)
+        source = _chosen(clips.train, None if overwrite else output, seed, machine.device, reporter)
     if source is not None and recipe == DEFAULT_RECIPE:
         chosen = load_recipe(LINEAR_HEAD_RECIPE if source.part else FINE_TUNE_RECIPE, changes, source.network)
-    extra = None
-    if unlabelled is not None:
-        extra = read_unlabelled(Path(unlabelled), [train_part, *([valid_part] if valid_part else [])])
-        doubts = (*doubts, *extra.problems)
-        _say_unlabelled(reporter, extra, list(members.values()) or [chosen])
+    if clips.unlabelled is not None:
+        _say_unlabelled(reporter, clips.unlabelled, list(members.values()) or [chosen])
 
-    def asked(what: Recipe, where: Path, seed: int) -> Request:
-        training = what.training.lasting(epochs, steps)
-        training = training if extra is None else training.self_trained()
-        text = what.model_copy(update={"training": training}).to_yaml()
-        return Request(
-            train=train_part,
-            valid=valid_part,
-            network=what.network,
-            training=training,
-            output=where,
-            seed=seed,
-            recipe=text,
-            cache=cache,
-            source=source,
-            unlabelled=extra,
-        )
-
+    asked = partial(_request, clips=clips, source=source, epochs=epochs, steps=steps, cache=cache)
     request: Request | FusedRequest
     if members:
         seeds = member_seeds(members, seed)
@@ -139,7 +123,65 @@ def train(
         clear(output)
     tune_allocator()
     trained = Run(request, machine, reporter, recipe=chosen.name, command=command).execute()
-    problems = (*doubts, *(trained.problems if trained else ()))
+    return _result(output, trained, (*clips.problems, *(trained.problems if trained else ())), profile=profile)
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """What a training is given."""
+
+    train: Manifest
+    valid: Manifest | None
+    unlabelled: Manifest | None
+    problems: tuple[Problem, ...]
+
+
+def _read(data: Path, audio: Path | None, wanted: Wanted, unlabelled: Path | None, seed: int) -> _Clips:
+    """The clips that train, those that validate, and those without labels."""
+    from earmark.data.reading import read_parts, read_unlabelled
+
+    train, valid, problems = read_parts(data, audio, wanted, seed)
+    if unlabelled is None:
+        return _Clips(train, valid, None, problems)
+    extra = read_unlabelled(unlabelled, [train, *([valid] if valid else [])])
+    return _Clips(train, valid, extra, (*problems, *extra.problems))
+
+
+def _request(
+    what: Recipe,
+    where: Path,
+    seed: int,
+    *,
+    clips: _Clips,
+    source: Source | None,
+    epochs: int | None,
+    steps: int | None,
+    cache: Literal["auto", "on", "off", "device"],
+) -> Request:
+    """One training by a recipe, into the directory `where`."""
+    from earmark.training.request import Request
+
+    training = what.training.lasting(epochs, steps)
+    training = training if clips.unlabelled is None else training.self_trained()
+    return Request(
+        train=clips.train,
+        valid=clips.valid,
+        network=what.network,
+        training=training,
+        output=where,
+        seed=seed,
+        recipe=what.model_copy(update={"training": training}).to_yaml(),
+        cache=cache,
+        source=source,
+        unlabelled=clips.unlabelled,
+    )
+
+
+def _result(output: Path, trained: Trained | None, problems: tuple[Problem, ...], *, profile: bool) -> TrainingResult:
+    """What came of a run, with where the time went."""
+    from earmark.training.loop import PROFILE, SUMMARY
+    from earmark.training.request import STATE
+
     if not profile:
         return TrainingResult(output, trained, problems)
     summary = output / STATE / SUMMARY
