@@ -40,7 +40,7 @@ matrix: Any = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(matrix)
 
 HEARING = {"wavegram": "logmel-waveform"}  # encoders that another front-end than log-mel is made for
-WHOLE = ("mlp", "cnn")  # encoders behind which every pooling is exported: one keeps the steps of time, one reduces them
+WHOLE = ("cnn",)  # encoders behind which every pooling is exported
 PLAIN = ("mlp", "crnn")  # encoders that every front-end is exported before: without states, and with them
 
 
@@ -48,7 +48,7 @@ def chosen(features: str, encoder: str) -> list[str]:
     """Poolings that go through ONNX behind a front-end and an encoder; none where that pair says nothing new.
 
     A graph is its parts in a row. What a pooling is given are steps of embeddings, whichever encoder they come from,
-    and what an encoder is given are frames of bands. So every pooling is exported behind two encoders, every encoder
+    and what an encoder is given are frames of bands. So every pooling is exported behind one encoder, every encoder
     behind its own front-end with two poolings, and every front-end before two encoders; all triples in PyTorch are in
     pooling/test_matrix.py. All pairs through ONNX would take four minutes more.
     """

@@ -4,7 +4,7 @@
 
 - with a cache folder, `PackedClips` (`pack.py`): decoded and resampled once, then read from one file
 - without, `DirectClips`: nothing is written, each read decodes its clip anew
-- of embeddings, `EmbeddingStore` (`embeddings.py`), with a cache or without: vectors instead of samples
+- of embeddings, `EmbeddingStore` (`datasets/embeddings.py`), with a cache or without: vectors instead of samples
 
 Clips that cannot be read, and clips of which a part is missing (their labels may tell of the lost part), are left
 out and listed in `problems`; the indices of a store are those of its own `clips`.

@@ -156,7 +156,7 @@ class PackedConv(nn.Module):
         kernels = torch.ops.mkldnn._reorder_convolution_weight(laid_out.to(dtype), *self.geometry, size)
         self.weight = nn.Parameter(kernels, requires_grad=conv.weight.requires_grad)
         self.bias = conv.bias  # stays in float32
-        self.bias_is_own = "bias" in conv.state_dict()  # or known as the normalisation's (`folding.py`)
+        self.bias_is_own = "bias" in conv.state_dict()  # or known as the normalisation's (see `fold`)
         self.register_state_dict_post_hook(_plain)  # type: ignore[no-untyped-call]
 
     def lay_out(self, conv: nn.Conv2d) -> tuple[Tensor, tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """What the charts of an evaluation are drawn of: curves, confusions, reliability; plain numpy.
 
-`inference.studying` computes it from a model's scores; anything else that has scores may fill it as well.
+`evaluation.diagnostics` computes it from a model's scores; anything else that has scores may fill it as well.
 """
 
 from __future__ import annotations
