@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from earmark.encoders import blocks_in_order
 from earmark.errors import ConfigError
 from earmark.models.network import Network
 from earmark.training.module import TrainingModule, learning_rate, parameters
@@ -65,3 +66,32 @@ def test_the_encoder_learns_at_its_share_of_the_rate(untrained: Callable[..., Ne
     module.trainer = SimpleNamespace(optimizers=[optimiser], global_step=0, global_rank=0)
     module.on_train_batch_start(None, 0)
     assert [group["lr"] for group in optimiser.param_groups] == [0.5, 0.1]
+
+
+@pytest.mark.parametrize(("share", "decay"), [(1.0, 0.8), (0.5, 0.5)])
+def test_with_layer_decay_each_block_learns_slower_than_the_block_above_it(
+    untrained: Callable[..., Network], share: float, decay: float
+) -> None:
+    tagger = untrained()
+    blocks = blocks_in_order(tagger.encoder)
+    assert [block.name for block in blocks] == ["blocks.0", "blocks.1", "last", "gru"]
+    options = TrainingOptions(
+        learning_rate=0.5, warmup_steps=0, schedule="constant", encoder_rate=share, layer_decay=decay
+    )
+    module = TrainingModule(tagger, options, 10, 0)
+    optimiser = module.configure_optimizers()
+    module.trainer = SimpleNamespace(optimizers=[optimiser], global_step=0, global_rank=0)
+    module.on_train_batch_start(None, 0)
+    rates = {id(parameter): group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
+    assert len(rates) == len(list(tagger.parameters()))
+    assert {rates[id(parameter)] for parameter in tagger.pooling.parameters()} == {0.5}
+    for depth, block in enumerate(reversed(blocks)):
+        found = {rates[id(parameter)] for parameter in block.parameters}
+        assert [*found] == [pytest.approx(0.5 * share * decay**depth)]
+
+
+def test_without_layer_decay_the_optimiser_is_the_one_it_was(untrained: Callable[..., Network]) -> None:
+    tagger = untrained()
+    groups = TrainingModule(tagger, TrainingOptions(), 10, 0).configure_optimizers().param_groups
+    assert len(groups) == 1
+    assert [id(parameter) for parameter in groups[0]["params"]] == [id(parameter) for parameter in tagger.parameters()]
