@@ -78,6 +78,18 @@ def keep_denormals() -> Iterator[None]:
         sys.modules["torch"].set_flush_denormal(False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is written into the user's cache, or taken from it."""
+    before = os.environ.get("EARMARK_CACHE")
+    os.environ["EARMARK_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["EARMARK_CACHE"]
+    else:
+        os.environ["EARMARK_CACHE"] = before
+
+
 @pytest.fixture(scope="session")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`train/` (32 clips, tags alone) and `dev/` (16 clips, events too). Not to be changed."""

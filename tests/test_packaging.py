@@ -151,7 +151,7 @@ def test_the_core_needs_no_torch() -> None:
 
 def test_extra_all_is_what_one_machine_wants() -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
-    assert extras["all"] == ["earmark[train,media,report,export,parquet,web,live]"]
+    assert extras["all"] == ["earmark[train,media,report,export,parquet,web,live,hub]"]
     assert "lightning>=2.6.4,<2.7" in extras["train"]  # 2.6.2 and 2.6.3 were malicious uploads
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 import yaml
 
 from earmark.decisions import OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
-from earmark.report.model_card import ModelCard, model_card, operating_point_section, retuned, with_operating_point
+from earmark.report.model_card import (
+    ModelCard,
+    for_hub,
+    licence_of,
+    model_card,
+    operating_point_section,
+    retuned,
+    with_operating_point,
+)
 from earmark.report.tables import Table
 
 
@@ -130,3 +139,34 @@ def test_a_card_of_another_make_is_left_alone() -> None:
 
 def report_of(objective: str) -> TuningReport:
     return TuningReport(objective, False, 16, 5, 0, 8.0, {}, {"dog": 4})
+
+
+def test_for_a_hub_the_card_has_a_whole_head_and_names_itself() -> None:
+    own = model_card(ModelCard(name="owls", labels=["owl"], licence="cc-by-4.0"))
+    sent = for_hub(own, "hf:birds/owls")
+    assert yaml.safe_load(sent.split("---\n")[1]) == yaml.safe_load(own.split("---\n")[1])
+    assert sent.count("hf:birds/owls") == 3
+    assert "earmark detect street.wav -m hf:birds/owls  # events with times" in sent
+    assert "this directory" not in sent
+    assert licence_of(own) == licence_of(sent) == "cc-by-4.0"
+    assert licence_of(for_hub(own, "hf:birds/owls", "mit")) == "mit"
+    assert for_hub(sent, "hf:birds/owls") == sent
+
+
+@pytest.mark.parametrize(
+    "head", ["", "---\n{: [\n---\n", "---\n- a list\n---\n", "---\ntags: owl\nlicense: [mit]\n---\n"]
+)
+def test_a_card_without_a_head_or_with_a_damaged_one_gets_one(head: str) -> None:
+    sent = for_hub(f"{head}# My owls\n\nText.\n", "hf:birds/owls")
+    said = yaml.safe_load(sent.split("---\n")[1])
+    assert (said["library_name"], said["pipeline_tag"]) == ("earmark", "audio-classification")
+    assert "sound-event-detection" in said["tags"]
+    assert sent.endswith("---\n\n# My owls\n\nText.\n")
+    assert licence_of(f"{head}# My owls") == ""
+
+
+def test_what_the_user_added_to_the_head_stays() -> None:
+    said = yaml.safe_load(for_hub("---\nlanguage: de\ntags: [owls, audio]\n---\n# Owls\n", "hf:a/b").split("---\n")[1])
+    assert said["language"] == "de"
+    assert said["tags"][:2] == ["owls", "audio"]
+    assert said["tags"].count("audio") == 1

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score
 
 from earmark.clock import Clock
 from earmark.data.records import Clip
+from earmark.encoders import blocks_in_order
 from earmark.errors import ConfigError
 from earmark.events import Event
 from earmark.labels import Labels
@@ -155,3 +156,32 @@ def test_seconds_that_are_no_whole_number_of_frames_still_share_out_every_frame(
 
 def test_best_f1_of_nothing_found_and_nothing_there() -> None:
     assert best_f1(np.zeros((3, 1), np.float32), np.zeros((3, 1), bool)) == 0.0
+
+
+@pytest.mark.parametrize(("share", "decay"), [(1.0, 0.8), (0.5, 0.5)])
+def test_with_layer_decay_each_block_learns_slower_than_the_block_above_it(
+    untrained: Callable[..., Network], share: float, decay: float
+) -> None:
+    tagger = untrained()
+    blocks = blocks_in_order(tagger.encoder)
+    assert [block.name for block in blocks] == ["blocks.0", "blocks.1", "last", "gru"]
+    options = TrainingOptions(
+        learning_rate=0.5, warmup_steps=0, schedule="constant", encoder_rate=share, layer_decay=decay
+    )
+    module = TrainingModule(tagger, options, 10, 0)
+    optimiser = module.configure_optimizers()
+    module.trainer = SimpleNamespace(optimizers=[optimiser], global_step=0, global_rank=0)
+    module.on_train_batch_start(None, 0)
+    rates = {id(parameter): group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
+    assert len(rates) == len(list(tagger.parameters()))
+    assert {rates[id(parameter)] for parameter in tagger.pooling.parameters()} == {0.5}
+    for depth, block in enumerate(reversed(blocks)):
+        found = {rates[id(parameter)] for parameter in block.parameters}
+        assert [*found] == [pytest.approx(0.5 * share * decay**depth)]
+
+
+def test_without_layer_decay_the_optimiser_is_the_one_it_was(untrained: Callable[..., Network]) -> None:
+    tagger = untrained()
+    groups = TrainingModule(tagger, TrainingOptions(), 10, 0).configure_optimizers().param_groups
+    assert len(groups) == 1
+    assert [id(parameter) for parameter in groups[0]["params"]] == [id(parameter) for parameter in tagger.parameters()]

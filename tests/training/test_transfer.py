@@ -12,18 +12,20 @@ import torch
 
 from earmark.data.manifest import read_manifest
 from earmark.decisions import OperatingPoint
-from earmark.encoders import EmbeddingNetOptions
+from earmark.encoders import EmbeddingNetOptions, MLPOptions, blocks_in_order
 from earmark.errors import ConfigError, ModelError
 from earmark.models.directory import write_model
 from earmark.models.fusion import Fusion
-from earmark.models.network import Network
+from earmark.models.network import ModelOptions, Network
 from earmark.pooling import AttentionOptions
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
 from earmark.training.loop import Machine
 from earmark.training.request import Request
 from earmark.training.run import Run
-from earmark.training.transfer import Source, settle, take_over
+from earmark.training.transfer import Source, frozen_modules, settle, take_over, with_checked_freeze
+from earmark.training.weights import settle_norms
+from tests.pooling.test_matrix import POOLINGS
 
 MACHINE = Machine(precision="float32")
 Tune = Callable[..., Request]
@@ -42,7 +44,7 @@ def data(collection: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tune(data: Path, trained: Path, recipe: Path, tmp_path: Path) -> Tune:
-    def call(output: str = "m", freeze: str | None = None, source: Path = trained, *changes: str) -> Request:
+    def call(output: str = "m", freeze: str | int | None = None, source: Path = trained, *changes: str) -> Request:
         origin = Source("old", source, freeze)
         chosen = load_recipe(str(recipe), ["training.epochs=2", *changes], origin.network)
         train = read_manifest(data)
@@ -90,6 +92,85 @@ def test_with_frozen_blocks_only_what_lies_above_them_learns(tune: Tune, trained
     assert changed(old, new, "pooling.") == {name for name in old if name.startswith("pooling.")}
 
 
+@pytest.mark.parametrize(("number", "learned"), [(1, {"last", "gru"}), (2, {"gru"})])
+def test_of_an_encoder_the_lowest_blocks_can_be_frozen(
+    number: int, learned: set[str], tune: Tune, trained: Path
+) -> None:
+    request = tune("m", number, trained, "training.settle=2", "training.weight_decay=0.1")
+    old, new = weights(trained), finish(request)
+    assert {name.split(".")[1] for name in changed(old, new, "encoder.")} == learned
+    assert not {name for name in changed(old, new, "encoder.blocks.")}, "its batch statistics included"
+    assert changed(old, new, "pooling.") == {name for name in old if name.startswith("pooling.")}
+    part = "lowest block" if number == 1 else "lowest 2 blocks"
+    assert f"; {part} frozen)" in (request.output / "README.md").read_text()
+
+
+def test_what_is_frozen_hears_no_dropout_and_keeps_statistics_even_of_norms_without_weights(model: Path) -> None:
+    old = Network.from_pretrained(model)
+    network = Network(old.options.model_copy(update={"encoder": MLPOptions(units=(8, 8, 8), dropout=0.5)}))
+    bare = torch.nn.BatchNorm1d(8, affine=False)
+    network.encoder.layers.insert(2, bare)  # after the first layer: part of the lowest block
+    blocks = blocks_in_order(network.encoder)
+    assert bare in blocks[0].modules
+    for parameter in blocks[0].parameters:
+        parameter.requires_grad_(False)
+    settle(network.train())
+    assert [module.training for block in blocks for module in block.modules] == [False] * 4 + [True] * 6
+    assert bare in frozen_modules(network)
+    before = bare.running_mean.clone()
+    settle_norms(network, [(torch.randn(2, 8, network.front_end.bands), None)])  # of 8 frames, which it normalises
+    assert torch.equal(bare.running_mean, before)
+
+
+def test_as_many_blocks_as_there_are_is_the_encoder_and_more_are_refused(trained: Path) -> None:
+    assert with_checked_freeze(Source("old", trained, 3)).freeze == "encoder"
+    for freeze in (None, "encoder", "blocks", 2):
+        assert with_checked_freeze(Source("old", trained, freeze)).freeze == freeze
+    for number in (0, 4):
+        with pytest.raises(ConfigError, match=r"old has 3 blocks \(blocks.0, last, gru\); expected 1 to 3, encoder"):
+            with_checked_freeze(Source("old", trained, number))
+
+
+CNN = {"kind": "cnn", "channels": [4, 8], "pools": [[2, 2], [2, 2]]}
+
+
+@pytest.fixture(scope="module")
+def convolutional(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Path:
+    """A model whose encoder is a `cnn`, as that of PANNs, with statistics that are not those of a new network."""
+    folder = Path(shutil.copytree(trained, tmp_path_factory.mktemp("cnn") / "model"))
+    torch.manual_seed(3)
+    changes = {"encoder": CNN, "pooling": {"kind": "gmap", "hidden": 6, "heads": 2}}
+    data = Network.from_pretrained(folder).options.model_dump(mode="json") | changes
+    network = Network(ModelOptions.parse(data, "cnn")).train()
+    with torch.no_grad():
+        network(torch.randn(4, 32_000))
+    network.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("encoder", ["crnn", "cnn"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_every_pooling_goes_with_an_encoder_of_another_model(
+    pooling: str, encoder: str, tune: Tune, trained: Path, convolutional: Path
+) -> None:
+    source = {"crnn": trained, "cnn": convolutional}[encoder]
+    kind = json.dumps({"kind": pooling, **POOLINGS[pooling]})
+    quick = ("training.epochs=1", "training.steps_per_epoch=1", "training.layer_decay=0.5")
+    request = tune("m", 1, source, f"network.pooling={kind}", *quick)
+    old, new = weights(source), finish(request)
+    made, before = Network.from_pretrained(request.output), Network.from_pretrained(source)
+    assert made.options.pooling.kind == pooling
+    assert (made.clock, made.options.encoder, made.options.features) == (
+        *(before.clock, before.options.encoder, before.options.features),
+    )
+    for key in ("window_seconds", "overlap_seconds"):
+        assert getattr(made.options, key) == getattr(before.options, key)
+    moved = changed(old, new, "encoder.")
+    lowest = {"crnn": ("encoder.blocks.0.",), "cnn": ("encoder.bn0.", "encoder.blocks.0.")}[encoder]
+    assert moved
+    assert not [name for name in moved if name.startswith(lowest)]
+
+
 def test_an_encoder_without_blocks_cannot_freeze_them(trained: Path, model: Path) -> None:
     old = Network.from_pretrained(model)
     plain = Network(old.options.model_copy(update={"encoder": EmbeddingNetOptions()}))
@@ -123,10 +204,16 @@ def test_a_new_head_alone_learns_the_new_labels(tune: Tune, trained: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("freeze", "changes"), [("encoder", ()), ("blocks", ("training.head={updates: 5}", "training.encoder_rate=0.5"))]
+    ("freeze", "changes"),
+    [
+        ("encoder", ()),
+        ("blocks", ("training.head={updates: 5}", "training.encoder_rate=0.5")),
+        (1, ("training.encoder_rate=0.5", "training.layer_decay=0.8", "training.settle=2")),
+        (None, ("training.layer_decay=0.8",)),
+    ],
 )
 def test_stopped_it_goes_on_to_the_same_weights(
-    freeze: str, changes: tuple[str, ...], tune: Tune, trained: Path, monkeypatch: pytest.MonkeyPatch
+    freeze: str | int | None, changes: tuple[str, ...], tune: Tune, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = finish(tune("whole", freeze, trained, *changes))
     torn = tune("torn", freeze, trained, *changes)
@@ -151,7 +238,8 @@ def test_another_source_or_another_freeze_is_another_request(tune: Tune, model: 
     request = tune()
     request.claim("float32")
     assert tune(source=model).difference() == ""  # the same weights elsewhere
-    assert tune(freeze="encoder").difference() == "source.freeze"
+    assert tune(freeze="encoder").difference() == tune(freeze=2).difference() == "source.freeze"
+    assert tune("m", None, model, "training.layer_decay=0.8").difference() == "training.layer_decay"
     plain = Request(**{**vars(request), "source": None})
     assert plain.difference() == "source"
     state = weights(model)
@@ -253,13 +341,20 @@ def test_the_command_line_fine_tunes(train: Callable, data: Path, model: Path, t
     assert not changed(weights(model), weights(tmp_path / "m"), "encoder.")
     again = train(data, tmp_path / "m", *more)
     assert again.err == f"{tmp_path / 'm'} is already finished; use --overwrite to train it again\n"
-    other = train(data, tmp_path / "m", "--from", model, "--valid-fraction", 0)
-    assert (other.code, "with a different source.freeze" in other.err) == (2, True)
+    for freeze in ((), ("--freeze", "none"), ("--freeze", 1)):
+        other = train(data, tmp_path / "m", "--from", model, "--valid-fraction", 0, *freeze)
+        assert (other.code, "with a different source.freeze" in other.err) == (2, True)
+    all_of_it = train(data, tmp_path / "m", "--from", model, "--valid-fraction", 0, "--freeze", 3)
+    assert (all_of_it.code, all_of_it.err) == (0, again.err)
 
 
 def test_the_command_line_refuses_what_makes_no_sense(train: Callable, data: Path, model: Path, tmp_path: Path) -> None:
     ran = train(data, tmp_path / "m", "--freeze", "encoder")
     assert (ran.code, "name that model with --from MODEL" in ran.err) == (2, True)
+    ran = train(data, tmp_path / "m", "--from", model, "--freeze", 7)
+    assert (ran.code, "has 3 blocks (blocks.0, last, gru); expected 1 to 3, encoder, or none" in ran.err) == (2, True)
+    ran = train(data, tmp_path / "m", "--from", model, "--freeze", "encodr")
+    assert (ran.code, "--freeze encodr (did you mean 'encoder'?): expected encoder, blocks" in ran.err) == (2, True)
     before = sorted(model.rglob("*"))
     ran = train(data, model, "--from", model, "--overwrite")
     assert (ran.code, "are the same directory" in ran.err) == (2, True)

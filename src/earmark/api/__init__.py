@@ -10,7 +10,7 @@
 `recordings`   detect, tag, merge, clips
 `bulk`         what detect and tag have in common: their options, and how the work is done
 `live`         listen
-`models`       open_models
+`models`       open_models, push
 `serving`      serve
 
 To score recordings one by one in a program of your own, `earmark.load` is the shorter way. Nothing here prints: a
@@ -21,7 +21,7 @@ is one line, where nothing could be done; recordings that failed while others di
 from earmark.api.bulk import BulkOptions, Found
 from earmark.api.evaluation import Evaluated, TuningResult, evaluate, score, score_protocol, tune
 from earmark.api.live import input_devices, listen, open_source
-from earmark.api.models import open_models
+from earmark.api.models import open_models, push
 from earmark.api.recordings import Detected, Merged, Tagged, clips, detect, merge, tag
 from earmark.api.serving import serve
 from earmark.api.training import DEFAULT_RECIPE, FINE_TUNE_RECIPE, Fused, TrainingResult, fuse, train
@@ -50,6 +50,7 @@ __all__ = [
     "merge",
     "open_models",
     "open_source",
+    "push",
     "score",
     "score_protocol",
     "serve",

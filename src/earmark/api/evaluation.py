@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from earmark.api.models import open_models
-from earmark.errors import ConfigError, OutputError
+from earmark.errors import ConfigError
 from earmark.files import PathLike, path_or_none
 from earmark.reporter import QUIET, Reporter
 
@@ -64,22 +64,19 @@ def tune(
     from earmark.evaluation.tuning import check_options
     from earmark.evaluation.tuning import tune as choose
     from earmark.files import check_file
-    from earmark.hub import box, locate
+    from earmark.hub import check_changeable, locate, notes_of
     from earmark.report.model_card import store_point
 
     check_options(objective, method, calibrate)
     target = path_or_none(output)
     check_file(target / FILE_NAME if target is not None and target.is_dir() else target)
     directory = locate(model)
-    if target is None and box.holds(directory):
-        raise OutputError(
-            f"{box.NAME} cannot be changed; write to a file with -o point.json and use it with --operating-point "
-            "point.json"
-        )
+    if target is None:
+        check_changeable(directory, "write to a file with -o point.json and use it with --operating-point point.json")
     tagger = open_models([directory], device=device, precision=precision)
     reading = Reading(separator, label_column)
     manifest = read_manifest(Path(data), audio=path_or_none(audio), labels=tagger.labels, reading=reading)
-    scored = score_clips_cached(tagger.scorer, manifest, box.notes_of(directory) / FOLDER, reporter.stage("scoring"))
+    scored = score_clips_cached(tagger.scorer, manifest, notes_of(directory) / FOLDER, reporter.stage("scoring"))
     name = Path(data).resolve().name
     tuned = choose(
         scored,
@@ -197,10 +194,10 @@ def _measure(
     from earmark.evaluation.report import Measured
     from earmark.evaluation.score_cache import FOLDER, score_clips_cached
     from earmark.evaluation.tuning import advice
-    from earmark.hub import box
+    from earmark.hub import notes_of
     from earmark.report.tables import counted
 
-    folder = box.notes_of(model) / FOLDER
+    folder = notes_of(model) / FOLDER
     scored = score_clips_cached(tagger.scorer, manifest, folder, reporter.stage(f"scoring ({model.name})"))
     computed = tagger.scorer.arithmetic
     reporter.say(f"{model.name}: {counted(len(scored.clips), 'recording')} ({computed})")

@@ -1,4 +1,7 @@
-"""`open_models`: model directories and names of models, opened to run with the operating point that was asked for."""
+"""`open_models`: model directories and names of models, opened to run with the operating point that was asked for.
+
+`push` sends one to the Hugging Face Hub.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from earmark.reporter import QUIET, Reporter
 if TYPE_CHECKING:
     from earmark.decisions import OperatingPoint
     from earmark.devices import Precision
+    from earmark.hub.huggingface import Pushed
     from earmark.runtime.tagger import Tagger
 
 
@@ -80,3 +84,18 @@ def _point(file: Path, tagger: Tagger) -> OperatingPoint:
     for label in tagger.labels:
         point.of(label)
     return point
+
+
+def push(
+    model: PathLike, target: str, *, private: bool = False, revision: str | None = None, licence: str = ""
+) -> Pushed:
+    """Send a model to the repository `target`, "hf:org/name", of the Hugging Face Hub; made where it is not there.
+
+    `revision` is a branch (None: main), `private` is for a new repository, `licence` an identifier of the hub that the
+    model's card states there. The login is that of the hub's client ('hf auth login', or $HF_TOKEN).
+    """
+    from earmark.hub import huggingface, locate
+
+    if revision is not None:
+        target = f"{target}@{revision}"
+    return huggingface.push(locate(model), target, name=Path(model).name, private=private, licence=licence)

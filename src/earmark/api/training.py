@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, did_you_mean
 from earmark.files import PathLike, path_or_none
 from earmark.reporter import QUIET, Reporter
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from earmark.recipes import Recipe
     from earmark.training.card import Trained
     from earmark.training.request import FusedRequest, Request
-    from earmark.training.transfer import Source
+    from earmark.training.transfer import Freeze, Source
 
 DEFAULT_RECIPE, FINE_TUNE_RECIPE = "default", "fine-tune"  # with a model to begin with, the second replaces the first
 LINEAR_HEAD_RECIPE = "linear-head"  # in place of both, where only lower blocks of that model are taken
@@ -45,7 +45,7 @@ def train(
     recipe: str = DEFAULT_RECIPE,
     changes: Sequence[str] = (),
     start_from: str | None = None,
-    freeze: Literal["encoder", "blocks"] | None = None,
+    freeze: str | int | None = None,
     audio: PathLike | None = None,
     valid: PathLike | None = None,
     valid_audio: PathLike | None = None,
@@ -69,8 +69,9 @@ def train(
 ) -> TrainingResult:
     """Train a model on clips that carry only tags; a run that was stopped continues where it stopped.
 
-    `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with, whose `freeze` part
-    stays as it is; "none" begins with no model. Where it is None and nothing else says how (a recipe, a network of the
+    `changes` are "key=value" changes of the recipe. `start_from` names the model to begin with; "none" begins with no
+    model. `freeze` is what of it stays as it is: "encoder", "blocks" (of convolutions), a number of blocks of the
+    encoder, counted from the lowest, or "none". Where it is None and nothing else says how (a recipe, a network of the
     user's), few clips begin with a model at hand that separates their labels (`training/origin.py`), by the recipe
     `fine-tune` or `linear-head`. Validation clips are those of `valid`, else of the fold `valid_fold`, else a
     stratified share `valid_fraction` is set aside. `separator` divides labels in one cell of a table, `label_column` is
@@ -208,21 +209,41 @@ def _chosen(train: Manifest, output: Path | None, seed: int, device: str, report
     return origin.source
 
 
-def _source(start_from: str | None, freeze: Literal["encoder", "blocks"] | None, output: Path) -> Source | None:
+def _source(start_from: str | None, freeze: str | int | None, output: Path) -> Source | None:
     """The model to begin with, fetched where it is a public one."""
     from earmark.hub import locate
-    from earmark.training.transfer import Source
+    from earmark.training.transfer import Source, with_checked_freeze
 
     if start_from in (None, ANEW):
         if freeze is not None:
             raise ConfigError(f"--freeze {freeze} keeps a part of a model as it is: name that model with --from MODEL")
         return None
-    source = Source(start_from, locate(start_from), freeze)
+    frozen = _freeze(freeze)
+    source = Source(start_from, locate(start_from), frozen)
     if source.directory.resolve() == output.resolve():
         raise ConfigError(
             f"--from {start_from} and -o {output} are the same directory; choose another output directory"
         )
-    return source
+    return with_checked_freeze(source)
+
+
+def _freeze(freeze: str | int | None) -> Freeze | None:
+    """What is frozen, by its word or number.
+
+    >>> _freeze("none"), _freeze("encoder"), _freeze("4")
+    (None, 'encoder', 4)
+    """
+    word = str(freeze).strip()
+    if freeze is None or word == ANEW:
+        return None
+    if word in ("encoder", "blocks"):
+        return cast("Freeze", word)
+    if word.isdecimal() and int(word) > 0:
+        return int(word)
+    guess = did_you_mean(word, ("encoder", "blocks", ANEW))
+    raise ConfigError(
+        f"--freeze {word}{guess}: expected encoder, blocks, none, or how many blocks of the encoder, from the lowest"
+    )
 
 
 def _lower_blocks(source: Source | None) -> Source:

@@ -26,6 +26,7 @@ from earmark.cli import (
     import_panns,
     listen,
     merge,
+    push,
     recipes,
     reproduce,
     review,
@@ -59,7 +60,7 @@ app = typer.Typer(
 )
 for verb in (
     *(demo, train, fuse, tune, tag, detect, listen, merge, clips, evaluate, score),
-    *(serve, review, doctor, synth, card, export, recipes, reproduce, import_, import_panns),
+    *(serve, review, doctor, synth, card, export, push, recipes, reproduce, import_, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].rstrip("_").replace("_", "-"))(verb.command)
 

@@ -13,8 +13,8 @@ Models = Annotated[
         "--model",
         "-m",
         help=(
-            "Model directory, or the name of a public model such as panns/cnn14; several are fused into one. Default: "
-            "earmark/everyday, which is part of the package."
+            "Model directory, or the name of a public model such as panns/cnn14 or hf:ORG/NAME; several are fused into "
+            "one. Default: earmark/everyday, which is part of the package."
         ),
         show_default=False,
     ),

@@ -23,7 +23,10 @@ def command(
     does.
     """
     from earmark.export import export
-    from earmark.hub import locate
+    from earmark.hub import check_changeable, locate
 
-    written = export(locate(model))
+    folder = locate(model)
+    if folder != model:  # a model by name
+        check_changeable(folder)
+    written = export(folder)
     Terminal(quiet).say(f"wrote {written}" if written.is_file() else f"wrote the twins of the members of {written}")

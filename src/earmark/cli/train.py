@@ -36,8 +36,12 @@ def command(
         ),
     ] = None,
     freeze: Annotated[
-        Literal["encoder", "blocks"] | None,
-        typer.Option("--freeze", help="With --from: do not train the encoder, or only its convolution blocks."),
+        str | None,
+        typer.Option(
+            "--freeze",
+            metavar="encoder|blocks|N|none",
+            help="With --from: do not train the encoder, or only its convolution blocks, or its N lowest blocks.",
+        ),
     ] = None,
     audio: choices.Audio = None,
     separator: choices.Separator = None,

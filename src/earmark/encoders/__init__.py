@@ -2,7 +2,7 @@
 
 `EncoderOptions` is whichever encoder's options a config names by `kind`; `build_encoder` makes the module.
 
-`contract`                what every encoder is
+`contract`                what every encoder is; `depth`: its blocks in order
 `crnn`, `xu2018`          Xu et al. 2018: in free sizes, and exactly; `keras_gru`, `torch_gru`, `recurrence`: GRUs
 `lower_blocks`            the blocks of a CRNN, for a linear head
 `cnn`, `wavegram`         Kong et al. 2020
@@ -21,6 +21,7 @@ from earmark import plugins
 from earmark.encoders.cnn import CNN, CNNOptions
 from earmark.encoders.contract import Encoded, Encoder
 from earmark.encoders.crnn import CRNN, CRNNOptions
+from earmark.encoders.depth import Block, blocks_in_order
 from earmark.encoders.embedding_net import EmbeddingNet, EmbeddingNetOptions
 from earmark.encoders.frame_cnn import FrameCNN, FrameCNNOptions
 from earmark.encoders.lower_blocks import LowerBlocks, LowerBlocksOptions
@@ -68,6 +69,7 @@ __all__ = [
     "CNN",
     "CRNN",
     "MLP",
+    "Block",
     "CNNOptions",
     "CRNNOptions",
     "EmbeddingNet",
@@ -90,6 +92,7 @@ __all__ = [
     "WavegramOptions",
     "Xu2018",
     "Xu2018Options",
+    "blocks_in_order",
     "build_encoder",
 ]
 

@@ -19,7 +19,8 @@ class Encoded(NamedTuple):
 class Encoder(Protocol):
     """A module that states its `channels` and how many frames stand behind a step (`reduction`, exact).
 
-    A clip of n valid frames has floor(n / reduction) steps, at least one.
+    A clip of n valid frames has floor(n / reduction) steps, at least one. Its blocks by depth need not be stated
+    (`depth.py`).
     """
 
     channels: int

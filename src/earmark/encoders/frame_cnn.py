@@ -82,6 +82,10 @@ class FrameCNN(nn.Module):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
 
+    def ordered_blocks(self) -> list[list[nn.Module]]:
+        """Each depth: a block, and the layer over its output (`depth.py`)."""
+        return [[block, head] for block, head in zip(self.blocks, self.heads, strict=True)]
+
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
         """Encode scaled features (batch, frames, bands) with `lengths` (batch,) valid frames.
 

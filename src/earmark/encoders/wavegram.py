@@ -95,6 +95,10 @@ class Wavegram(nn.Module):
         )
         xavier(self)
 
+    def ordered_blocks(self) -> list[list[nn.Module]]:
+        """Both branches, then the blocks over them (`depth.py`)."""
+        return [[self.bn0, self.logmel, self.waveform, self.dropout], *([block] for block in self.blocks)]
+
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
         """Encode log-mel and samples (batch, frames, bands + 320) with `lengths` (batch,) valid frames."""
         bands = self.options.bands

@@ -6,9 +6,12 @@
 `panns`                 a family each; `refused`: relatives of PANNs that cannot be imported, to be named
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
+`huggingface`           "hf:org/name": models from the Hugging Face Hub, and to it
+`model_files`           the files that a model consists of
 `box`                   "earmark/everyday", which is in the package
 
-`locate` finds a model by its name or directory; `at_hand` lists those that need no download.
+`locate` finds a model by its name or directory; `at_hand` lists those that need no download. What must not be written
+into is known to `check_changeable`; scores of such models are kept in `notes_of`.
 
 A new family, FAMILY/NAME, takes four things:
 
@@ -24,6 +27,6 @@ A new family, FAMILY/NAME, takes four things:
 4.  a recipe `recipes/FAMILY/NAME.yaml` with the same network, without a schedule that nobody ran.
 """
 
-from earmark.hub.names import at_hand, locate
+from earmark.hub.names import at_hand, check_changeable, locate, notes_of
 
-__all__ = ["at_hand", "locate"]
+__all__ = ["at_hand", "check_changeable", "locate", "notes_of"]

@@ -1,7 +1,7 @@
 """Models by name: "panns/cnn14" is downloaded and converted once, and then a directory like any other.
 
 The names are those of the table of published checkpoints (`published`). "earmark/everyday" came with the package
-(`box.py`).
+(`box.py`). "hf:org/name" is a model that somebody pushed to the Hugging Face Hub (`huggingface.py`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from earmark.errors import ModelError, did_you_mean
+from earmark.errors import ModelError, OutputError, did_you_mean
 from earmark.hub import box
 from earmark.hub.published import CHECKPOINTS
+
+HUGGING_FACE = "hf:"  # begins the name of a model on that hub
 
 
 def locate(model: str | os.PathLike[str]) -> Path:
@@ -28,7 +30,13 @@ def locate(model: str | os.PathLike[str]) -> Path:
         there = path.exists()
     except OSError as error:  # a name longer than the system allows
         raise ModelError(f"no model at {name[:80]}...: {error.strerror}") from error
-    if there or not is_name(name):
+    if there:
+        return path
+    if name.startswith(HUGGING_FACE):
+        from earmark.hub.huggingface import fetch
+
+        return fetch(name)
+    if not is_name(name):
         return path
     if name == box.NAME:
         return box.directory()
@@ -54,6 +62,31 @@ def at_hand() -> list[tuple[str, Path]]:
 
     folders = ((name, cache_folder() / name) for name in CHECKPOINTS)
     return [(box.NAME, box.directory()), *(each for each in folders if (each[1] / CONFIG).is_file())]
+
+
+def notes_of(folder: Path) -> Path:
+    """Where scores of a model are kept: in its directory; of one that must stay as it is, in the user's cache."""
+    from earmark.hub.huggingface import name_of
+
+    if name := name_of(folder):
+        from earmark.hub.download import cache_folder
+
+        return cache_folder() / name.replace(HUGGING_FACE, "hf/").replace("@", "/")
+    return box.notes_of(folder)
+
+
+def check_changeable(folder: Path, instead: str = "") -> None:
+    """`OutputError` where a model's directory must stay as it is: in the package, or in the cache of a hub.
+
+    `instead` is what else the user may do, for the message.
+    """
+    from earmark.hub.huggingface import name_of
+
+    if box.holds(folder):
+        raise OutputError(f"{box.NAME} cannot be changed" + (f"; {instead}" if instead else ""))
+    if name := name_of(folder):
+        copied = f"{name} cannot be changed; 'earmark import {name} -o MODEL' makes a copy that can"
+        raise OutputError(copied + (f"; or {instead}" if instead else ""))
 
 
 def _fetched(name: str) -> Path:

@@ -89,6 +89,51 @@ def with_operating_point(card: str, section: str) -> str:
     return re.sub(r"(?ms)^## Operating point\n.*?(?=^## |\Z)", lambda _: f"{section}\n\n", card).rstrip("\n") + "\n"
 
 
+def for_hub(card: str, name: str, licence: str = "") -> str:
+    r"""A card, as text, for the repository "hf:org/name" of a hub: its head complete, its examples by that name.
+
+    `licence` is an identifier of the hub and replaces that of the card.
+
+    >>> print(for_hub("# Owls\n\n    earmark tag street.wav -m .", "hf:birds/owls", "mit").partition("license")[2])
+    : mit
+    ---
+    <BLANKLINE>
+    # Owls
+    <BLANKLINE>
+        earmark tag street.wav -m hf:birds/owls
+    <BLANKLINE>
+    """
+    said, body = _parted(card)
+    tags = said.get("tags")
+    own = [str(tag) for tag in tags] if isinstance(tags, list) else []
+    head = {"library_name": "earmark", "pipeline_tag": "audio-classification"} | said
+    head["tags"] = [*own, *(tag for tag in _TAGS if tag not in own)]
+    if licence:
+        head["license"] = licence
+    body = re.sub(r"(?m)(\bearmark \w+ .*?) -m \.(?=\s|$)", rf"\1 -m {name}", body)
+    body = body.replace('load(".")  # this directory', f'load("{name}")')
+    body = body.replace("pip install earmark\n", 'pip install "earmark[hub]"\n')
+    return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{body.strip()}\n"
+
+
+def licence_of(card: str) -> str:
+    """The licence that a card, as text, states at its head; empty where it states none."""
+    said = _parted(card)[0].get("license")
+    return said if isinstance(said, str) else ""
+
+
+def _parted(card: str) -> tuple[dict[str, object], str]:
+    """What stands at the head of a card for programs, and the rest; a head that is no YAML says nothing."""
+    found = re.match(r"---\r?\n(.*?)^---\s*$", card, re.DOTALL | re.MULTILINE)
+    if found is None:
+        return {}, card
+    try:
+        said = yaml.safe_load(found[1])
+    except yaml.YAMLError:
+        said = None
+    return (said if isinstance(said, dict) else {}), card[found.end() :]
+
+
 def _use(card: ModelCard) -> str:
     named, loaded = ("", "load()") if card.in_package else (" -m .", 'load(".")  # this directory')
     return f"""\

@@ -6,6 +6,7 @@
 `origin.py`           which model at hand few clips begin with, if any; a network before its first update
 `transfer.py`         a network with the weights of another model
 `head.py`             a pooling alone, on kept embeddings; `fine_tuning.py`: the head first, and the better of both
+`kept.py`             what an encoder gives, on disk for the next training
 `objective.py`        the loss
 `module.py`           a network as the training engine sees it; randomness and learning rate as functions of the step;
                       figures after every epoch

@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from earmark.augment import augment_clips, augment_features, step_generator, step_seed
 from earmark.clock import Clock
 from earmark.data.batches import Batch
 from earmark.data.records import Clip
+from earmark.encoders import blocks_in_order
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.network import Network
@@ -114,9 +115,9 @@ class TrainingModule(lightning.LightningModule):
             self._underway = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, with decoupled weight decay where asked for; the encoder at its share of the rate."""
+        """Adam, with decoupled weight decay where asked for; the encoder, and each of its blocks, at its own rate."""
         return torch.optim.AdamW(
-            parameters(self.tagger, self.options.encoder_rate),
+            parameters(self.tagger, self.options.encoder_rate, self.options.layer_decay),
             lr=self.options.learning_rate,
             weight_decay=self.options.weight_decay,
             amsgrad=self.options.amsgrad,
@@ -124,17 +125,23 @@ class TrainingModule(lightning.LightningModule):
         )
 
 
-def parameters(network: Network, share: float) -> list[dict[str, Any]]:
-    """Groups of parameters for an optimiser: those of the encoder apart, with their share of the learning rate, if any.
+def parameters(network: Network, share: float, decay: float = 1.0) -> list[dict[str, Any]]:
+    """Groups of parameters for an optimiser, each with its `share` of the learning rate, if it is not all of it.
 
-    The rate in the log is the first group's.
+    The encoder has its `share`. With `decay` below 1 its highest block has it, and every other block `decay` times the
+    rate of the block above it (Howard and Ruder 2018, "Universal language model fine-tuning for text classification",
+    section 3.2, who divide by 2.6). The rate in the log is the first group's.
     """
-    if share == 1:
+    if share == 1 and decay == 1:
         return [{"params": list(network.parameters())}]
     encoder = list(network.encoder.parameters())  # type: ignore[attr-defined]
     own = {id(parameter) for parameter in encoder}
     others = [parameter for parameter in network.parameters() if id(parameter) not in own]
-    return [{"params": others}, {"params": encoder, "share": share}]
+    if decay == 1:
+        return [{"params": others}, {"params": encoder, "share": share}]
+    blocks = reversed(blocks_in_order(cast(nn.Module, network.encoder)))
+    lower = [{"params": list(block.parameters), "share": share * decay**depth} for depth, block in enumerate(blocks)]
+    return [{"params": others}, *lower]
 
 
 def learning_rate(options: TrainingOptions, step: int, total: int) -> float:

@@ -13,9 +13,11 @@ from earmark.evaluation.labelled import evaluate_scored, score_clips
 from earmark.evaluation.tuning import tune
 from earmark.metrics.evaluation import Evaluation
 from earmark.models.fusion import Model
+from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of
 from earmark.reporter import Progress
 from earmark.runtime.scorer import Scorer
+from earmark.training.kept import Kept, KeptEngine
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,19 @@ def choose_point(
     seed: int,
     device: str,
     stage: Callable[[str], Progress | None],
+    kept: Kept | None = None,
 ) -> ChosenPoint:
-    """The operating point from the validation clips where `named` is "tuned", else the one of that name."""
+    """The operating point from the validation clips where `named` is "tuned", else the one of that name.
+
+    What the encoder of a network says of the clips is taken from `kept`, and kept there.
+    """
     model.eval()
     if valid is None:
         return ChosenPoint(named_point("default" if named == "tuned" else named, model.labels))
-    scorer = Scorer(engine_of(model, device))
+    if kept is not None and isinstance(model, Network):
+        scorer = Scorer(KeptEngine(model, device, kept))
+    else:
+        scorer = Scorer(engine_of(model, device))
     scored = score_clips(scorer, valid.with_labels(model.labels), stage("scoring validation clips"))
     if named != "tuned":
         point = named_point(named, model.labels)

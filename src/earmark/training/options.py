@@ -59,6 +59,7 @@ class TrainingOptions(Options):
     least_updates: int = Field(0, ge=0)  # in all: few clips are passed over more often, in as many epochs
     warmup_steps: int = Field(50, ge=0)  # over which the rate rises from zero; at most a quarter of all updates
     encoder_rate: float = Field(1.0, gt=0, le=1)  # share of the rate for an encoder that came from another model
+    layer_decay: float = Field(1.0, gt=0, le=1)  # rate of a block of the encoder, as a share of the next higher one's
     schedule: Literal["constant", "cosine"] = "cosine"  # of the rate, down to zero at the end
     amsgrad: bool = False  # of Adam
     frame_supervision: float = Field(0.0, ge=0, le=1)  # share of the loss that teaches every frame its clip's labels

@@ -120,13 +120,22 @@ class Run:
         )
         with _claimed(request, machine):
             clips = prepare(request, stage)
+        stages = Stages(request, clips, machine, self.reporter)
         with _interruptible():
-            network, history = Stages(request, clips, machine, self.reporter).train()
+            network, history = stages.train()
         if request.source is not None:
             release(network)
         model = _fused_epochs(request, network) if request.training.fuse else network
         named = request.training.operating_point
-        chosen = choose_point(model, request.valid, named, seed=request.seed, device=machine.device, stage=stage)
+        chosen = choose_point(
+            model,
+            request.valid,
+            named,
+            seed=request.seed,
+            device=machine.device,
+            stage=stage,
+            kept=stages.kept(network),
+        )
         return Trained(
             model,
             chosen.point,

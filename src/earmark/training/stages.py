@@ -36,13 +36,16 @@ import safetensors.torch
 from earmark.augment import step_seed
 from earmark.data.targets import FrameTargets
 from earmark.errors import ConfigError
+from earmark.features import EmbeddingOptions
 from earmark.files import write_aside, write_text
 from earmark.models.network import Network, fill_weights
 from earmark.models.torch_engine import engine_of
+from earmark.report.tables import counted
 from earmark.reporter import Reporter
 from earmark.runtime.scorer import Scorer
 from earmark.training.callbacks import Row, Stage, rows_to_csv
 from earmark.training.fine_tuning import better, ranking, row_of_head, take_head, train_head
+from earmark.training.kept import Kept
 from earmark.training.loop import ClipSet, Machine, fit
 from earmark.training.module import Validation
 from earmark.training.operating_point import choose_point
@@ -64,6 +67,7 @@ class Stages:
     machine: Machine
     reporter: Reporter
     begun: float = field(default_factory=time.monotonic)
+    found: list[Kept] = field(default_factory=list)  # what the source's encoder gives, once it was asked for
 
     @property
     def state(self) -> Path:
@@ -100,11 +104,38 @@ class Stages:
             fit_scaling(network, self.clips.train, self.reporter.stage("per-band scaling"))
         head = self.request.training.head
         if head is not None and self.request.source is not None and not goes_on:
-            progress, seed = self.reporter.stage("training the head"), self.request.seed
+            told, seed = self.reporter.stage("training the head"), self.request.seed
+            kept = self._kept(network)
             train_head(
-                network, self.clips.train, self.state, head, seed=seed, device=self.machine.device, progress=progress
+                network,
+                self.clips.train,
+                self.state,
+                head,
+                seed=seed,
+                device=self.machine.device,
+                progress=told,
+                kept=kept,
             )
+            if kept is not None and kept.used:
+                self.reporter.say(
+                    f"what the encoder gives for {counted(kept.used, 'clip')} was kept from a training before"
+                )
         return network
+
+    def _kept(self, network: Network) -> Kept | None:
+        """Where the output of an encoder is kept that is as it was in the source; None: it is not to be."""
+        request, head = self.request, self.request.training.head
+        if request.cache == "off" or head is None or head.copies or request.source is None:
+            return None
+        if isinstance(request.network.features, EmbeddingOptions):
+            return None  # the features themselves are on disk
+        if not self.found:
+            self.found.append(Kept.of(network, self.machine.device))
+        return self.found[0]
+
+    def kept(self, network: Network) -> Kept | None:
+        """The same for a network whose head alone was trained; None for any other."""
+        return self._kept(network) if self._head_alone() else None
 
     def _head_alone(self) -> bool:
         """Whether the head is all that is trained."""
@@ -115,7 +146,8 @@ class Stages:
         """The log of a training that was that of the head alone."""
         assert self.request.training.head is not None
         valid = self.clips.valid
-        figures = {"valid_map": ranking(network, valid, self.machine.device)} if valid else {}
+        kept = self._kept(network)
+        figures = {"valid_map": ranking(network, valid, self.machine.device, kept)} if valid else {}
         rows = [row_of_head(self.request.training.head, time.monotonic() - self.begun, figures)]
         write_text(self.request.output / "log.csv", rows_to_csv(rows))
         return rows
@@ -130,7 +162,8 @@ class Stages:
             take_head(network, self.state)
             return network
 
-        chosen, found = better(whole, alone, self.clips.valid, self.machine.device)
+        told = self._kept(new_tagger(self.request, self.clips.labels))
+        chosen, found = better(whole, alone, self.clips.valid, self.machine.device, told)
         kept = "the network trained as a whole" if chosen is whole else "the new head on the encoder as it was"
         self.reporter.say(
             f"kept: {kept} (mAP on the validation clips {found['whole']:.3f}, of the head alone {found['head']:.3f})"

@@ -5,8 +5,9 @@ depend on the number of labels. Of what does (the last linear layers), the rows 
 taken over as well, each to its new place; the rows of other labels are new.
 
 What is frozen stays as it is to the last bit: no gradients, no dropout in it, and batch normalisation by the statistics
-it came with. That is the encoder, or only its `blocks` of convolutions: then what lies above them learns (last
-convolution, recurrent layer), normalised by the statistics it came with too, as those of few clips say little.
+it came with. That is the encoder, or its lowest N blocks (`encoders/depth.py`), or only its `blocks` of convolutions:
+then what lies above them learns (last convolution, recurrent layer), normalised by the statistics it came with too, as
+those of few clips say little.
 
 Of a CRNN the lower blocks alone can be taken (`part`): the network is then these blocks and a linear head.
 """
@@ -14,7 +15,8 @@ Of a CRNN the lower blocks alone can be taken (`part`): the network is then thes
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,7 +24,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from earmark.encoders import CRNNOptions, LowerBlocksOptions
+from earmark.encoders import CRNNOptions, LowerBlocksOptions, blocks_in_order
 from earmark.errors import ConfigError, ModelError
 from earmark.labels import Labels
 from earmark.models.network import ModelOptions, Network, NetworkOptions, read_options, read_weights
@@ -30,7 +32,7 @@ from earmark.pooling import EmbeddingPoolingOptions
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.onnx import WEIGHTS
 
-Freeze = Literal["encoder", "blocks"]
+Freeze = Literal["encoder", "blocks"] | int  # an int: the lowest blocks of the encoder, as many
 LINEAR = EmbeddingPoolingOptions(kind="embedding-average", hidden=None, dropout=0.0)  # the head on lower blocks
 
 
@@ -84,7 +86,7 @@ class Source:
 
     def describe(self) -> str:
         """One line for the model card."""
-        frozen = f"; {self.freeze} frozen" if self.freeze else ""
+        frozen = f"; {_frozen_part(self.freeze)} frozen" if self.freeze else ""
         frozen += "; its lower blocks alone" if self.part else ""
         return f"{self.name} ({len(self.options.labels)} labels; weights sha256 {self.digest}...{frozen})"
 
@@ -116,20 +118,61 @@ def take_over(network: Network, source: Source) -> tuple[str, ...]:
         if name in weights and _alike(own[name], weights[name], axes)
     }
     network.load_state_dict({**fitting, **rows}, strict=False)
-    if source.freeze:
-        _frozen(network, source).requires_grad_(False)
+    for parameter in _frozen(network, source):
+        parameter.requires_grad_(False)
     whole = set(fitting) | (set(rows) if set(network.labels) <= set(source.labels) else set())
     return tuple(name for name in own if name not in whole)
 
 
-def _frozen(network: Network, source: Source) -> nn.Module:
+def with_checked_freeze(source: Source) -> Source:
+    """The same source; where it freezes as many blocks as there are, it freezes the encoder.
+
+    `ConfigError` where there are fewer.
+    """
+    if not isinstance(source.freeze, int):
+        return source
+    with torch.device("meta"):
+        network = Network(source.options.model_copy(update={"encoder": source.network.encoder}))
+    _lowest(network, source)
+    return replace(source, freeze="encoder") if source.freeze == len(blocks_in_order(_encoder(network))) else source
+
+
+def _frozen(network: Network, source: Source) -> Iterable[nn.Parameter]:
     """What of the encoder stays as it is."""
+    if source.freeze is None:
+        return ()
     if source.freeze == "encoder":
-        return _encoder(network)
+        return _encoder(network).parameters()
+    if isinstance(source.freeze, int):
+        return _lowest(network, source)
     blocks = getattr(network.encoder, "blocks", None)
     if not isinstance(blocks, nn.Module):
         raise ConfigError(f"--freeze blocks: the encoder of {source.name} has no blocks; freeze the encoder or nothing")
-    return blocks
+    return blocks.parameters()
+
+
+def _lowest(network: Network, source: Source) -> list[nn.Parameter]:
+    """Parameters of as many of the lowest blocks as are frozen."""
+    assert isinstance(source.freeze, int)
+    blocks = blocks_in_order(_encoder(network))
+    if not 1 <= source.freeze <= len(blocks):
+        names = ", ".join(block.name for block in blocks)
+        raise ConfigError(
+            f"--freeze {source.freeze}: the encoder of {source.name} has {len(blocks)} blocks ({names}); expected 1 to "
+            f"{len(blocks)}, encoder, or none"
+        )
+    return [parameter for block in blocks[: source.freeze] for parameter in block.parameters]
+
+
+def _frozen_part(freeze: Freeze) -> str:
+    """What is frozen, in words.
+
+    >>> _frozen_part(1), _frozen_part(3), _frozen_part("encoder")
+    ('lowest block', 'lowest 3 blocks', 'encoder')
+    """
+    if isinstance(freeze, int):
+        return "lowest block" if freeze == 1 else f"lowest {freeze} blocks"
+    return freeze
 
 
 def _alike(own: Tensor, other: Tensor, axes: tuple[int, ...]) -> bool:
@@ -153,13 +196,32 @@ def _rows_of_known_labels(own: Tensor, other: Tensor, axes: tuple[int, ...], lab
 
 def settle(network: Network) -> None:
     """Keep what is frozen in evaluation mode; to be called after whatever sets modes."""
-    learned = [parameter.requires_grad for parameter in _encoder(network).parameters()]
-    if all(learned):
+    encoder = _encoder(network)
+    if all(parameter.requires_grad for parameter in encoder.parameters()):
         return
-    for module in _encoder(network).modules():
-        own = [parameter.requires_grad for parameter in module.parameters()]
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) or (own and not any(own)):
+    for module in frozen_modules(network):
+        module.eval()
+    for module in encoder.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
+
+
+def frozen_modules(network: Network) -> list[nn.Module]:
+    """The modules of the encoder in which nothing learns: those whose weights are all frozen, and what is in them.
+
+    A module without weights, dropout say, is one of them within a frozen module or in a frozen block.
+    """
+    encoder = _encoder(network)
+    found = [module for module in encoder.modules() if _is_frozen(module.parameters())]
+    for block in blocks_in_order(encoder):
+        if _is_frozen(block.parameters):
+            found += block.modules
+    return list(dict.fromkeys(inner for module in found for inner in module.modules()))
+
+
+def _is_frozen(parameters: Iterable[nn.Parameter]) -> bool:
+    learned = [parameter.requires_grad for parameter in parameters]
+    return bool(learned) and not any(learned)
 
 
 def release(network: Network) -> None:

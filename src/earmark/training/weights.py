@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from earmark.files import write_aside
 from earmark.models.network import Network
+from earmark.training.transfer import frozen_modules
 
 Norm = nn.modules.batchnorm._BatchNorm
 
@@ -68,7 +69,12 @@ def settle_norms(network: Network, batches: Iterable[tuple[Tensor, Tensor | None
     `Network.classify` takes them. The network is left in evaluation mode.
     """
     network.eval()
-    norms = [module for module in network.modules() if isinstance(module, Norm) and _learns(module)]
+    frozen = set(frozen_modules(network))
+    norms = [
+        module
+        for module in network.modules()
+        if isinstance(module, Norm) and module not in frozen and module.track_running_stats
+    ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -82,7 +88,3 @@ def settle_norms(network: Network, batches: Iterable[tuple[Tensor, Tensor | None
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
             norm.eval()
-
-
-def _learns(norm: Norm) -> bool:
-    return norm.track_running_stats and (norm.weight is None or norm.weight.requires_grad)
