@@ -53,7 +53,7 @@ def mel_to_hz(mel: npt.ArrayLike, scale: MelScale = "slaney") -> DoubleArray:
 def mel_filters(rate: int, n_fft: int, bands: int, fmin: float, fmax: float, scale: MelScale = "slaney") -> DoubleArray:
     """Filters (n_fft // 2 + 1, bands): multiply a spectrum (..., bins) by them from the right.
 
-    `ValueError` when a band is narrower than the spectrum's bins can show (an all-zero filter), except on Kaldi's scale.
+    `ValueError` when a band is narrower than the spectrum's bins can show (an all-zero filter), but for Kaldi's scale.
     """
     bins = np.arange(n_fft // 2 + 1) * (rate / n_fft)
     corners = np.linspace(hz_to_mel(fmin, scale), hz_to_mel(fmax, scale), bands + 2)

@@ -1,4 +1,9 @@
-"""What every encoder is: features (batch, frames, bands) to embeddings (batch, steps, channels)."""
+"""What every encoder is: features (batch, frames, bands) to embeddings (batch, steps, channels).
+
+Two more facts an encoder may state, where they are not as usual: `partial_steps`, that the frames at a clip's end make
+a step although they are too few for a whole one (it has a whole `reduction` and gives ceil(n / reduction) steps), and
+`shift`, by how many frames the clock of its steps begins later than that of the frames.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ class Encoded(NamedTuple):
 class Encoder(Protocol):
     """A module that states its `channels` and how many frames stand behind a step (`reduction`, exact).
 
-    A clip of n valid frames has floor(n / reduction) steps, at least one.
+    A clip of n valid frames has floor(n / reduction) steps, at least one (but see `rest_of`).
     """
 
     channels: int
@@ -28,3 +33,13 @@ class Encoder(Protocol):
     def __call__(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
         """Encode features (batch, frames, bands) of which each clip has `lengths` (batch,) valid; None: all."""
         ...
+
+
+def rest_of(encoder: Encoder) -> int:
+    """Frames that may be missing from a clip's last step: it has floor((n + rest) / reduction) steps, at least one."""
+    return int(encoder.reduction) - 1 if getattr(encoder, "partial_steps", False) else 0
+
+
+def shift_of(encoder: Encoder) -> Fraction:
+    """Frames by which the clock of the steps begins later than that of the frames (negative: earlier)."""
+    return Fraction(getattr(encoder, "shift", 0))
