@@ -202,7 +202,7 @@ class DynamicConv(nn.Module):
 
     def _shaped(self, kernels: Tensor) -> Tensor:
         """Rows of kernels as (rows, outputs, inputs, steps, bands)."""
-        return kernels.view(len(kernels), self.outputs, -1, self.size, self.size).transpose(3, 4)
+        return kernels.view(kernels.shape[0], self.outputs, -1, self.size, self.size).transpose(3, 4)
 
     def _affine(self) -> tuple[Tensor, Tensor]:
         """What the normalisation multiplies by and adds."""
@@ -252,7 +252,7 @@ class DynamicReLU(nn.Module):
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Map x (batch, channels, steps, bands)."""
         t = 2 * torch.sigmoid(self.coefficients(context)) - 1
-        t = t.view(len(x), -1, 1, 1, 4)
+        t = t.view(x.shape[0], -1, 1, 1, 4)
         slope, other, shift, further = t.unbind(dim=4)
         first = torch.addcmul(0.5 * shift, x, 1 + slope)
         second = torch.addcmul(0.5 * further, x, other)
