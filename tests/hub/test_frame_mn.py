@@ -11,7 +11,7 @@ import torch
 from earmark.clock import Clock
 from earmark.decisions import decide
 from earmark.errors import ModelError
-from earmark.formats.audioset_names import strong_classes
+from earmark.formats.audioset_names import read_classes, strong_classes
 from earmark.hub.frame_mn import FAMILY, frame_mn_network, strong_point
 from earmark.hub.importing import import_checkpoint
 from earmark.labels import Labels
@@ -84,6 +84,8 @@ def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: 
         "AudioSet-strong",
     ):
         assert said in card
+    assert list(read_classes(tmp_path / "m" / "labels.csv").values()) == list(tagger.labels)
+    assert "/m/012n7d" in (tmp_path / "m" / "labels.csv").read_text()  # Ambulance (siren)
     state["strong_head.bias"][3] = torch.nan
     torch.save(state, tmp_path / "x.pt")
     with pytest.raises(ModelError, match=r"x.pt: the checkpoint is damaged"):

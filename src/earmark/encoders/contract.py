@@ -1,8 +1,9 @@
 """What every encoder is: features (batch, frames, bands) to embeddings (batch, steps, channels).
 
-Two more facts an encoder may state, where they are not as usual: `partial_steps`, that the frames at a clip's end make
-a step although they are too few for a whole one (it has a whole `reduction` and gives ceil(n / reduction) steps), and
-`shift`, by how many frames the clock of its steps begins later than that of the frames.
+Three more facts an encoder may state, where they are not as usual: `partial_steps`, that the frames at a clip's end
+make a step although they are too few for a whole one (it has a whole `reduction` and gives ceil(n / reduction) steps);
+`shift`, by how many frames the clock of its steps begins later than that of the frames; and `float32`, that bfloat16
+costs it accuracy, so that only who asks for it gets it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Encoded(NamedTuple):
@@ -43,3 +44,8 @@ def rest_of(encoder: Encoder) -> int:
 def shift_of(encoder: Encoder) -> Fraction:
     """Frames by which the clock of the steps begins later than that of the frames (negative: earlier)."""
     return Fraction(getattr(encoder, "shift", 0))
+
+
+def wants_float32(module: nn.Module) -> bool:
+    """Whether this is an encoder that the precision `auto` leaves in float32."""
+    return bool(getattr(module, "float32", False))
