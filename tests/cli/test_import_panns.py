@@ -51,7 +51,7 @@ def test_it_says_what_the_file_was(earmark: Callable, checkpoint: Path, tmp_path
         f"the model is in {tmp_path / 'm'}; no threshold was tuned; 'earmark tune' chooses better ones",
     ]
     assert {path.name for path in (tmp_path / "m").iterdir()} == {
-        *("config.json", "model.safetensors", "operating_point.json", "README.md")
+        *("config.json", "model.safetensors", "operating_point.json", "labels.csv", "README.md")
     }
     assert Network.from_pretrained(tmp_path / "m").labels == AUDIOSET
 

@@ -15,7 +15,7 @@ from earmark.evaluation.score_cache import CachedScorer, cache_file, score_clips
 from earmark.labels import Labels
 from earmark.models.directory import join, load_model, open_tagger, write_model
 from earmark.models.fusion import Fusion
-from earmark.models.network import Network
+from earmark.models.network import ModelOptions, Network
 from earmark.models.torch_engine import TorchEngine, engine_of
 from earmark.runtime.ensemble import DEFAULT, MEAN
 from earmark.runtime.scorer import Job, Scorer, Waveform
@@ -176,3 +176,23 @@ def test_models_that_decide_in_different_ways_fall_back_to_the_default(systems: 
 def test_models_that_decide_alike_go_on_so(systems: list[Network], tmp_path: Path) -> None:
     folders = [save(systems[n], tmp_path / str(n), 0.3, origin="xu2018") for n in range(2)]
     assert open_tagger(folders).operating_point == OperatingPoint.load(folders[0])
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_auto_is_float32_where_an_encoder_wants_it(
+    systems: list[Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_bf16: bool
+) -> None:
+    def resolved(precision: str, _: str) -> str:
+        return {"auto": "bf16" if has_bf16 else "float32"}.get(precision, precision)
+
+    monkeypatch.setattr("earmark.models.directory.resolve_precision", resolved)
+    options = {"labels": ["a", "b"], "encoder": {"kind": "mobilenet-v3", "width": 0.1, "blocks": 3}}
+    mobile = save(Network(ModelOptions.parse(options, "test")).eval(), tmp_path / "mobile")
+    plain = save(systems[0], tmp_path / "plain")
+
+    def arithmetic(*folders: Path, precision: str = "auto") -> str:
+        return open_tagger(folders, precision=precision).model.arithmetic
+
+    assert arithmetic(mobile) == "cpu, float32"
+    assert arithmetic(plain) == ("cpu, bf16" if has_bf16 else "cpu, float32")
+    assert arithmetic(mobile, precision="bf16") == "cpu, bf16"  # who asks for it gets it

@@ -35,6 +35,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "wavegram": {"bands": 16, "wave_channels": (4, 4, 8), "channels": (4, 8), "pools": ((2, 2), (2, 2))},
     "resnet": {"blocks": (1, 1), "width": 2},
     "embedding-net": {"units": (6, 4, 4), "levels": (2, 3)},
+    "mobilenet-v3": {"width": 0.1, "blocks": 4},
+    "dynamic-mobilenet": {"width": 0.1, "kernels": 2, "blocks": 3},
     "vggish": {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16},
 }
 BANDED = {"logmel", "mfcc", "embedding"}  # front-ends for any encoder that `HEARS` does not name

@@ -100,7 +100,7 @@ def test_a_twin_with_damaged_text_is_refused_without_a_word_of_the_library(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format_version": "2"}, "format_version is 2, this earmark reads 1; upgrade"),
+        ({"format_version": "3"}, "format_version is 3, this earmark reads 2; upgrade"),
         ({"format_version": None}, "was not made by 'earmark export'"),
         ({"clock": "{}"}, "metadata are damaged"),
         ({"clock": '{"step": "1/0", "start": "0"}'}, "metadata are damaged"),

@@ -7,6 +7,7 @@
 `lower_blocks`            the blocks of a CRNN, for a linear head
 `cnn`, `wavegram`         Kong et al. 2020
 `resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
+`mobilenet`, `dymn`       MobileNetV3 of Schmid et al. 2023 and 2025, and with kernels that depend on the clip
 `blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
 """
 
@@ -22,10 +23,12 @@ from earmark.encoders.cnn import CNN, CNNOptions
 from earmark.encoders.contract import Encoded, Encoder
 from earmark.encoders.crnn import CRNN, CRNNOptions
 from earmark.encoders.depth import Block, blocks_in_order
+from earmark.encoders.dymn import DynamicMobileNet, DynamicMobileNetOptions
 from earmark.encoders.embedding_net import EmbeddingNet, EmbeddingNetOptions
 from earmark.encoders.frame_cnn import FrameCNN, FrameCNNOptions
 from earmark.encoders.lower_blocks import LowerBlocks, LowerBlocksOptions
 from earmark.encoders.mlp import MLP, MLPOptions
+from earmark.encoders.mobilenet import MobileNet, MobileNetOptions
 from earmark.encoders.resnet import ResNet, ResNetOptions
 from earmark.encoders.segment_cnn import SegmentCNN, SegmentCNNOptions
 from earmark.encoders.vggish import VGGish, VGGishOptions
@@ -43,7 +46,9 @@ _BuiltIn = Annotated[
     | WavegramOptions
     | ResNetOptions
     | EmbeddingNetOptions
-    | VGGishOptions,
+    | VGGishOptions
+    | MobileNetOptions
+    | DynamicMobileNetOptions,
     Field(discriminator="kind"),
 ]
 EncoderOptions = Annotated[
@@ -63,6 +68,8 @@ _ENCODERS: dict[type, type[nn.Module]] = {
     ResNetOptions: ResNet,
     EmbeddingNetOptions: EmbeddingNet,
     VGGishOptions: VGGish,
+    MobileNetOptions: MobileNet,
+    DynamicMobileNetOptions: DynamicMobileNet,
 }
 
 __all__ = [
@@ -72,6 +79,8 @@ __all__ = [
     "Block",
     "CNNOptions",
     "CRNNOptions",
+    "DynamicMobileNet",
+    "DynamicMobileNetOptions",
     "EmbeddingNet",
     "EmbeddingNetOptions",
     "Encoded",
@@ -82,6 +91,8 @@ __all__ = [
     "LowerBlocks",
     "LowerBlocksOptions",
     "MLPOptions",
+    "MobileNet",
+    "MobileNetOptions",
     "ResNet",
     "ResNetOptions",
     "SegmentCNN",

@@ -25,6 +25,7 @@ import os
 from pathlib import Path
 
 from earmark.decisions import OperatingPoint
+from earmark.encoders.contract import rest_of
 from earmark.errors import ModelError
 from earmark.export.network import twin_of
 from earmark.export.parity import check
@@ -75,6 +76,7 @@ def make_card(network: Network, point: OperatingPoint, weights: str) -> TwinCard
         weights=weights,
         fingerprint=engine.fingerprint(),
         takes=engine.takes,
+        rest=rest_of(network.encoder),
     )
 
 

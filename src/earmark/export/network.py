@@ -147,13 +147,18 @@ def _frame(proto: Any, card: TwinCard, grid: Grid) -> None:
         node("Max", ["beyond_first", zero], ["beyond"]),
         node("Div", ["beyond", constant("earmark_hop", [card.hop])], ["further_frames"]),
         node("Add", ["further_frames", one], ["own_frames"]),
-        node("Div", ["own_frames", constant("earmark_reduction", [int(card.reduction)])], ["own_steps"]),
+        node("Add", ["own_frames", constant("earmark_rest", [card.rest])], ["begun_frames"]) if card.rest else None,
+        node(
+            "Div",
+            ["begun_frames" if card.rest else "own_frames", constant("earmark_reduction", [int(card.reduction)])],
+            ["own_steps"],
+        ),
         node("Max", ["own_steps", one], ["kept_steps"]),
         node("Slice", ["all_frames", zero, "kept_steps", axis], ["frames"]),
     ]
     inner = list(graph.node)
     del graph.node[:]
-    graph.node.extend([*nodes, *inner, *frames])
+    graph.node.extend([*nodes, *inner, *filter(None, frames)])
     outside = [
         (graph.input, "waveform", ["batch", "samples"]),
         (graph.output, "frames", ["batch", "steps", len(card.labels)]),

@@ -26,6 +26,9 @@ What others computed, in these options (rate, window / hop, bands, Hz):
                        floor_kind clamp, top_db 80, centred_on start, drop_last true
     Kaldi's fbank      16000, 400 / 160, 20-8000: n_fft 512, mel_scale kaldi, window_shape povey, emphasis 0.97, gain
                        32768, density false, floor 1.1920929e-7, floor_kind clamp, centre false
+    EfficientAT        32000, 800 / 320, 128, 0-15000: n_fft 1024, mel_scale kaldi, window_shape hann-symmetric,
+                       emphasis 0.97, emphasis_of clip, density false, floor 1e-5, centred_on start, edge reflect
+    Frame-MobileNet    16000, 400 / 160, 128, 0-7000: n_fft 512, floor 1e-7, floor_kind clamp, else as EfficientAT
     ATST-Frame         16000, 1024 / 160, 64, 60-7800: mel_scale htk, density false, log db, floor 1e-10,
                        floor_kind clamp, top_db 80, centred_on start, edge reflect
     DCASE2017 baseline 44100, 1764 / 882, 40, 0-22050: n_fft 2048, hamming, power 1, density false, floor 2.2e-16,
@@ -57,6 +60,7 @@ from earmark.audio.mel import MelScale, mel_filters
 from earmark.clock import Clock
 from earmark.features.contract import Count, at_least
 from earmark.features.mirror import mirror_ends
+from earmark.masking import valid_steps
 from earmark.options import Options
 
 _BLOCK = 256  # frames transformed at once
@@ -75,9 +79,10 @@ class LogMelOptions(Options):
     fmin: float = Field(0.0, ge=0)  # Hz
     fmax: float | None = None  # Hz; None: half the rate
     mel_scale: MelScale = "slaney"
-    window_shape: Literal["hann", "hamming", "hamming-symmetric", "povey"] = "hann"
+    window_shape: Literal["hann", "hann-symmetric", "hamming", "hamming-symmetric", "povey"] = "hann"
     gain: float = Field(1.0, gt=0)  # samples are multiplied by it; Kaldi counts in steps of 16-bit integers
-    emphasis: float | None = Field(None, ge=0, le=1)  # a of x[i] - a x[i - 1] in each frame, its mean removed before
+    emphasis: float | None = Field(None, ge=0, le=1)  # a of the pre-emphasis x[i] - a x[i - 1] ...
+    emphasis_of: Literal["frames", "clip"] = "frames"  # ... of each frame less its mean, or of the clip from i = 1 on
     power: Literal[1, 2] = 2  # magnitude or power spectrum
     density: bool = True  # divide the spectrum by the root of the window's energy
     log: Literal["ln", "db"] = "ln"
@@ -148,14 +153,30 @@ class LogMel(nn.Module):
 
     def frames_in(self, samples: Count) -> Count:
         """Number of frames of clips of this many samples; at least one."""
-        return at_least(self._spectra_in(samples) - int(self.options.drop_last), 1)
+        return at_least(self._spectra_in(samples - self._used) - int(self.options.drop_last), 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Log-mel features (batch, frames, bands), always in float32; `lengths` (batch,) in samples, None: all."""
         with torch.autocast(waveform.device.type, enabled=False):
-            frames = self._frame(waveform.float(), lengths)  # (batch, frames, window)
+            clip, lengths = self._emphasised(waveform.float(), lengths)
+            frames = self._frame(clip, lengths)  # (batch, frames, window)
             features = self._cut_off(self._transform_all(frames), lengths)
             return features[:, : self.frames_in(waveform.shape[1])]
+
+    @property
+    def _used(self) -> int:
+        """Samples that pre-emphasis of a clip uses up: its first has none before it."""
+        return int(self.options.emphasis is not None and self.options.emphasis_of == "clip")
+
+    def _emphasised(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The waveform after pre-emphasis, where it is of clips, and the samples that each then has."""
+        if not self._used:
+            return waveform, lengths
+        louder = waveform[:, 1:] - (self.options.emphasis or 0.0) * waveform[:, :-1]
+        if lengths is None:
+            return louder, None
+        lengths = (lengths - 1).clamp(min=0)
+        return louder * valid_steps(lengths, louder.shape[1]), lengths
 
     def _transform_all(self, frames: Tensor) -> Tensor:
         if torch.compiler.is_compiling():  # a traced graph has no loop whose turns depend on the length
@@ -196,7 +217,7 @@ class LogMel(nn.Module):
 
     def _transform(self, frames: Tensor) -> Tensor:
         options = self.options
-        if options.emphasis is not None:
+        if options.emphasis is not None and options.emphasis_of == "frames":
             frames = frames - frames.mean(dim=2, keepdim=True)
             before = torch.cat([frames[:, :, :1], frames[:, :, :-1]], dim=2)  # before a frame's first sample: itself
             frames = frames - options.emphasis * before
@@ -302,6 +323,6 @@ def _window(options: LogMelOptions) -> np.ndarray[tuple[int], np.dtype[np.float6
     """The analysis window (window,); periodic unless the name says symmetric. Kaldi's own is symmetric."""
     symmetric = options.window_shape.endswith(("-symmetric", "povey"))
     phase = 2 * math.pi * np.arange(options.window) / (options.window - 1 if symmetric else options.window)
-    edge = 0.5 if options.window_shape in ("hann", "povey") else 0.54
+    edge = 0.54 if options.window_shape.startswith("hamming") else 0.5
     window = np.asarray(edge - (1 - edge) * np.cos(phase))
     return window**_POVEY if options.window_shape == "povey" else window

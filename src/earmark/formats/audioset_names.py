@@ -5,6 +5,7 @@
     ontology.json               [{"id": mid, "name": ...}, ...]    all 632 nodes
 
 Where there is no list of classes, they are those that were published (`audioset_labels.csv`: Google's, CC BY 4.0).
+`audioset_strong_labels.csv` has the strong labels of the training set (the same licence).
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ def read_classes(path: Path | None) -> dict[str, str]:
         gap = next((index for index in range(len(names)) if index not in names), 0)
         raise DataError(f"{path}: class {gap} is missing; expected indices from 0 without a gap")
     return dict(names[index] for index in range(len(names)))
+
+
+def strong_classes() -> dict[str, str]:
+    """{mid: name} of the 447 classes of AudioSet-strong's training set, in the order of their names.
+
+    Networks that were trained on it give their scores in this order.
+    """
+    with resources.as_file(resources.files("earmark.formats") / "audioset_strong_labels.csv") as published:
+        return read_classes(published)
 
 
 def read_strong_names(folder: Path) -> dict[str, str]:

@@ -3,7 +3,8 @@
 `inert`, `checkpoint`   tensors out of a PyTorch file, running nothing the file says
 `published`             one table: names, addresses, checksums, authors and licences of the public checkpoints
 `family`                what a family states: expected tensors, conversion, operating point
-`panns`                 a family each; `refused`: relatives of PANNs that cannot be imported, to be named
+`panns`, `efficientat`, `frame_mn`   a family each
+`refused`               relatives of PANNs that cannot be imported, to be named
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
 `huggingface`           "hf:org/name": models from the Hugging Face Hub, and to it

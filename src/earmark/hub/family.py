@@ -74,6 +74,19 @@ def some(wrong: list[str], most: int = 4) -> str:
     return ", ".join(wrong[:most]) + (f" and {len(wrong) - most} more" if len(wrong) > most else "")
 
 
+def filled(network: Network, weights: State) -> Network:
+    """The network in evaluation mode with these values, which are all but those of its scaling.
+
+    `ModelError` where one is not finite.
+    """
+    check_finite(weights)
+    wrong = network.load_state_dict(weights, strict=False)
+    missing = [name for name in wrong.missing_keys if not name.startswith("scaling.")]
+    if missing or wrong.unexpected_keys:
+        raise ValueError(f"missing {missing}, unexpected {wrong.unexpected_keys}")
+    return network.eval()
+
+
 def check_finite(weights: State) -> None:
     """`ModelError` that names the tensors whose values are not finite."""
     broken = [name for name, tensor in weights.items() if not bool(torch.isfinite(tensor).all())]

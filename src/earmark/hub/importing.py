@@ -7,6 +7,8 @@ the user names it. Nothing that a file says is run (`checkpoint`).
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
 from collections.abc import Iterable
@@ -17,7 +19,8 @@ from earmark import __version__
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ModelError, did_you_mean
 from earmark.files import write_aside, write_text
-from earmark.hub import panns
+from earmark.formats.audioset_names import read_classes, strong_classes
+from earmark.hub import efficientat, frame_mn, panns
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.family import Family, State, some
 from earmark.hub.names import locate
@@ -27,7 +30,12 @@ from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.runtime.directory import CONFIG
 
-FAMILIES: dict[str, Family] = {"panns": panns.FAMILY}
+LABELS = "labels.csv"  # in the model directory: what AudioSet calls each label
+FAMILIES: dict[str, Family] = {
+    "panns": panns.FAMILY,
+    "efficientat": efficientat.FAMILY,
+    "frame-mn": frame_mn.FAMILY,
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ def import_checkpoint(
         raise ModelError(f"{path}: {error}") from error
     point, origin = FAMILIES[part].point(short, network.labels), origin_of(name, sums)
     point.save(folder / FILE_NAME)
+    write_text(folder / LABELS, _labels(network))
     write_text(folder / "README.md", _card(network, point, name, sums, origin, command))
     network.save_pretrained(folder)  # config.json last: only then it is a model
     return Imported(name, origin, len(network.labels), network.parameter_count())
@@ -146,6 +155,16 @@ def _recognise(path: Path, state: State, known: str | None, said: str | None, fa
     return names[0]
 
 
+def _labels(network: Network) -> str:
+    """The labels with their identifiers in AudioSet, as its own list of classes has them: index,mid,display_name."""
+    ids = {name: mid for classes in (strong_classes(), read_classes(None)) for mid, name in classes.items()}
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("index", "mid", "display_name"))
+    rows.writerows((index, ids.get(label, ""), label) for index, label in enumerate(network.labels))
+    return text.getvalue()
+
+
 _FILES = {
     "published": "{file} as published",
     "other": "a file of unknown origin",
@@ -162,7 +181,7 @@ def _card(network: Network, point: OperatingPoint, name: str, sums: Checksums, o
         "made from": f"{known.title}, {file} (md5 {sums.md5}, sha256 {sums.sha256})",
         "authors": source.authors,
         **({"licence of the weights": licence} if origin != "other" else {}),
-        "labels": known.labels,
+        "labels": f"{known.labels}; {LABELS} has their identifiers",
         "changes": f"tensors renamed by earmark {__version__}, their values unchanged",
         "operating point": point.origin,
     }

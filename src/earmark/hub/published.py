@@ -72,6 +72,7 @@ class Checksums:
     sha256: str
 
 
+AUDIOSET_STRONG = "the 447 classes of AudioSet-strong's training set (Google, CC BY 4.0)"
 DOI = "10.5281/zenodo.3987831"
 PANNS = Source(
     title="PANNs",
@@ -80,6 +81,27 @@ PANNS = Source(
     weights_licence=f"CC BY 4.0, https://doi.org/{DOI}",
     spdx="cc-by-4.0",
 )
+
+
+EFFICIENTAT = Source(
+    title="EfficientAT",
+    authors="F. Schmid, K. Koutini, G. Widmer: Efficient large-scale audio tagging via transformer-to-CNN knowledge "
+    "distillation, arXiv 2211.04772; Dynamic convolutional neural networks as efficient pre-trained audio models, "
+    "arXiv 2310.15648",
+    code_licence="MIT",
+    weights_licence="MIT, as the repository that releases them, https://github.com/fschmid56/EfficientAT",
+    spdx="mit",
+)
+PRETRAINED_SED = Source(
+    title="PretrainedSED",
+    authors="F. Schmid, T. Morocutti, F. Foscarin, J. Schlueter, P. Primus, G. Widmer: Effective pre-training of audio "
+    "transformers for sound event detection, arXiv 2409.09546",
+    code_licence="MIT",
+    weights_licence="MIT, as the repository that releases them, https://github.com/fschmid56/PretrainedSED",
+    spdx="mit",
+)
+EFFICIENTAT_FILES = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/"
+PRETRAINED_SED_FILES = "https://github.com/fschmid56/PretrainedSED/releases/download/v0.0.1/"
 
 
 def _panns(title: str, file: str, md5: str, sha256: str | None = None) -> Published:
@@ -112,6 +134,15 @@ CHECKPOINTS: dict[str, Published] = {
         "Cnn14_16k_mAP=0.438.pth",
         "362fc5ff18f1d6ad2f6d464b45893f2c",
         "e2ee543a27919542c2ea03eabaa70b24dcd4e6c8e05621de6b67a94e4c5058e6",
+    ),
+    "efficientat/mn04": Published(EFFICIENTAT, "mn04_as", f"{EFFICIENTAT_FILES}mn04_as_mAP_432.pt"),
+    "efficientat/mn10": Published(EFFICIENTAT, "mn10_as", f"{EFFICIENTAT_FILES}mn10_as_mAP_471.pt"),
+    "efficientat/dymn10": Published(EFFICIENTAT, "dymn10_as", f"{EFFICIENTAT_FILES}dymn10_as.pt"),
+    "frame-mn/06": Published(
+        PRETRAINED_SED, "frame_mn06", f"{PRETRAINED_SED_FILES}frame_mn06_strong_1.pt", labels=AUDIOSET_STRONG
+    ),
+    "frame-mn/10": Published(
+        PRETRAINED_SED, "frame_mn10", f"{PRETRAINED_SED_FILES}frame_mn10_strong_1.pt", labels=AUDIOSET_STRONG
     ),
 }
 

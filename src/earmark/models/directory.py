@@ -22,6 +22,7 @@ import torch
 
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.devices import Precision, resolve_device, resolve_precision
+from earmark.encoders.contract import wants_float32
 from earmark.errors import ConfigError, ModelError, OutputError
 from earmark.files import write_text
 from earmark.labels import Labels
@@ -144,10 +145,15 @@ def open_tagger(
     """A model directory with its operating point; several are one model, their scores averaged.
 
     Batch normalisation is folded, and on a CPU convolutions are packed: nobody else holds these weights. `ModelError`
-    where a directory is missing or damaged, `ConfigError` where models know different labels.
+    where a directory is missing or damaged, `ConfigError` where models know different labels. `auto` is float32 where
+    an encoder wants it.
     """
-    precision = resolve_precision(precision, device := resolve_device(device))
-    models = [_open(directory, device, precision) for directory in directories]
+    device = resolve_device(device)
+    loaded = [load_model(directory) for directory in directories]
+    if precision == "auto" and any(wants_float32(part) for model in loaded for part in model.modules()):
+        precision = "float32"
+    precision = resolve_precision(precision, device)
+    models = [_fast(model, device, precision) for model in loaded]
     points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
     model, point = models[0], points[0]
     if len(models) > 1:
@@ -156,8 +162,8 @@ def open_tagger(
     return Tagger(engine_of(model, device, precision), point)
 
 
-def _open(directory: str | os.PathLike[str], device: str, precision: Precision) -> Model:
-    model = fold(load_model(directory))
+def _fast(model: Model, device: str, precision: Precision) -> Model:
+    model = fold(model)
     if device != "cpu":
         return model
     return pack(model, torch.bfloat16) if precision == "bf16" else pack(model, torch.float32, LARGE)

@@ -54,7 +54,9 @@ import torch
 from torch import Tensor, nn
 
 from earmark.encoders.blocks import Conv
+from earmark.encoders.dymn import ContextMaker
 from earmark.encoders.embedding_net import DenseLayer
+from earmark.encoders.mobilenet import ConvAct
 from earmark.encoders.resnet import Bottleneck, ResNet
 from earmark.encoders.wavegram import DilatedBlock, WaveformBranch
 from earmark.masking import MaskedBatchNorm2d
@@ -64,6 +66,8 @@ Folding = TypeVar("Folding", bound=nn.Module)
 # In each kind of block, which layer each normalisation follows, nothing in between.
 FOLLOWS: dict[type[nn.Module], dict[str, str]] = {
     Conv: {"norm": "conv"},
+    ConvAct: {"norm": "conv"},
+    ContextMaker: {"norm": "joint"},
     DenseLayer: {"norm": "dense"},
     ResNet: {"stem_norm": "stem"},
     Bottleneck: {"norm1": "conv1", "norm2": "conv2", "norm3": "conv3", "short_norm": "short"},

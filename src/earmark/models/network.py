@@ -28,6 +28,7 @@ from torch.overrides import TorchFunctionMode
 
 from earmark.clock import Clock
 from earmark.encoders import CRNNOptions, Encoder, EncoderOptions, build_encoder
+from earmark.encoders.contract import rest_of, shift_of
 from earmark.errors import ConfigError, ModelError
 from earmark.features import BandScaling, Embedding, FeatureOptions, FrontEnd, LogMelOptions, build_features
 from earmark.features.contract import Count, at_least, fill_frames
@@ -115,7 +116,7 @@ class Network(nn.Module):
     def clock(self) -> Clock:
         """The clock of the frame scores."""
         front = self.front_end.clock
-        return Clock(front.step * self.encoder.reduction, front.start)
+        return Clock(front.step * self.encoder.reduction, front.start + front.step * shift_of(self.encoder))
 
     def steps_in(self, samples: Count) -> Count:
         """Steps of the frame scores of clips of this many samples."""
@@ -124,7 +125,7 @@ class Network(nn.Module):
     def steps_of(self, frames: Count) -> Count:
         """Steps of the frame scores for this many frames of features."""
         reduction = self.encoder.reduction
-        return at_least(frames * reduction.denominator // reduction.numerator, 1)
+        return at_least((frames + rest_of(self.encoder)) * reduction.denominator // reduction.numerator, 1)
 
     def features(self, clips: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Scaled features (batch, frames, bands) and the valid frames of each clip.

@@ -1,6 +1,6 @@
 """What stands around a pooling: an optional hidden layer, and the linear layer that gives a logit for each class.
 
-    (..., channels) -> dropout -> [linear -> ReLU -> hidden dropout] -> linear -> (..., classes)
+    (..., channels) -> dropout -> [linear -> activation -> hidden dropout] -> linear -> (..., classes)
 
 Poolings over frame probabilities classify frames with it (the frame-level systems of Kong et al. 2020, "PANNs", have
 the hidden layer), poolings over embeddings the bag (Hong et al. 2020, section 4.3: "two fully connected layers and a
@@ -15,7 +15,7 @@ statistics.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -31,6 +31,7 @@ class ClassifierOptions(Options):
     hidden: int | None = Field(None, gt=0)  # units of the hidden layer; None: there is none
     dropout: float = Field(0.0, ge=0, lt=1)  # of what goes in
     hidden_dropout: float = Field(0.0, ge=0, lt=1)  # of what the hidden layer gives
+    activation: Literal["relu", "hardswish"] = "relu"  # of the hidden layer
 
     @model_validator(mode="after")
     def _check_hidden(self) -> Self:
@@ -48,7 +49,7 @@ def dense(inputs: int, outputs: int) -> nn.Linear:
 
 
 class Hidden(nn.Module):
-    """What comes before the last linear layer: dropout and, where asked for, a layer with ReLU. States its `width`.
+    """What comes before the last linear layer: dropout and, where asked for, a hidden layer. States its `width`.
 
     >>> Hidden(ClassifierOptions(hidden=16), channels=32)(torch.zeros(2, 25, 32)).shape
     torch.Size([2, 25, 16])
@@ -59,6 +60,7 @@ class Hidden(nn.Module):
         self.width = options.hidden or channels
         self.dropout = nn.Dropout(options.dropout)
         self.linear = dense(channels, options.hidden) if options.hidden else None
+        self.activation = nn.functional.hardswish if options.activation == "hardswish" else torch.relu
         self.after = nn.Dropout(options.hidden_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,7 +68,7 @@ class Hidden(nn.Module):
         x = self.dropout(x)
         if self.linear is None:
             return x
-        out: Tensor = self.after(torch.relu(self.linear(x)))
+        out: Tensor = self.after(self.activation(self.linear(x)))
         return out
 
 

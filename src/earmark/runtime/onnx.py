@@ -6,12 +6,12 @@
 `earmark export` writes it beside the weights it was made from (`earmark.export`). What a program needs to know to use
 it stands in the file's metadata, all of it text (`TwinCard`), so that the file works without its directory too:
 
-    format_version    1
+    format_version    1, or 2 where there is a rest (see framing)
     sample_rate       Hz, of the waveform
     labels, classes   the labels, a JSON list, in the order of the scores (twice: tools look for either name)
     clock             {"step": "1/25", "start": "0"}: seconds a frame lasts, and at which frame 0 begins, exact
     framing           {"first": n, "hop": h, "reduction": "8"}: F frames take first + (F - 2) * hop samples or more, and
-                      a step of the scores is `reduction` frames
+                      a step of the scores is `reduction` frames; with "rest": r the last step may lack r of them
     window_plan       how a long recording is cut: size, stride and longest in samples, stride and overlap in steps
     least_length      samples below which a waveform must be filled with zeros
     input             sound, or embeddings: vectors that were computed elsewhere, laid end to end
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 TWIN, WEIGHTS = "model.onnx", "model.safetensors"
-FORMAT_VERSION = 1  # of the metadata; raised when an older earmark could misread a newer twin
+FORMAT_VERSION = 2  # the highest, of the metadata; raised when an older earmark could misread a newer twin
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,18 @@ class TwinCard:
     fingerprint: str
     takes: Literal["sound", "embeddings"] = "sound"
     least: int = 1  # samples
+    rest: int = 0  # frames that may be missing from the last step
 
     def to_metadata(self) -> dict[str, str]:
         """As text, for the file."""
         labels = json.dumps(list(self.labels), ensure_ascii=False)
         return {
-            "format_version": str(FORMAT_VERSION),
+            "format_version": "2" if self.rest else "1",
             "sample_rate": str(self.rate),
             "labels": labels,
             "classes": labels,
             "clock": json.dumps({"step": str(self.clock.step), "start": str(self.clock.start)}),
-            "framing": json.dumps({"first": self.first, "hop": self.hop, "reduction": str(self.reduction)}),
+            "framing": json.dumps(self._framing()),
             "window_plan": json.dumps(dataclasses.asdict(self.plan)),
             "least_length": str(self.least),
             "input": self.takes,
@@ -86,13 +87,17 @@ class TwinCard:
             "fingerprint": self.fingerprint,
         }
 
+    def _framing(self) -> dict[str, int | str]:
+        framing: dict[str, int | str] = {"first": self.first, "hop": self.hop, "reduction": str(self.reduction)}
+        return framing | ({"rest": self.rest} if self.rest else {})
+
     @classmethod
     def from_metadata(cls, text: Mapping[str, str], path: Path) -> Self:
         """Read a file's metadata. `ModelError` where it is no twin, a damaged one, or one of a later version."""
         version = text.get("format_version")
         if version is None or "weights_sha256" not in text:
             raise ModelError(f"{path} was not made by 'earmark export': its metadata lack format_version")
-        if version != str(FORMAT_VERSION):
+        if version not in ("1", str(FORMAT_VERSION)):
             raise ModelError(f"{path}: format_version is {version}, this earmark reads {FORMAT_VERSION}; upgrade it")
         try:
             clock, framing = json.loads(text["clock"]), json.loads(text["framing"])
@@ -110,6 +115,7 @@ class TwinCard:
                 fingerprint=text["fingerprint"],
                 takes="embeddings" if text["input"] == "embeddings" else "sound",
                 least=int(text["least_length"]),
+                rest=int(framing.get("rest", 0)),
             )
         except (KeyError, TypeError, ValueError, ZeroDivisionError, DataError) as error:
             raise ModelError(
@@ -119,7 +125,7 @@ class TwinCard:
     def steps_in(self, samples: int) -> int:
         """Steps of the frame scores of a clip of this many samples."""
         frames = max(0, samples - self.first + self.hop) // self.hop + 1
-        return max(1, frames * self.reduction.denominator // self.reduction.numerator)
+        return max(1, (frames + self.rest) * self.reduction.denominator // self.reduction.numerator)
 
 
 class OnnxEngine:
