@@ -167,7 +167,7 @@ class BEATs(nn.Module):
         step, patch = torch.arange(steps, device=frames.device), torch.arange(patches, device=frames.device)
         first, end = step * own // among, ((step + 1) * own + among - 1) // among  # (batch, steps)
         within = (patch >= first[:, :, None]) & (patch < end[:, :, None])
-        return within / within.sum(dim=2, keepdim=True)
+        return within / within.sum(dim=2, keepdim=True).clamp(min=1)
 
 
 class GatedAttention(Attention):

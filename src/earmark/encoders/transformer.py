@@ -53,8 +53,12 @@ class Attention(nn.Module):
             bias = self.bias(queries, near)
             mask = bias if mask is None else bias + mask
         mask = None if mask is None else mask.to(queries.dtype)
-        heads: Tensor = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-        out: Tensor = self.out(heads.transpose(1, 2).flatten(2))
+        if torch.compiler.is_exporting():  # an ONNX file has the products one by one
+            logits = queries @ keys.transpose(2, 3) / queries.shape[3] ** 0.5
+            heads = (logits if mask is None else logits + mask).softmax(dim=3) @ values
+        else:
+            heads = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        out: Tensor = self.out(heads.transpose(1, 2).reshape(x.shape))
         return out
 
     def bias(self, queries: Tensor, near: Tensor) -> Tensor:
