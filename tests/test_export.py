@@ -187,6 +187,13 @@ VARIANTS: dict[str, Any] = {
         *("logmel", "cnn"),
         {"features": {"log": "db", "floor_kind": "clamp", "floor": 1e-10, "centred_on": "start", "edge": "reflect"}},
     ),
+    "kaldi": (
+        *("logmel", "cnn"),
+        {"features": {"mel_scale": "kaldi", "window_shape": "povey", "emphasis": 0.97, "gain": 32_768}}
+        | {"encoder": {"pools": ((2, 4), (2, 4))}},
+    ),
+    "beats-patches": ("logmel", "beats", {"encoder": {"step": 16}}),
+    "beats-beyond-the-end": ("logmel", "beats", {"features": {"centre": False, "beyond_end": True}}),
     "talnet": (
         *("logmel", "cnn"),
         {

@@ -23,6 +23,15 @@ def panns() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def transformers() -> ModuleType:
+    """The rule beside this file by which weights of ATST-F and BEATs are drawn."""
+    spec = importlib.util.spec_from_file_location("transformers_rule", Path(__file__).with_name("transformers.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @dataclass
 class Server:
     """What is served, and how badly."""

@@ -10,7 +10,7 @@ from earmark.encoders import EncoderOptions
 from earmark.encoders.blocks import Conv, GatedConv
 from earmark.masking import MaskedBatchNorm2d
 from earmark.models import fast as packing
-from earmark.models.fast import FOLLOWS, Folded, PackedConv, WideConv, can_pack, fold, is_wide, pack
+from earmark.models.fast import FOLLOWS, Folded, PackedConv, PackedLinear, WideConv, can_pack, fold, is_wide, pack
 from earmark.models.network import ModelOptions, Network
 
 LABELS = ("dog", "siren")
@@ -30,6 +30,11 @@ SMALL: dict[str, list[dict[str, Any]]] = {  # every encoder there is, and such c
     "vggish": [
         {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16, "head": head}
         for head in (None, {"units": (4,)})
+    ],
+    "atst": [{"width": 8, "depth": 2, "heads": 2, "hidden": 16, "places": 4}],
+    "beats": [
+        {"width": 16, "depth": 2, "heads": 2, "hidden": 16, "patch_width": 8, "reach": 6, "groups": 2, "step": step}
+        for step in (16, 4)
     ],
 }
 CASES = [pytest.param(kind, options, id=f"{kind}-{n}") for kind in SMALL for n, options in enumerate(SMALL[kind])]
@@ -234,6 +239,28 @@ def test_a_wide_convolution_is_the_plain_one(bias: bool, layout: torch.memory_fo
         near = WideConv(conv, torch.bfloat16)(x)
         torch.testing.assert_close(near.float(), conv(x), atol=0.03, rtol=0.03)
     torch.testing.assert_close(wide.plain_weight(), conv.weight.detach(), atol=0, rtol=0)
+
+
+@torch.no_grad()
+@needs_operators
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_packed_linear_layer_is_the_plain_one(bias: bool) -> None:
+    linear = nn.Linear(12, 7, bias=bias)
+    packed, near = (PackedLinear(linear, dtype) for dtype in (torch.float32, torch.bfloat16))
+    for x in (torch.randn(2, 5, 12), torch.randn(12), torch.randn(2, 12, 5).transpose(1, 2), torch.randn(0, 12)):
+        torch.testing.assert_close(packed(x), linear(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(near(x).float(), linear(x), atol=0.03, rtol=0.03)
+    assert near(x).dtype == torch.bfloat16
+    torch.testing.assert_close(packed.plain_weight(), linear.weight, atol=0, rtol=0)
+    assert packed.state_dict().keys() == linear.state_dict().keys()
+
+
+@needs_operators
+def test_large_linear_layers_are_packed_and_those_of_a_pooling_stay_exact() -> None:
+    model = nn.ModuleDict({"encoder": nn.Linear(512, 512), "pooling": nn.Linear(512, 512), "small": nn.Linear(8, 8)})
+    packed = pack(model.eval(), torch.bfloat16)
+    assert (packed["encoder"].dtype, packed["pooling"].dtype) == (torch.bfloat16, torch.float32)
+    assert type(packed["small"]) is nn.Linear
 
 
 @needs_operators

@@ -38,6 +38,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "mobilenet-v3": {"width": 0.1, "blocks": 4},
     "dynamic-mobilenet": {"width": 0.1, "kernels": 2, "blocks": 3},
     "vggish": {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16},
+    "atst": {"width": 8, "depth": 2, "heads": 2, "hidden": 16, "places": 4},
+    "beats": {"width": 8, "depth": 2, "heads": 2, "hidden": 16, "patch_width": 8, "reach": 6, "groups": 2, "step": 4},
 }
 BANDED = {"logmel", "mfcc", "embedding"}  # front-ends for any encoder that `HEARS` does not name
 HEARS: dict[str, set[str]] = {

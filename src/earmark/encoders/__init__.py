@@ -6,6 +6,7 @@
 `crnn`, `xu2018`          Xu et al. 2018: in free sizes, and exactly; `keras_gru`, `torch_gru`, `recurrence`: GRUs
 `lower_blocks`            the blocks of a CRNN, for a linear head
 `cnn`, `wavegram`         Kong et al. 2020
+`atst`, `beats`           transformers over spectrograms, of `transformer` blocks
 `resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
 `mobilenet`, `dymn`       MobileNetV3 of Schmid et al. 2023 and 2025, and with kernels that depend on the clip
 `blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
@@ -19,6 +20,8 @@ from pydantic import Discriminator, Field, SerializeAsAny, Tag
 from torch import nn
 
 from earmark import plugins
+from earmark.encoders.atst import ATST, ATSTOptions
+from earmark.encoders.beats import BEATs, BEATsOptions
 from earmark.encoders.cnn import CNN, CNNOptions
 from earmark.encoders.contract import Encoded, Encoder
 from earmark.encoders.crnn import CRNN, CRNNOptions
@@ -48,7 +51,9 @@ _BuiltIn = Annotated[
     | EmbeddingNetOptions
     | VGGishOptions
     | MobileNetOptions
-    | DynamicMobileNetOptions,
+    | DynamicMobileNetOptions
+    | ATSTOptions
+    | BEATsOptions,
     Field(discriminator="kind"),
 ]
 EncoderOptions = Annotated[
@@ -70,12 +75,18 @@ _ENCODERS: dict[type, type[nn.Module]] = {
     VGGishOptions: VGGish,
     MobileNetOptions: MobileNet,
     DynamicMobileNetOptions: DynamicMobileNet,
+    ATSTOptions: ATST,
+    BEATsOptions: BEATs,
 }
 
 __all__ = [
+    "ATST",
     "CNN",
     "CRNN",
     "MLP",
+    "ATSTOptions",
+    "BEATs",
+    "BEATsOptions",
     "Block",
     "CNNOptions",
     "CRNNOptions",

@@ -320,9 +320,13 @@ def _spans(filters: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[t
 
 
 def _window(options: LogMelOptions) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The analysis window (window,); periodic unless the name says symmetric. Kaldi's own is symmetric."""
-    symmetric = options.window_shape.endswith(("-symmetric", "povey"))
+    """The analysis window (window,); periodic unless the name says symmetric. Kaldi's own is symmetric, and is made in
+    float32 as networks were trained with it: its rounding is felt 100 dB below what is loudest in a frame.
+    """
+    if options.window_shape == "povey":
+        hann = torch.hann_window(options.window, periodic=False, dtype=torch.float32, device="cpu")
+        return np.asarray(hann.pow(_POVEY).double().numpy())
+    symmetric = options.window_shape.endswith("-symmetric")
     phase = 2 * math.pi * np.arange(options.window) / (options.window - 1 if symmetric else options.window)
     edge = 0.54 if options.window_shape.startswith("hamming") else 0.5
-    window = np.asarray(edge - (1 - edge) * np.cos(phase))
-    return window**_POVEY if options.window_shape == "povey" else window
+    return np.asarray(edge - (1 - edge) * np.cos(phase))

@@ -55,6 +55,15 @@ def read_tensors(path: str | os.PathLike[str], *keys: str | None) -> dict[str, T
     raise ModelError(f"{source}: expected a checkpoint with {_place(keys)}, found {_short(found)}")
 
 
+def read_entries(path: str | os.PathLike[str], *keys: str) -> list[Any]:
+    """What a checkpoint holds under each of these keys besides tensors, such as a dictionary of labels; None: nothing.
+
+    `ModelError` if the file cannot be read.
+    """
+    content = _read(Path(path))
+    return [content.get(key) if isinstance(content, Mapping) else None for key in keys]
+
+
 def _tensors(part: Mapping[Any, Any], where: str) -> dict[str, Tensor]:
     for name, tensor in part.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):

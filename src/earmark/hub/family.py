@@ -38,11 +38,13 @@ class Family:
     point: Callable[[str, Labels], OperatingPoint] = _default_point  # how its scores are decided, untuned
     unused: re.Pattern[str] = _NOTHING  # tensors that may be in a checkpoint, and are not read (matched at the start)
     refused: Callable[[State, str], str | None] = lambda state, file: None  # a relative that cannot be imported
+    renamed: Callable[[State], State] = lambda state: state  # tensors that files spell in more than one way, in one
+    finished: Callable[[Network, str, Path], Network] = lambda network, name, path: network  # by what else a file says
     read: Callable[[Path], State | None] | None = None  # a format that is not PyTorch's; None: the file is not in it
 
     def differences(self, state: State, name: str) -> list[str]:
         """What of a checkpoint's tensors is not as in this architecture, a phrase each; nothing where it is one."""
-        return differences(state, self.expected(name), self.unused)
+        return differences(self.renamed(state), self.expected(name), self.unused)
 
     def fitting(self, state: State) -> tuple[list[str], str, list[str]]:
         """The architectures that tensors may be of; the nearest, and what parts them from it."""

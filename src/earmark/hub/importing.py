@@ -20,7 +20,7 @@ from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ModelError, did_you_mean
 from earmark.files import write_aside, write_text
 from earmark.formats.audioset_names import read_classes, strong_classes
-from earmark.hub import efficientat, frame_mn, panns
+from earmark.hub import atst, beats, efficientat, frame_mn, panns
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.family import Family, State, some
 from earmark.hub.names import locate
@@ -35,6 +35,8 @@ FAMILIES: dict[str, Family] = {
     "panns": panns.FAMILY,
     "efficientat": efficientat.FAMILY,
     "frame-mn": frame_mn.FAMILY,
+    "atst-f": atst.FAMILY,
+    "beats": beats.FAMILY,
 }
 
 
@@ -94,7 +96,8 @@ def import_checkpoint(
     name = _recognise(path, state, published_as(sums), said, families)
     part, _, short = name.partition("/")
     try:
-        network = FAMILIES[part].converted(state, short)
+        network = FAMILIES[part].converted(FAMILIES[part].renamed(state), short)
+        network = FAMILIES[part].finished(network, short, path)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     point, origin = FAMILIES[part].point(short, network.labels), origin_of(name, sums)

@@ -46,6 +46,7 @@ class Published:
     labels: str = AUDIOSET  # which classes they are, and whose the list is
     md5: str | None = None
     sha256: str | None = None
+    named: str | None = None  # the file's name, where its address does not have it
 
     @property
     def file(self) -> str:
@@ -54,7 +55,7 @@ class Published:
         >>> CHECKPOINTS["panns/cnn10"].file
         'Cnn10_mAP=0.380.pth'
         """
-        return unquote(urlsplit(self.url).path.rpartition("/")[2])
+        return self.named or unquote(urlsplit(self.url).path.rpartition("/")[2])
 
     @property
     def checksum(self) -> str | None:
@@ -100,6 +101,13 @@ PRETRAINED_SED = Source(
     weights_licence="MIT, as the repository that releases them, https://github.com/fschmid56/PretrainedSED",
     spdx="mit",
 )
+BEATS = Source(
+    title="BEATs",
+    authors="S. Chen, Y. Wu, C. Wang, S. Liu, D. Tompkins, Z. Chen, F. Wei: BEATs, arXiv 2212.09058",
+    code_licence="MIT",
+    weights_licence="MIT, https://github.com/microsoft/unilm/tree/master/beats",
+    spdx="mit",
+)
 EFFICIENTAT_FILES = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/"
 PRETRAINED_SED_FILES = "https://github.com/fschmid56/PretrainedSED/releases/download/v0.0.1/"
 
@@ -143,6 +151,19 @@ CHECKPOINTS: dict[str, Published] = {
     ),
     "frame-mn/10": Published(
         PRETRAINED_SED, "frame_mn10", f"{PRETRAINED_SED_FILES}frame_mn10_strong_1.pt", labels=AUDIOSET_STRONG
+    ),
+    "atst-f/strong": Published(
+        PRETRAINED_SED, "ATST-F", f"{PRETRAINED_SED_FILES}ATST-F_strong_1.pt", labels=AUDIOSET_STRONG
+    ),
+    "beats/iter3plus": Published(
+        BEATS,
+        "BEATs_iter3+ (AS2M), fine-tuned (cpt2)",
+        "https://1drv.ms/u/s!AqeByhGUtINrgcpj8ujXH1YUtxooEg?e=E9Ncea",
+        "model",
+        named="BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt",
+    ),
+    "beats/strong": Published(
+        PRETRAINED_SED, "BEATs", f"{PRETRAINED_SED_FILES}BEATs_strong_1.pt", labels=AUDIOSET_STRONG
     ),
 }
 

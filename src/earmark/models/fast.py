@@ -39,8 +39,10 @@ The first convolution, of one input channel, stays in float32 whatever the rest 
 scores is mostly done by rounding the features (on trained models of the default recipe the largest difference falls to
 a third), and that layer costs next to nothing.
 
-Packed are the two-dimensional convolutions that are neither grouped nor padded by anything but zeros,
-where PyTorch has these operators (its own compiler uses them; x86 alone); elsewhere a model stays as it is.
+Packed are the two-dimensional convolutions that are neither grouped nor padded by anything but zeros, and the larger
+linear layers, where PyTorch has these operators (its own compiler uses them; x86 alone); elsewhere a model stays as it
+is. Linear layers of a pooling stay in float32, in which poolings compute. Left to itself PyTorch gives linear layers in
+float32 to another library, which on processors of AMD has been seen to take three times as long as oneDNN.
 """
 
 from __future__ import annotations
@@ -146,6 +148,7 @@ Packing = TypeVar("Packing", bound=nn.Module)
 LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is not faster and takes memory
 WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
 _STEPS, _BANDS = 64, 16  # of the input that the order of the kernels is chosen for; any size may come
+_ROWS = 256  # the same of a linear layer
 
 
 class PackedConv(nn.Module):
@@ -202,9 +205,35 @@ class WideConv(PackedConv):
         return super().forward(cells).permute(0, 2, 3, 1).reshape(batch, steps, bands, -1).permute(0, 3, 1, 2)
 
 
+class PackedLinear(nn.Module):
+    """A linear layer with its weights in oneDNN's order, in `dtype`."""
+
+    def __init__(self, linear: nn.Linear, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.in_features, self.out_features, self.dtype = linear.in_features, linear.out_features, dtype
+        weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.to(dtype), _ROWS)
+        self.weight = nn.Parameter(weight, requires_grad=linear.weight.requires_grad)
+        self.bias = linear.bias  # stays in float32
+        self.bias_is_own = "bias" in linear.state_dict()
+        self.register_state_dict_post_hook(_plain)  # type: ignore[no-untyped-call]
+
+    def plain_weight(self) -> Tensor:
+        """The weights as `linear` had them, except for rounding."""
+        return self.weight.detach().to_dense().float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., inputs) to (..., outputs), in `dtype`."""
+        x = x.to(self.dtype)
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return out
+
+
 def can_pack() -> bool:
     """Whether this PyTorch has, on this processor, what packing takes."""
-    operators = ("_reorder_convolution_weight", "_convolution_pointwise")
+    operators = (
+        *("_reorder_convolution_weight", "_convolution_pointwise"),
+        *("_reorder_linear_weight", "_linear_pointwise"),
+    )
     return (
         platform.machine().lower() in ("x86_64", "amd64")
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
@@ -214,9 +243,10 @@ def can_pack() -> bool:
 
 @torch.no_grad()
 def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> Packing:
-    """The same model, in place, its convolutions packed in this precision. `ValueError` in training mode.
+    """The same model, in place, its convolutions and linear layers packed in this precision.
 
-    Kernels of fewer than `least` values stay as they are.
+    Kernels of fewer than `least` values stay as they are, and linear layers of fewer than `LARGE`. `ValueError` in
+    training mode.
 
     >>> model, x = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)).eval(), torch.ones(1, 3, 5, 4)
     >>> plain = model(x)
@@ -228,22 +258,35 @@ def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> 
     if not can_pack():
         return model
     found = [
-        (layer.weight.numel(), block, name, layer)
-        for block in model.modules()
+        (layer.weight.numel(), block, name, layer, _precision(f"{path}.{name}", dtype))
+        for path, block in model.named_modules()
         for name, layer in block.named_children()
-        if type(layer) is nn.Conv2d and layer.weight.numel() >= least and _packable(layer)
+        if (type(layer) is nn.Conv2d and layer.weight.numel() >= least and _packable(layer))
+        or (type(layer) is nn.Linear and layer.weight.numel() >= max(LARGE, least) and _on_cpu(layer))
     ]
     while found:  # the largest first: the next fits into the memory that it leaves
         at = max(range(len(found)), key=lambda at: found[at][0])
-        _, block, name, layer = found.pop(at)
-        kind, own = WideConv if is_wide(layer) else PackedConv, dtype if layer.in_channels > 1 else torch.float32
-        if isinstance(block, Conv) and isinstance(block.norm, Folded):
-            block.set_submodule(name, kind(layer, own, block.activation))
-            block.activation = "linear"
+        _, block, name, layer, own = found.pop(at)
+        if isinstance(layer, nn.Linear):
+            block.set_submodule(name, PackedLinear(layer, own))
         else:
-            block.set_submodule(name, kind(layer, own))
+            _pack_conv(block, name, layer, own if layer.in_channels > 1 else torch.float32)
         del layer
     return model
+
+
+def _precision(path: str, dtype: torch.dtype) -> torch.dtype:
+    """Poolings compute in float32, whatever the rest does."""
+    return torch.float32 if "pooling" in path.split(".") else dtype
+
+
+def _pack_conv(block: nn.Module, name: str, layer: nn.Conv2d, dtype: torch.dtype) -> None:
+    kind = WideConv if is_wide(layer) else PackedConv
+    if isinstance(block, Conv) and isinstance(block.norm, Folded):
+        block.set_submodule(name, kind(layer, dtype, block.activation))
+        block.activation = "linear"
+    else:
+        block.set_submodule(name, kind(layer, dtype))
 
 
 def is_wide(conv: nn.Conv2d) -> bool:
@@ -253,15 +296,14 @@ def is_wide(conv: nn.Conv2d) -> bool:
 
 
 def _packable(conv: nn.Conv2d) -> bool:
-    return (
-        conv.weight.device.type == "cpu"
-        and conv.groups == 1
-        and conv.padding_mode == "zeros"
-        and not isinstance(conv.padding, str)
-    )
+    return _on_cpu(conv) and conv.groups == 1 and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
 
 
-def _plain(module: PackedConv, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]) -> None:
+def _on_cpu(layer: nn.Conv2d | nn.Linear) -> bool:
+    return layer.weight.device.type == "cpu"
+
+
+def _plain(module: PackedConv | PackedLinear, state: dict[str, Any], prefix: str, _metadata: dict[str, Any]) -> None:
     state[f"{prefix}weight"] = module.plain_weight()
     if not module.bias_is_own:
         state.pop(f"{prefix}bias", None)
