@@ -31,6 +31,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {  # every encoder there is, and such c
         {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16, "head": head}
         for head in (None, {"units": (4,)})
     ],
+    "yamnet": [
+        {"channels": (4, 6), "strides": (2, 2), "patch": 8, "hop": 4},
+        {"channels": (4, 6, 8), "strides": (2, 1, 2), "patch": None},
+    ],
 }
 CASES = [pytest.param(kind, options, id=f"{kind}-{n}") for kind in SMALL for n, options in enumerate(SMALL[kind])]
 

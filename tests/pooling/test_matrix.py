@@ -36,6 +36,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "resnet": {"blocks": (1, 1), "width": 2},
     "embedding-net": {"units": (6, 4, 4), "levels": (2, 3)},
     "vggish": {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16},
+    "yamnet": {"channels": (4, 8), "strides": (2, 2), "patch": 8, "hop": 4},
 }
 BANDED = {"logmel", "mfcc", "embedding"}  # front-ends for any encoder that `HEARS` does not name
 HEARS: dict[str, set[str]] = {

@@ -6,6 +6,7 @@
 `crnn`, `xu2018`          Xu et al. 2018: in free sizes, and exactly; `keras_gru`, `torch_gru`, `recurrence`: GRUs
 `lower_blocks`            the blocks of a CRNN, for a linear head
 `cnn`, `wavegram`         Kong et al. 2020
+`yamnet`                  Google's YAMNet (Howard et al. 2017, MobileNetV1)
 `resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
 `blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
 """
@@ -30,6 +31,7 @@ from earmark.encoders.segment_cnn import SegmentCNN, SegmentCNNOptions
 from earmark.encoders.vggish import VGGish, VGGishOptions
 from earmark.encoders.wavegram import Wavegram, WavegramOptions
 from earmark.encoders.xu2018 import Xu2018, Xu2018Options
+from earmark.encoders.yamnet import YAMNet, YAMNetOptions
 
 _BuiltIn = Annotated[
     CRNNOptions
@@ -42,7 +44,8 @@ _BuiltIn = Annotated[
     | WavegramOptions
     | ResNetOptions
     | EmbeddingNetOptions
-    | VGGishOptions,
+    | VGGishOptions
+    | YAMNetOptions,
     Field(discriminator="kind"),
 ]
 EncoderOptions = Annotated[
@@ -62,6 +65,7 @@ _ENCODERS: dict[type, type[nn.Module]] = {
     ResNetOptions: ResNet,
     EmbeddingNetOptions: EmbeddingNet,
     VGGishOptions: VGGish,
+    YAMNetOptions: YAMNet,
 }
 
 __all__ = [
@@ -90,6 +94,8 @@ __all__ = [
     "WavegramOptions",
     "Xu2018",
     "Xu2018Options",
+    "YAMNet",
+    "YAMNetOptions",
     "build_encoder",
 ]
 

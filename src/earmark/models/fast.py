@@ -57,6 +57,7 @@ from earmark.encoders.blocks import Conv
 from earmark.encoders.embedding_net import DenseLayer
 from earmark.encoders.resnet import Bottleneck, ResNet
 from earmark.encoders.wavegram import DilatedBlock, WaveformBranch
+from earmark.encoders.yamnet import Separable, Strided
 from earmark.masking import MaskedBatchNorm2d
 
 Folding = TypeVar("Folding", bound=nn.Module)
@@ -68,6 +69,8 @@ FOLLOWS: dict[type[nn.Module], dict[str, str]] = {
     ResNet: {"stem_norm": "stem"},
     Bottleneck: {"norm1": "conv1", "norm2": "conv2", "norm3": "conv3", "short_norm": "short"},
     WaveformBranch: {"norm": "conv"},
+    Strided: {"norm": "conv"},
+    Separable: {"depth_norm": "depth", "point_norm": "point"},
     DilatedBlock: {"norms.0": "convs.0", "norms.1": "convs.1"},
 }
 
