@@ -17,7 +17,7 @@ from earmark import __version__
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ModelError, did_you_mean
 from earmark.files import write_aside, write_text
-from earmark.hub import panns
+from earmark.hub import panns, yamnet
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.family import Family, State, some
 from earmark.hub.names import locate
@@ -27,7 +27,7 @@ from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
 from earmark.runtime.directory import CONFIG
 
-FAMILIES: dict[str, Family] = {"panns": panns.FAMILY}
+FAMILIES: dict[str, Family] = {"panns": panns.FAMILY, "yamnet": yamnet.FAMILY}
 
 
 @dataclass(frozen=True)
