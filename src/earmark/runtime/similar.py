@@ -1,8 +1,8 @@
 """The stretches of recordings that are nearest to an example, by the cosine of their embeddings.
 
-    q       the mean of the example's vectors, each of length one
-    c(t)    cosine of q and the vector of step t
-    s(t)    mean of c over the k steps from t on, k being those of the example         (a recording's own, if fewer)
+    q       the mean of the example's vectors, each brought to length one
+    m(t)    the mean of those of the k steps from t on, k being as many as the example has (a recording's own, if fewer)
+    s(t)    cosine of q and m(t)
 
 The nearest stretches are those with the largest s that do not overlap; a stretch is [start of its first step, end of
 its last]. Everything is computed, nothing is approximated, and of the sets one recording is in memory at a time.
@@ -27,7 +27,7 @@ from earmark.runtime.embedder import Embedder
 from earmark.runtime.journal import Journal
 
 JOURNAL = "similar.jsonl"
-_PIECE = 8192  # vectors
+_PIECE = 2**21  # values
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Query:
 class Match:
     """A stretch that was found; ordered by score."""
 
-    score: float  # mean cosine
+    score: float  # cosine
     place: int  # of the recording, counted from the end: of equal scores the first recording is the larger
     recording: str
     start: float  # seconds
@@ -109,8 +109,7 @@ def _query(found: Vectors, start: float | None, end: float | None, name: str, kn
     inside = np.flatnonzero((middles >= first) & (middles < last))
     if not len(inside):  # shorter than a step: the one that holds its middle
         inside = np.abs(middles - (first + min(last, duration)) / 2).argmin()[None]
-    unit, _ = _units(found.vectors[inside])
-    vector = unit.mean(axis=0, dtype=np.float64)
+    vector = _units(found.vectors[inside]).mean(axis=0)
     length = float(np.linalg.norm(vector))
     if not length:
         raise DataError(f"{name}: its embedding is zero, as of silence; choose a part with sound (--start, --end)")
@@ -142,12 +141,10 @@ def nearest(sets: Sequence[Set], query: Query, top: int) -> list[Match]:
 
 def _stretches(found: Vectors, query: Query, top: int, least: float) -> Iterator[tuple[float, float, float]]:
     """Score, start and end of a recording's nearest stretches that do not overlap, at most `top`, all above `least`."""
-    cosines = _cosines(found.vectors, query.vector)
-    steps = min(query.steps, len(cosines))
+    steps = min(query.steps, len(found.vectors))
     if not steps:
         return
-    sums = np.concatenate([[0.0], np.cumsum(cosines)])
-    scores = (sums[steps:] - sums[:-steps]) / steps
+    scores = _cosines(found.vectors, steps, query.vector)
     if found.recording == query.recording:  # what overlaps the example itself is not an answer
         first, last = np.searchsorted(found.end, query.start, "right"), np.searchsorted(found.start, query.end, "left")
         scores[max(0, first - steps + 1) : last] = -np.inf
@@ -159,22 +156,27 @@ def _stretches(found: Vectors, query: Query, top: int, least: float) -> Iterator
         scores[max(0, at - steps + 1) : at + steps] = -np.inf
 
 
-def _cosines(vectors: FloatArray, query: FloatArray) -> DoubleArray:
-    """Cosine of each vector (n, values) and the example; 0 where a vector is zero."""
-    cosines = np.empty(len(vectors))
-    for first in range(0, len(vectors), _PIECE):  # no second copy of a long recording
-        piece = vectors[first : first + _PIECE]
-        lengths = np.sqrt(np.einsum("ij,ij->i", piece, piece, dtype=np.float64))
-        products = (piece @ query).astype(np.float64)
-        cosines[first : first + _PIECE] = np.divide(products, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+def _cosines(vectors: FloatArray, steps: int, query: FloatArray) -> DoubleArray:
+    """Cosine of the example and the mean direction of each `steps` neighbours among vectors (n, values); 0 for zeros."""
+    count = len(vectors) - steps + 1
+    cosines = np.empty(count)
+    piece = max(1, _PIECE // vectors.shape[1])  # a recording of many hours is not copied as a whole
+    for first in range(0, count, piece):
+        last = min(first + piece, count)
+        units = _units(vectors[first : last + steps - 1])
+        sums = np.cumsum(np.concatenate([np.zeros((1, units.shape[1])), units]), axis=0)
+        sums = sums[steps:] - sums[:-steps]  # (last - first, values)
+        lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+        products = sums @ query.astype(np.float64)
+        cosines[first:last] = np.divide(products, lengths, out=np.zeros(last - first), where=lengths > 1e-9)
     return np.clip(cosines, -1.0, 1.0)
 
 
-def _units(vectors: FloatArray) -> tuple[FloatArray, DoubleArray]:
-    """Vectors of length one, zero ones as they are; and their lengths."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    unit = np.divide(vectors, lengths[:, None], out=np.zeros_like(vectors), where=lengths[:, None] > 0)
-    return unit, lengths
+def _units(vectors: FloatArray) -> DoubleArray:
+    """Vectors brought to length one; zero ones as they are."""
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
 
 
 def as_events(matches: Sequence[Match], label: str) -> dict[str, list[Event]]:
