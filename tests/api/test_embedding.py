@@ -43,10 +43,15 @@ def test_every_recording_becomes_a_file_and_a_row(sounds: Path, trained: Path, t
     }
     assert [entry.recording for entry in found.set.entries][-2:] == ["street/dev04.wav", "street/dev05.wav"]
     card = json.loads((tmp_path / "out" / "embeddings.json").read_text())
-    assert (card["model"], card["per"], card["rate"], card["arithmetic"]) == (str(trained), "frame", 16_000, "cpu, float32")
+    assert (card["model"], card["per"], card["rate"], card["arithmetic"]) == (
+        str(trained),
+        "frame",
+        16_000,
+        "cpu, float32",
+    )
     assert len(card["fingerprint"]) == 64
     for entry, vectors in zip(found.set.entries, found.set, strict=True):
-        assert vectors.vectors.shape == (entry.count, card["values"])
+        assert vectors.vectors.shape == (entry.vectors, card["values"])
         assert vectors.end[-1] == pytest.approx(entry.duration)
 
 
@@ -56,10 +61,10 @@ def test_units_and_formats(per: Any, form: Any, sounds: Path, trained: Path, tmp
     found = api.embed([sounds / "dev00.wav"], tmp_path / "out", model=trained, per=per, format=form)
     (entry,) = found.set.entries
     assert entry.file == f"dev00.{form}"
-    assert entry.count == {"frame": 100, "second": 2, "clip": 1}[per]
+    assert entry.vectors == {"frame": 100, "second": 2, "clip": 1}[per]
 
 
-class Stop(Exception):
+class StopError(Exception):
     """The machine went down."""
 
 
@@ -73,18 +78,16 @@ def test_a_run_that_was_stopped_goes_on_and_ends_the_same(
 
     def failing(path: Path, found: Any) -> None:
         if len(written) == 3:
-            raise Stop
+            raise StopError
         written.append(path)
         write(path, found)
 
     monkeypatch.setattr(bulk, "write_vectors", failing)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         api.embed([sounds], tmp_path / "out", model=trained, precision="float32")
     monkeypatch.setattr(bulk, "write_vectors", lambda path, found: (written.append(path), write(path, found)))
     said: list[str] = []
-    found = api.embed(
-        [sounds], tmp_path / "out", model=trained, precision="float32", reporter=telling(said)
-    )
+    found = api.embed([sounds], tmp_path / "out", model=trained, precision="float32", reporter=telling(said))
     assert (len(written), found.account.scored) == (6, 6)  # nothing twice
     assert "continued: 3 recordings were done before, 3 now" in said
     assert content(tmp_path / "out") == content(tmp_path / "whole")
@@ -186,7 +189,7 @@ def test_a_folder_of_nothing_but_broken_files_leaves_nothing(trained: Path, tmp_
 def test_without_torch_its_extra_is_named(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find(name, *more))
-    with pytest.raises(MissingExtraError, match=r'earmark embed \(ONNX files give scores alone\) needs PyTorch: pip'):
+    with pytest.raises(MissingExtraError, match=r"earmark embed \(ONNX files give scores alone\) needs PyTorch: pip"):
         api.embed([sounds], tmp_path / "out")
 
 
@@ -231,3 +234,41 @@ def test_a_set_of_another_model_is_refused(sounds: Path, trained: Path, model: P
     with pytest.raises(DataError, match="holds no embeddings"):
         api.similar(sounds / "dev00.wav", [sounds])
     assert api.similar("dev00.wav", [tmp_path / "out"]).matches  # a row needs no model
+
+
+def test_from_one_example_to_a_model(
+    sounds: Path, collection: Path, trained: Path, recipe: Path, tmp_path: Path
+) -> None:
+    """The road of docs/guides/similar.md, a person's verdicts given by the labels of the collection."""
+    from earmark.formats import read_events
+    from earmark.runtime.review import Review
+    from earmark.runtime.review_tables import export
+
+    archive = collection / "dev" / "audio"
+    truth = read_events(collection / "dev" / "strong.tsv")
+    first = next(event for event in truth["dev03.wav"] if event.label == "whistle")
+    api.embed([archive], tmp_path / "out", model=trained, precision="float32")
+    found = api.similar(
+        "dev03.wav", [tmp_path / "out"], tmp_path / "like", start=first.onset, end=first.offset, label="whistle", top=12
+    )
+    right = [
+        any(event.label == "whistle" and event.onset < m.end and event.offset > m.start for event in truth[m.recording])
+        for m in found.matches
+    ]
+    assert all(right[:3])  # the nearest are of its kind
+    with Review.open(tmp_path / "like") as review:
+        for item in review.queue("score"):
+            heard = [
+                e
+                for e in truth[item.recording]
+                if e.label == "whistle" and e.onset < item.offset and e.offset > item.onset
+            ]
+            review.judge(item.id, "confirmed" if heard else "rejected")
+        done = export(review, ["training"])
+    assert done.complete == len({match.recording for match in found.matches})
+    assert "--audio" in done.command
+    made = api.train(
+        done.folder / "training", tmp_path / "model", audio=archive, recipe=str(recipe), changes=["training.epochs=1"]
+    )
+    assert made is not None
+    assert (tmp_path / "model" / "config.json").is_file()

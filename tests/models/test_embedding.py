@@ -59,7 +59,9 @@ def test_a_fusion_has_no_encoder_of_its_own(trained: Path, tmp_path: Path) -> No
     members = [Network.from_pretrained(trained) for _ in range(2)]
     fusion = Fusion(members, ("a", "b"))
     write_model(fusion, tmp_path, named_point("default", fusion.labels))
-    with pytest.raises(ConfigError, match="is a fusion of several models.*choose one of its members: members/a, members/b"):
+    with pytest.raises(
+        ConfigError, match=r"is a fusion of several models.*choose one of its members: members/a, members/b"
+    ):
         open_embedder(tmp_path)
     assert open_embedder(tmp_path / "members" / "a").values == members[0].encoder.channels
 

@@ -88,10 +88,16 @@ def test_several_sets_are_one_and_the_first_of_equals_comes_first(tmp_path: Path
 
 
 def test_an_example_out_of_the_set_does_not_find_itself(tmp_path: Path) -> None:
-    found = Set.open(write_set(tmp_path, recording("a.wav", [[1, 0], [0, 1], [1, 0.1], [1, 0.2]]), recording("b.wav", [[1, 0]])))
+    found = Set.open(
+        write_set(tmp_path, recording("a.wav", [[1, 0], [0, 1], [1, 0.1], [1, 0.2]]), recording("b.wav", [[1, 0]]))
+    )
     query = query_of("a.wav", [found], 0.0, 0.5)
     assert query is not None
-    assert [(m.recording, m.start) for m in nearest([found], query, 3)] == [("b.wav", 0.0), ("a.wav", 1.0), ("a.wav", 1.5)]
+    assert [(m.recording, m.start) for m in nearest([found], query, 3)] == [
+        ("b.wav", 0.0),
+        ("a.wav", 1.0),
+        ("a.wav", 1.5),
+    ]
     longer = query_of("a.wav", [found], 0.0, 1.0)
     assert longer is not None
     assert longer.steps == 2
@@ -113,7 +119,9 @@ def test_a_recording_of_zeros_is_like_nothing(tmp_path: Path) -> None:
     matches = nearest([found], example([1, 0]), 3)
     assert [(m.recording, m.score) for m in matches] == [("silence.wav", 0), ("silence.wav", 0), ("a.wav", -1)]
     assert [event.score for event in as_events(matches, "x")["a.wav"]] == [0]  # events have no negative scores
-    with pytest.raises(DataError, match=r"silence\.wav: its embedding is zero, as of silence; choose a part with sound"):
+    with pytest.raises(
+        DataError, match=r"silence\.wav: its embedding is zero, as of silence; choose a part with sound"
+    ):
         query_of("silence.wav", [found], None, None)
 
 

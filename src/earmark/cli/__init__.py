@@ -3,10 +3,10 @@
 Results go to stdout or into files, messages and progress to stderr. Exit code 0: all done; 1: done, but some inputs
 failed (or `doctor` found something); 2: nothing done, the one line on stderr says why. `--debug` shows the traceback.
 
-`app` puts the verbs together. `card`, `clips`, `demo`, `detect`, `doctor`, `evaluate`, `export`, `fuse`,
-`import_`, `import_panns`, `listen`, `merge`, `recipes`, `reproduce`, `review`, `score`, `serve`, `synth`, `tag`,
-`train` and `tune` are a verb each. `choices` are options that several share; `console` and `training_progress` are
-the terminal, `native` keeps it free of messages of C libraries; `recordings` is what `tag` and `detect` have in
+`app` puts the verbs together. `card`, `clips`, `demo`, `detect`, `doctor`, `embed`, `evaluate`, `export`, `fuse`,
+`import_`, `import_panns`, `listen`, `merge`, `recipes`, `reproduce`, `review`, `score`, `serve`, `similar`, `synth`,
+`tag`, `train` and `tune` are a verb each. `choices` are options that several share; `console` and `training_progress`
+are the terminal, `native` keeps it free of messages of C libraries; `recordings` is what `tag` and `detect` have in
 common, `profiling` and `protocol` print what was asked for.
 """
 

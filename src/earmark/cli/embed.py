@@ -46,7 +46,7 @@ def command(
     precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
-    """Write embeddings of files and folders, to compare and to train with.
+    """Write embeddings of files and folders.
 
     A vector is the output of the model's encoder, before any layer of its classifier. Each recording becomes a file;
     the same command goes on where it was stopped.
@@ -76,7 +76,7 @@ def command(
             reporter=reporter,
         )
     card, account = found.set.card, found.account
-    vectors = counted(sum(entry.count for entry in found.set.entries), "vector")
+    vectors = counted(sum(entry.vectors for entry in found.set.entries), "vector")
     terminal.say(f"wrote {vectors} of {card.values} values for {counted(account.scored, 'recording')} into {output}")
     for line in found.notices:
         terminal.say(line)

@@ -34,7 +34,7 @@ def command(
     precision: choices.Precision = "auto",
     quiet: choices.Quiet = False,
 ) -> None:
-    """List the stretches of recordings that sound most like an example.
+    """List what sounds most like an example.
 
     Each stretch is as long as the example; its score is the cosine of the embeddings. The table is one of events:
     'earmark review' opens it, 'earmark clips' cuts it.

@@ -160,7 +160,7 @@ class Entry(NamedTuple):
 
     recording: str
     file: str
-    count: int  # vectors
+    vectors: int  # how many
     duration: float  # seconds
 
 
@@ -177,7 +177,9 @@ class Set:
         """Read what a folder holds, except the vectors. `DataError` where it is no such folder."""
         path = folder / CARD
         if not path.is_file():
-            raise DataError(f"{folder}: holds no embeddings ({CARD} is missing); expected what 'earmark embed -o' wrote")
+            raise DataError(
+                f"{folder}: holds no embeddings ({CARD} is missing); expected what 'earmark embed -o' wrote"
+            )
         try:
             card = Card.parse(read_json(path), str(path))
         except (ValueError, ConfigError) as error:
@@ -215,7 +217,9 @@ def _entries(path: Path) -> Iterator[Entry]:
                     raise DataError(f"{path}, line {line}: {name} is outside the folder")
                 yield entry
     except FileNotFoundError:
-        raise DataError(f"{path} is missing: 'earmark embed' was stopped before it wrote anything; run it again") from None
+        raise DataError(
+            f"{path} is missing: 'earmark embed' was stopped before it wrote anything; run it again"
+        ) from None
     except (OSError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
 

@@ -24,7 +24,7 @@ _LARGEST = 2**28  # bytes of a file
 _PASSED = ("Identity", "QuantizeLinear", "DequantizeLinear", "Cast")  # nodes that do not change what passes them
 _DEEPEST = 8  # nodes between a weight and where it is used
 
-Array = npt.NDArray[Any]
+Values = npt.NDArray[Any]
 
 
 class Layer(NamedTuple):
@@ -74,7 +74,7 @@ class _Graph:
                 raise ModelError(f"{path}: has more than {_LARGEST >> 20} MB")
             model = onnx.load(str(path))
             self.nodes = list(model.graph.node)
-            self._constants: dict[str, Array] = {
+            self._constants: dict[str, Values] = {
                 tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
             }
             for node in self.nodes:
@@ -82,7 +82,7 @@ class _Graph:
                     self._constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         except ModelError:
             raise
-        except Exception as error:  # noqa: BLE001 - protobuf and onnx have no base of their own
+        except Exception as error:
             reason = " ".join(str(error).split())[:160]
             raise ModelError(f"{path}: is not an ONNX file, or it is damaged ({reason})") from error
         self._made = {output: node for node in self.nodes for output in node.output}
@@ -153,7 +153,7 @@ class _Graph:
         other = [each for each in users[0].input if each != name]
         return users[0] if len(other) == 1 and self.value(other[0]) is not None else None
 
-    def _effect(self, node: Any, name: str, outputs: int) -> tuple[Array, Array]:
+    def _effect(self, node: Any, name: str, outputs: int) -> tuple[Values, Values]:
         """Factor and addend (outputs,) of a node."""
         if node.op_type == "BatchNormalization":
             gamma, beta, mean, variance = (self._needed(each, node).astype(float) for each in node.input[1:5])

@@ -50,7 +50,7 @@ def is_bundle(path: Path) -> bool:
         return False
     with open(path, "rb") as file:
         file.seek(-8, 2)
-        return struct.unpack("<Q", file.read(8))[0] == _MAGIC
+        return bool(struct.unpack("<Q", file.read(8))[0] == _MAGIC)
 
 
 def read_bundle(index: Path) -> dict[str, FloatArray]:

@@ -154,7 +154,9 @@ def _layer(number: int) -> str:
     >>> [_layer(number) for number in (0, 1, 2, 5, 54)]
     ['layer1/conv', 'layer1/conv/bn', 'layer2/depthwise_conv', 'layer2/pointwise_conv/bn', 'logits']
     """
-    names = [part for kernel, _ in _kernels() for part in (kernel.rpartition("/")[0], kernel.rpartition("/")[0] + "/bn")]
+    names = [
+        part for kernel, _ in _kernels() for part in (kernel.rpartition("/")[0], kernel.rpartition("/")[0] + "/bn")
+    ]
     return [*names, "logits"][number] if number <= len(names) else f"layer_with_weights-{number}"
 
 

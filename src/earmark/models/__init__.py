@@ -5,5 +5,6 @@
 `directory`     model directories: read, written, joined
 `fast`          the same networks with batch normalisation folded and convolutions packed
 `torch_engine`  a network as the runtime sees it
+`embedding`     the same network as far as its encoder, for embeddings
 `opening`       a model directory ready to run
 """

@@ -17,13 +17,13 @@ import torch
 from earmark.arrays import FloatArray, IntArray
 from earmark.devices import Precision, arithmetic_of, resolve_device, resolve_precision
 from earmark.errors import ConfigError
+from earmark.formats.embeddings import Per
 from earmark.labels import Labels
 from earmark.models.fast import LARGE, fold, pack
 from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine, fingerprint_of
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.embedder import Embedder
-from earmark.formats.embeddings import Per
 from earmark.stopwatch import Stopwatch, stage
 
 

@@ -150,7 +150,10 @@ def decide_all(tagger: Tagger | Embedder, work: Work, tasks: Iterable[Task]) -> 
     for outcome in tagger.stream(jobs(), min_score=work.min_score):
         task, source = waiting.popleft()
         close_source(source)
-        yield task, _embedded(work, task, outcome) if isinstance(tagger, Embedder) else _decided(tagger, work, task, outcome)
+        yield (
+            task,
+            _embedded(work, task, outcome) if isinstance(tagger, Embedder) else _decided(tagger, work, task, outcome),
+        )
 
 
 def _embedded(work: Work, task: Task, outcome: Any) -> Decided:

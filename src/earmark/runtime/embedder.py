@@ -49,9 +49,7 @@ class Embedder:
         """The vectors of samples (samples,) or (samples, channels) at `rate` Hz."""
         return self._one(Job(name, Waveform(samples, rate)))
 
-    def stream(
-        self, jobs: Iterable[Job], *, min_score: float = 0.0
-    ) -> Iterator[Embedded | tuple[Job, EarmarkError]]:
+    def stream(self, jobs: Iterable[Job], *, min_score: float = 0.0) -> Iterator[Embedded | tuple[Job, EarmarkError]]:
         """Vectors in the order of the jobs; a job that fails gives (job, error) in its place."""
         for scored in self.scorer.score_all(jobs):
             if scored.error is not None:
@@ -149,7 +147,7 @@ class MeanAssembly(Assembly):
             self._weights = np.concatenate([self._weights, np.zeros(more)])
 
     def means(self, duration: float) -> tuple[DoubleArray, DoubleArray, FloatArray]:
-        """Beginnings, ends (seconds) and means of the stretches in which a frame lies and that begin in the recording."""
+        """Beginnings, ends (seconds) and means of the stretches that begin in the recording and hold a frame."""
         count = np.arange(len(self._weights))
         begins = count * (self.length or 0.0)
         kept = (self._weights > 1e-9) & ((begins < duration) | (count == 0))

@@ -83,7 +83,7 @@ def query_of(name: str, sets: Sequence[Set], start: float | None, end: float | N
 
 
 def query_of_sound(embedder: Embedder, path: Path, start: float | None, end: float | None, per: Per) -> Query:
-    """The example that is a sound file, or its part from `start` to `end` seconds, to be looked for among vectors `per`.
+    """The example that is a sound file, or its part from `start` to `end` seconds, for a set of vectors `per`.
 
     The embedder gives a vector per frame. The whole file is embedded, so that a part is seen in its surroundings, as it
     is in the sets. `AudioError`, `ConfigError` and `DataError` as for any recording.
@@ -108,7 +108,7 @@ def _query(found: Vectors, start: float | None, end: float | None, name: str, kn
     middles = (found.start + found.end) / 2
     inside = np.flatnonzero((middles >= first) & (middles < last))
     if not len(inside):  # shorter than a step: the one that holds its middle
-        inside = np.abs(middles - (first + min(last, duration)) / 2).argmin()[None]
+        inside = np.array([np.abs(middles - (first + min(last, duration)) / 2).argmin()])
     vector = _units(found.vectors[inside]).mean(axis=0)
     length = float(np.linalg.norm(vector))
     if not length:
@@ -157,7 +157,7 @@ def _stretches(found: Vectors, query: Query, top: int, least: float) -> Iterator
 
 
 def _cosines(vectors: FloatArray, steps: int, query: FloatArray) -> DoubleArray:
-    """Cosine of the example and the mean direction of each `steps` neighbours among vectors (n, values); 0 for zeros."""
+    """Cosine of the example and the mean of each `steps` neighbours among vectors (n, values); 0 for zeros."""
     count = len(vectors) - steps + 1
     cosines = np.empty(count)
     piece = max(1, _PIECE // vectors.shape[1])  # a recording of many hours is not copied as a whole
@@ -176,7 +176,8 @@ def _units(vectors: FloatArray) -> DoubleArray:
     """Vectors brought to length one; zero ones as they are."""
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    units: DoubleArray = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    return units
 
 
 def as_events(matches: Sequence[Match], label: str) -> dict[str, list[Event]]:
