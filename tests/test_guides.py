@@ -78,12 +78,13 @@ def world(tmp_path: Path, collection: Path, trained: Path, monkeypatch: pytest.M
 
 @pytest.fixture
 def reviewed(world: Path) -> None:
-    """What a review exports as training data."""
-    folder = world / "results" / "review" / "training"
-    folder.mkdir(parents=True)
-    for name in ("weak.tsv", "strong.tsv"):
-        header, *rows = (world / "recordings" / "timed" / name).read_text().splitlines()
-        (folder / name).write_text("\n".join([header, *(f"timed/audio/{row}" for row in rows)]) + "\n")
+    """What reviews export as training data: of events that were detected, and of what is like an example."""
+    for results, prefix in (("results", "timed/audio/"), ("like", "")):
+        folder = world / results / "review" / "training"
+        folder.mkdir(parents=True)
+        for name in ("weak.tsv", "strong.tsv"):
+            header, *rows = (world / "recordings" / "timed" / name).read_text().splitlines()
+            (folder / name).write_text("\n".join([header, *(f"{prefix}{row}" for row in rows)]) + "\n")
 
 
 def write_estimates(folder: Path, strong: Path) -> None:

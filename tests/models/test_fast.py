@@ -36,6 +36,10 @@ SMALL: dict[str, list[dict[str, Any]]] = {  # every encoder there is, and such c
         {"width": 16, "depth": 2, "heads": 2, "hidden": 16, "patch_width": 8, "reach": 6, "groups": 2, "step": step}
         for step in (16, 4)
     ],
+    "yamnet": [
+        {"channels": (4, 6), "strides": (2, 2), "patch": 8, "hop": 4},
+        {"channels": (4, 6, 8), "strides": (2, 1, 2), "patch": None},
+    ],
 }
 CASES = [pytest.param(kind, options, id=f"{kind}-{n}") for kind in SMALL for n, options in enumerate(SMALL[kind])]
 

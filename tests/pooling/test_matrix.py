@@ -40,6 +40,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "vggish": {"patch": 8, "convs": ((8,), (8,)), "units": (32,), "values": 16},
     "atst": {"width": 8, "depth": 2, "heads": 2, "hidden": 16, "places": 4},
     "beats": {"width": 8, "depth": 2, "heads": 2, "hidden": 16, "patch_width": 8, "reach": 6, "groups": 2, "step": 4},
+    "yamnet": {"channels": (4, 8), "strides": (2, 2), "patch": 8, "hop": 4},
 }
 BANDED = {"logmel", "mfcc", "embedding"}  # front-ends for any encoder that `HEARS` does not name
 HEARS: dict[str, set[str]] = {

@@ -9,6 +9,7 @@
 `evaluation`   tune, evaluate, score
 `recordings`   detect, tag, merge, clips
 `bulk`         what detect and tag have in common: their options, and how the work is done
+`embedding`    embed, similar
 `live`         listen
 `models`       open_models, push
 `serving`      serve
@@ -19,6 +20,7 @@ is one line, where nothing could be done; recordings that failed while others di
 """
 
 from earmark.api.bulk import BulkOptions, Found
+from earmark.api.embedding import Embeddings, Similar, embed, similar
 from earmark.api.evaluation import Evaluated, TuningResult, evaluate, score, score_protocol, tune
 from earmark.api.live import input_devices, listen, open_source
 from earmark.api.models import open_models, push
@@ -33,16 +35,19 @@ __all__ = [
     "QUIET",
     "BulkOptions",
     "Detected",
+    "Embeddings",
     "Evaluated",
     "Found",
     "Fused",
     "Merged",
     "Reporter",
+    "Similar",
     "Tagged",
     "TrainingResult",
     "TuningResult",
     "clips",
     "detect",
+    "embed",
     "evaluate",
     "fuse",
     "input_devices",
@@ -54,6 +59,7 @@ __all__ = [
     "score",
     "score_protocol",
     "serve",
+    "similar",
     "tag",
     "train",
     "tune",

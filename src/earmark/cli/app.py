@@ -19,6 +19,7 @@ from earmark.cli import (
     demo,
     detect,
     doctor,
+    embed,
     evaluate,
     export,
     fuse,
@@ -32,6 +33,7 @@ from earmark.cli import (
     review,
     score,
     serve,
+    similar,
     synth,
     tag,
     train,
@@ -46,7 +48,7 @@ _EXTRAS = {  # package and extra of a module
     **{"torch": ("PyTorch", "torch"), "lightning": ("lightning", "train")},
     **{name: (name, "web") for name in ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client")},
 }
-RESUMING = ("train", "demo", "reproduce", "synth", "detect", "tag")  # verbs that go on where they were stopped
+RESUMING = ("train", "demo", "reproduce", "synth", "detect", "tag", "embed")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
 app = typer.Typer(
@@ -60,7 +62,7 @@ app = typer.Typer(
 )
 for verb in (
     *(demo, train, fuse, tune, tag, detect, listen, merge, clips, evaluate, score),
-    *(serve, review, doctor, synth, card, export, push, recipes, reproduce, import_, import_panns),
+    *(embed, similar, serve, review, doctor, synth, card, export, push, recipes, reproduce, import_, import_panns),
 ):
     app.command(name=verb.__name__.rpartition(".")[2].rstrip("_").replace("_", "-"))(verb.command)
 

@@ -7,6 +7,7 @@
 `lower_blocks`            the blocks of a CRNN, for a linear head
 `cnn`, `wavegram`         Kong et al. 2020
 `atst`, `beats`           transformers over spectrograms, of `transformer` blocks
+`yamnet`                  Google's YAMNet (Howard et al. 2017, MobileNetV1)
 `resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
 `mobilenet`, `dymn`       MobileNetV3 of Schmid et al. 2023 and 2025, and with kernels that depend on the clip
 `blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
@@ -37,6 +38,7 @@ from earmark.encoders.segment_cnn import SegmentCNN, SegmentCNNOptions
 from earmark.encoders.vggish import VGGish, VGGishOptions
 from earmark.encoders.wavegram import Wavegram, WavegramOptions
 from earmark.encoders.xu2018 import Xu2018, Xu2018Options
+from earmark.encoders.yamnet import YAMNet, YAMNetOptions
 
 _BuiltIn = Annotated[
     CRNNOptions
@@ -53,7 +55,8 @@ _BuiltIn = Annotated[
     | MobileNetOptions
     | DynamicMobileNetOptions
     | ATSTOptions
-    | BEATsOptions,
+    | BEATsOptions
+    | YAMNetOptions,
     Field(discriminator="kind"),
 ]
 EncoderOptions = Annotated[
@@ -77,6 +80,7 @@ _ENCODERS: dict[type, type[nn.Module]] = {
     DynamicMobileNetOptions: DynamicMobileNet,
     ATSTOptions: ATST,
     BEATsOptions: BEATs,
+    YAMNetOptions: YAMNet,
 }
 
 __all__ = [
@@ -114,6 +118,8 @@ __all__ = [
     "WavegramOptions",
     "Xu2018",
     "Xu2018Options",
+    "YAMNet",
+    "YAMNetOptions",
     "blocks_in_order",
     "build_encoder",
 ]

@@ -11,6 +11,7 @@
 `label_studio` tasks of Label Studio with time regions
 `raven`        selection tables, one file a recording
 `parquet`      events and tags for data frames (extra `parquet`)
+`embeddings`   embeddings of recordings: npz or Parquet, their table and their card
 `outputs`      places and formats that are refused before the work
 `tags`         clip tags with their scores: csv, tsv, json
 `encoding`     how a format is written, recording by recording

@@ -8,14 +8,16 @@ from typing import Any
 
 from earmark.errors import ConfigError, did_you_mean
 from earmark.files import check_file, check_folder
-from earmark.formats import EVENT_FORMATS, parquet
+from earmark.formats import EVENT_FORMATS, embeddings, parquet
 from earmark.formats.encoding import Encoding
 from earmark.formats.naming import target_files
 from earmark.formats.tags import TAG_ENCODINGS, TAG_FORMATS, TAG_SUFFIXES
 
 
 def encoding_of(verb: str, form: str) -> Encoding[Any]:
-    """How a format is written by `detect` or `tag`."""
+    """How a format is written by `detect`, `tag` or `embed`."""
+    if verb == "embed":
+        return embeddings.ENCODING
     return EVENT_FORMATS[form] if verb == "detect" else TAG_ENCODINGS[form]
 
 

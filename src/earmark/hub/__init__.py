@@ -3,8 +3,9 @@
 `inert`, `checkpoint`   tensors out of a PyTorch file, running nothing the file says
 `published`             one table: names, addresses, checksums, authors and licences of the public checkpoints
 `family`                what a family states: expected tensors, conversion, operating point
-`panns`, `efficientat`, `frame_mn`   a family each
+`panns`, `efficientat`, `frame_mn`, `atst`, `beats`, `yamnet`   a family each
 `refused`               relatives of PANNs that cannot be imported, to be named
+`hdf5`, `tensor_bundle`, `onnx_layers`   weights out of files of Keras, TensorFlow and ONNX
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
 `huggingface`           "hf:org/name": models from the Hugging Face Hub, and to it

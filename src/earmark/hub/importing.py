@@ -20,7 +20,7 @@ from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.errors import ModelError, did_you_mean
 from earmark.files import write_aside, write_text
 from earmark.formats.audioset_names import read_classes, strong_classes
-from earmark.hub import atst, beats, efficientat, frame_mn, panns
+from earmark.hub import atst, beats, efficientat, frame_mn, panns, yamnet
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.family import Family, State, some
 from earmark.hub.names import locate
@@ -37,6 +37,7 @@ FAMILIES: dict[str, Family] = {
     "frame-mn": frame_mn.FAMILY,
     "atst-f": atst.FAMILY,
     "beats": beats.FAMILY,
+    "yamnet": yamnet.FAMILY,
 }
 
 

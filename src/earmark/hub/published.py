@@ -7,7 +7,10 @@ PANNs: Kong, Cao, Iqbal, Wang, Wang and Plumbley 2020, "PANNs: Large-scale pretr
 pattern recognition"; Zenodo record 3987831, CC BY 4.0 (docs/papers/hong2020.md, section 8). Cnn14 and
 Cnn14_DecisionLevelMax have the same size, names and shapes: only the checksum distinguishes them.
 
-Where the authors publish no checksum, none is stated here: the sha256 of the file that was downloaded is written into
+YAMNet: Plakal and Ellis 2019. Its checksum is not its authors': many public projects state this one of the same address
+(15,296,092 bytes).
+
+Where nobody publishes a checksum, none is stated here: the sha256 of the file that was downloaded is written into
 the model's card, so that two downloads can be compared.
 """
 
@@ -117,6 +120,14 @@ def _panns(title: str, file: str, md5: str, sha256: str | None = None) -> Publis
     return Published(PANNS, title, url, "model", AUDIOSET, md5, sha256)
 
 
+YAMNET = Source(
+    title="Google",
+    authors="M. Plakal, D. Ellis: YAMNet, https://github.com/tensorflow/models/tree/master/research/audioset/yamnet",
+    code_licence="Apache 2.0",
+    weights_licence="Apache 2.0 by the model's page of TensorFlow Hub and Kaggle; the address of the file states none",
+    spdx="apache-2.0",
+)
+
 CHECKPOINTS: dict[str, Published] = {
     "panns/cnn10": _panns("Cnn10", "Cnn10_mAP=0.380.pth", "bfb1f1f9968938fa8ef4012b8471f5f6"),
     "panns/cnn14": _panns(
@@ -164,6 +175,13 @@ CHECKPOINTS: dict[str, Published] = {
     ),
     "beats/strong": Published(
         PRETRAINED_SED, "BEATs", f"{PRETRAINED_SED_FILES}BEATs_strong_1.pt", labels=AUDIOSET_STRONG
+    ),
+    "yamnet/yamnet": Published(
+        YAMNET,
+        "YAMNet",
+        "https://storage.googleapis.com/audioset/yamnet.h5",
+        labels="521 of AudioSet's 527 classes (Google, CC BY 4.0)",
+        sha256="13c3308955bbfaef262f175ac9c40e47b134573a93984f009220dd7cc12a1744",
     ),
 }
 

@@ -61,6 +61,7 @@ from earmark.encoders.embedding_net import DenseLayer
 from earmark.encoders.mobilenet import ConvAct
 from earmark.encoders.resnet import Bottleneck, ResNet
 from earmark.encoders.wavegram import DilatedBlock, WaveformBranch
+from earmark.encoders.yamnet import Separable, Strided
 from earmark.masking import MaskedBatchNorm2d
 
 Folding = TypeVar("Folding", bound=nn.Module)
@@ -74,6 +75,8 @@ FOLLOWS: dict[type[nn.Module], dict[str, str]] = {
     ResNet: {"stem_norm": "stem"},
     Bottleneck: {"norm1": "conv1", "norm2": "conv2", "norm3": "conv3", "short_norm": "short"},
     WaveformBranch: {"norm": "conv"},
+    Strided: {"norm": "conv"},
+    Separable: {"depth_norm": "depth", "point_norm": "point"},
     DilatedBlock: {"norms.0": "convs.0", "norms.1": "convs.1"},
 }
 
@@ -145,6 +148,8 @@ def _without_bias(module: nn.Module, state: dict[str, Any], prefix: str, _metada
 
 Packing = TypeVar("Packing", bound=nn.Module)
 
+# Blocks that packing makes slower, by half: many small maps, and kernels of one cell.
+UNPACKED = (Strided, Separable)
 LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is not faster and takes memory
 WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
 _STEPS, _BANDS = 64, 16  # of the input that the order of the kernels is chosen for; any size may come
@@ -263,6 +268,7 @@ def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> 
         for name, layer in block.named_children()
         if (type(layer) is nn.Conv2d and layer.weight.numel() >= least and _packable(layer))
         or (type(layer) is nn.Linear and layer.weight.numel() >= max(LARGE, least) and _on_cpu(layer))
+        if not isinstance(block, UNPACKED)
     ]
     while found:  # the largest first: the next fits into the memory that it leaves
         at = max(range(len(found)), key=lambda at: found[at][0])

@@ -81,11 +81,7 @@ class TorchEngine:
 
     def fingerprint(self) -> str:
         """Digest of the network's options and weights."""
-        digest = hashlib.sha256(self.network.options.model_dump_json().encode())
-        for name, tensor in sorted(self.network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return fingerprint_of(self.network)
 
     def steps_in(self, samples: int) -> int:
         """Frames of the scores of a waveform of this many samples."""
@@ -113,6 +109,15 @@ class TorchEngine:
         """A GPU returns before its work is done; a measured stage ends when it is."""
         if watch is not None and self.device.startswith("cuda"):
             torch.cuda.synchronize(self.device)
+
+
+def fingerprint_of(network: Network) -> str:
+    """Digest of a network's options and weights."""
+    digest = hashlib.sha256(network.options.model_dump_json().encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 class Features:

@@ -18,6 +18,7 @@
 `merging`     shards put together
 `onnx`        an engine over ONNX Runtime
 `directory`   what the runtime reads of a model directory
+`embedder`    recordings to embeddings, per frame, second or clip; `similar`: the stretches nearest to an example
 `clips`       sound files cut around detections
 `review`, `review_tables`   verdicts of a person on detected events, and the tables that come of them
 """

@@ -51,7 +51,8 @@ class Archive:
     place: Place
     listing: Listing
     options: Mapping[str, Any]  # everything that results depend on
-    scores: Path | None = None  # folder for tables of frame scores
+    scores: Path | None = None  # folder for tables of frame scores, or for embeddings
+    scores_suffix: str = ".tsv"  # of these files
     overwrite: bool = False
     retry_failed: bool = False
     follow: Follow | None = None  # is told how it goes
@@ -310,7 +311,7 @@ class Archive:
         kinds = {form: encoding_of(verb, form) for form in self.place.tracks}
         self.tracks = [Tracks(folder, encoding.suffix, self.listing.names, encoding) for encoding in kinds.values()]
         if self.scores is not None:
-            self.score_tables = Tracks(self.scores, ".tsv", self.listing.names, None)
+            self.score_tables = Tracks(self.scores, self.scores_suffix, self.listing.names, None)
         for form in self.place.formats:
             check = encoding_of(verb, form).check
             if form == "dcase2017":

@@ -21,7 +21,9 @@ from earmark.decisions import score_curve
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.formats import write_scores
+from earmark.formats.embeddings import Embedded, write_vectors
 from earmark.reporter import Counts, Follow
+from earmark.runtime.embedder import Embedder
 from earmark.runtime.scorer import Job
 from earmark.runtime.tables import Tracks
 from earmark.runtime.tagger import Result, Tagger
@@ -29,8 +31,9 @@ from earmark.stopwatch import stage
 
 _FEW = 100  # recordings whose headers are read to learn how long they are
 DEATHS = 2  # of workers with a recording alone
-Verb = Literal["detect", "tag"]
-Items = list[tuple[Any, ...]]  # events (onset, offset, label, score) or tags (label, score)
+Verb = Literal["detect", "tag", "embed"]
+# Events (onset, offset, label, score), tags (label, score), or of embeddings one (vectors, seconds, file, None).
+Items = list[tuple[Any, ...]]
 Sink = Callable[[str, Any], object]  # name of a recording, its events or tags
 
 
@@ -42,7 +45,7 @@ class Task(NamedTuple):
     path: str
     size: int = -1  # bytes; -1: it cannot be asked for
     mtime: int = -1  # ns
-    scores: str | None = None  # where the table of its frame scores goes
+    scores: str | None = None  # where the table of its frame scores goes, or its embeddings
 
 
 class Decided(NamedTuple):
@@ -63,6 +66,7 @@ class Work:
     verb: Verb
     min_score: float = 0.0  # tags and events that score below are left out
     rates: bool = False  # the sample rate is wanted
+    root: str = ""  # folder that the names of files with embeddings are relative to
     steady: bool = False  # scores must not depend, in their last bits, on what else is scored (`Scorer.steady`)
 
 
@@ -132,8 +136,8 @@ class Suspects:
 Backend = Callable[[Iterable[Task]], Iterator[tuple[Task, Decided]]]  # tasks come back in any order
 
 
-def decide_all(tagger: Tagger, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
-    """Every task with what was decided, in their order; a table of frame scores is written on the way."""
+def decide_all(tagger: Tagger | Embedder, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Decided]]:
+    """Every task with what was decided, in their order; frame scores or embeddings are written on the way."""
     waiting: deque[tuple[Task, Source]] = deque()
     tagger.scorer.steady = work.steady
 
@@ -146,10 +150,27 @@ def decide_all(tagger: Tagger, work: Work, tasks: Iterable[Task]) -> Iterator[tu
     for outcome in tagger.stream(jobs(), min_score=work.min_score):
         task, source = waiting.popleft()
         close_source(source)
-        yield task, _decided(tagger, work, task, outcome)
+        yield (
+            task,
+            _embedded(work, task, outcome) if isinstance(tagger, Embedder) else _decided(tagger, work, task, outcome),
+        )
 
 
-def _decided(tagger: Tagger, work: Work, task: Task, outcome: Result | tuple[Job, EarmarkError]) -> Decided:
+def _embedded(work: Work, task: Task, outcome: Any) -> Decided:
+    """Write the embeddings of a recording, and say where they are."""
+    if not isinstance(outcome, Embedded):
+        return Decided(failed=str(outcome[1]))
+    if outcome.duration < SHORT:
+        return Decided(failed=f"{task.path}: {too_short(outcome.duration)}")
+    assert task.scores is not None
+    file = Path(task.scores)
+    write_vectors(file, outcome.found)
+    name = file.relative_to(work.root).as_posix()
+    item = (float(len(outcome.found.start)), outcome.duration, name, None)
+    return Decided([item], outcome.duration, outcome.actions, outcome.problem)
+
+
+def _decided(tagger: Tagger, work: Work, task: Task, outcome: Any) -> Decided:
     if not isinstance(outcome, Result):
         return Decided(failed=str(outcome[1]))
     seconds = outcome.scores.duration

@@ -29,6 +29,7 @@ from earmark.runtime.journal import Journal
 Order = Literal["confident", "random", "balanced"]
 TABLE = "clips.csv"
 COLUMNS = ("filename", "event_labels", "score", "recording", "onset", "offset")
+RESULTS = ("detect.jsonl", "similar.jsonl")  # journals of the runs whose events are reviewed and cut
 _MOST_NAME = 80  # letters of a recording's name in a file name
 
 
@@ -113,9 +114,10 @@ def find_audio(clips: Sequence[Clip], table: Path, audio: Path | None) -> dict[s
 def _journalled(table: Path, names: set[str]) -> dict[str, Path]:
     folder = table if table.is_dir() else table.parent
     for state in (folder / ".earmark", folder / f".{table.name}.earmark"):
-        journal = Journal(state / "detect.jsonl")
-        if journal.path.exists():
-            return {str(r["name"]): Path(r["path"]) for r in journal.records() if r["name"] in names}
+        for file in RESULTS:
+            journal = Journal(state / file)
+            if journal.path.exists():
+                return {str(r["name"]): Path(r["path"]) for r in journal.records() if r["name"] in names}
     return {}
 
 

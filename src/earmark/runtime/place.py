@@ -16,6 +16,7 @@ from earmark.runtime.bulk import Verb, of_record
 from earmark.runtime.journal import Lines
 
 MOST_SHOWN = 3  # differences of options
+TABLES: Mapping[Verb, str] = {"detect": "events", "tag": "tags", "embed": "embeddings"}  # names without extensions
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Place:
         formats = tuple(dict.fromkeys(formats))
         each = tuple(form for form in formats if getattr(encoding_of(verb, form), "per_recording", False))
         suffixes = {form: encoding_of(verb, form).suffix for form in formats if form not in each}
-        name = "events" if verb == "detect" else "tags"
+        name = TABLES[verb]
         if each:
             tables = {form: output / (name + suffix) for form, suffix in suffixes.items()}
         else:
@@ -44,7 +45,7 @@ class Place:
         if output in tables.values():
             failures, state = output.with_suffix(".failures.csv"), output.parent / f".{output.name}.earmark"
         else:
-            name = "failures.csv" if verb == "detect" else "failures.tags.csv"  # both may write into one folder
+            name = "failures.csv" if verb == "detect" else f"failures.{name}.csv"  # all may write into one folder
             failures, state = output / name, output / ".earmark"
         return cls(verb, output, formats, tables, each, failures, state)
 

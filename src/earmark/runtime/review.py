@@ -26,7 +26,7 @@ from earmark.events import Event
 from earmark.formats import read_events
 from earmark.formats.fields import check_label
 from earmark.lock import Lock
-from earmark.runtime.clips import Clip, find_audio
+from earmark.runtime.clips import RESULTS, Clip, find_audio
 from earmark.runtime.journal import Journal
 
 LOG = "review.jsonl"
@@ -312,13 +312,14 @@ def _journalled(place: Path) -> dict[str, list[Event]]:
     """The events of the journal of a run, which knows the scores and the recordings without events; {} without one."""
     folder = place if place.is_dir() else place.parent
     for state in (folder / ".earmark", folder / f".{place.name}.earmark"):
-        journal = Journal(state / "detect.jsonl")
-        if journal.path.exists():
-            return {
-                str(record["name"]): [Event(*item) for item in record["items"]]
-                for record in journal.records()
-                if "items" in record
-            }
+        for file in RESULTS:
+            journal = Journal(state / file)
+            if journal.path.exists():
+                return {
+                    str(record["name"]): [Event(*item) for item in record["items"]]
+                    for record in journal.records()
+                    if "items" in record
+                }
     return {}
 
 

@@ -184,7 +184,7 @@ class SequenceExample:
         if usual is not None:
             return usual
         rows: list[bytes] = []
-        for feature in (feature for number, feature in _fields(payload) if number == 1):
+        for feature in (feature for number, feature in fields(payload) if number == 1):
             values = _feature(feature)
             if len(values) != 1 or not isinstance(values[0], bytes) or len(values[0]) != width:
                 raise ValueError(f"item {len(rows)} of {name} is not {width} bytes")
@@ -200,7 +200,7 @@ def parse_sequence_example(record: bytes) -> SequenceExample:
     """
     context: dict[str, Values] = {}
     lists: dict[str, bytes] = {}
-    for number, part in _fields(record):
+    for number, part in fields(record):
         if number == 1:
             context |= {name: _feature(feature) for name, feature in _map(part)}
         elif number == 2:
@@ -210,18 +210,18 @@ def parse_sequence_example(record: bytes) -> SequenceExample:
 
 def _map(message: int | bytes) -> Iterator[tuple[str, bytes]]:
     """Names and values of a map's entries."""
-    for number, entry in _fields(_as_bytes(message)):
+    for number, entry in fields(_as_bytes(message)):
         if number == 1:
-            pair = dict(_fields(_as_bytes(entry)))
+            pair = dict(fields(_as_bytes(entry)))
             yield _as_bytes(pair.get(1, b"")).decode(), _as_bytes(pair.get(2, b""))
 
 
 def _feature(message: int | bytes) -> Values:
     """The values of a Feature."""
-    for kind, values in _fields(_as_bytes(message)):
+    for kind, values in fields(_as_bytes(message)):
         if kind not in (_BYTES, _FLOATS, _INTEGERS):
             continue
-        parts = [value for number, value in _fields(_as_bytes(values)) if number == 1]
+        parts = [value for number, value in fields(_as_bytes(values)) if number == 1]
         if kind == _INTEGERS:
             return [_signed(value) for part in parts for value in _integers(part)]
         content = [_as_bytes(part) for part in parts]
@@ -242,23 +242,23 @@ def _integers(part: int | bytes) -> Iterator[int]:
         return
     place = 0
     while place < len(part):
-        value, place = _varint(part, place)
+        value, place = varint(part, place)
         yield value
 
 
-def _fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
     """Number and value of each field."""
     message = _as_bytes(message)
     place = 0
     while place < len(message):
-        key, place = _varint(message, place)
+        key, place = varint(message, place)
         kind = key & 7
         if kind == _VARINT:
-            value, place = _varint(message, place)
+            value, place = varint(message, place)
             yield key >> 3, value
             continue
         if kind == _LENGTH:
-            size, place = _varint(message, place)
+            size, place = varint(message, place)
         elif kind in (_EIGHT, _FOUR):
             size = 8 if kind == _EIGHT else 4
         else:
@@ -269,7 +269,7 @@ def _fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
         place += size
 
 
-def _varint(message: bytes, place: int) -> tuple[int, int]:
+def varint(message: bytes, place: int) -> tuple[int, int]:
     """A number in groups of 7 bits, lowest first, the top bit set except in the last; and the place after it."""
     value = shift = 0
     while place < len(message) and shift < 64:

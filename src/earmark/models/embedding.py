@@ -1,0 +1,89 @@
+"""A network's embeddings: the output of its encoder, which is what its pooling is given.
+
+    waveform -> front-end -> scaling -> encoder -> embeddings (batch, steps, channels)        the pooling is not run
+
+These are the values before any layer of the classifier, hidden ones included. Of a fusion there are none: its members
+have encoders of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from earmark.arrays import FloatArray, IntArray
+from earmark.devices import Precision, arithmetic_of, resolve_device, resolve_precision
+from earmark.errors import ConfigError
+from earmark.formats.embeddings import Per
+from earmark.labels import Labels
+from earmark.models.fast import LARGE, fold, pack
+from earmark.models.network import Network
+from earmark.models.torch_engine import TorchEngine, fingerprint_of
+from earmark.runtime.directory import fusion_options
+from earmark.runtime.embedder import Embedder
+from earmark.stopwatch import Stopwatch, stage
+
+
+class EmbeddingEngine(TorchEngine):
+    """Runs a network as far as its encoder; an `earmark.engine.Engine` that gives vectors in place of frame scores."""
+
+    def __init__(
+        self, network: Network, device: str = "cpu", precision: Precision = "float32", fingerprint: str | None = None
+    ) -> None:
+        super().__init__(network, device, precision)
+        self._fingerprint = fingerprint
+        self._labels = Labels(f"value {number}" for number in range(network.encoder.channels))
+
+    @property
+    def labels(self) -> Labels:
+        """A name for each value of a vector."""
+        return self._labels
+
+    def fingerprint(self) -> str:
+        """Digest of the model as it is on disk: the same, in whatever precision it computes."""
+        return super().fingerprint() if self._fingerprint is None else self._fingerprint
+
+    @torch.inference_mode()
+    def listen(
+        self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Zeros (batch, channels) and embeddings (batch, steps, channels); see `earmark.engine.Engine.listen`."""
+        kind = self.device.partition(":")[0]
+        with (
+            arithmetic_of(self.precision),
+            torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bf16"),
+        ):
+            with stage(watch, "features"):
+                features, frames = self.features.of(waveform, lengths, self.device)
+                self._wait(watch)
+            with stage(watch, "model"):
+                embeddings = self.network.encoder(features, frames).embeddings
+                self._wait(watch)
+        vectors = embeddings.float().cpu().numpy()
+        return np.zeros((len(vectors), vectors.shape[2]), np.float32), vectors
+
+
+def open_embedder(
+    directory: str | os.PathLike[str], per: Per = "frame", *, device: str = "auto", precision: Precision = "auto"
+) -> Embedder:
+    """A model directory, ready to embed recordings. `ModelError` where it is missing or damaged.
+
+    `ConfigError` where it is a fusion of several models.
+    """
+    fusion = fusion_options(Path(directory))
+    if fusion is not None:
+        members = ", ".join(fusion.members)
+        raise ConfigError(
+            f"{directory} is a fusion of several models, each with embeddings of its own; choose one of its members: "
+            f"{members}"
+        )
+    precision = resolve_precision(precision, device := resolve_device(device))
+    network = Network.from_pretrained(directory)
+    fingerprint = fingerprint_of(network)
+    network = fold(network)
+    if device == "cpu":
+        network = pack(network, torch.bfloat16) if precision == "bf16" else pack(network, torch.float32, LARGE)
+    return Embedder(EmbeddingEngine(network, device, precision, fingerprint), per)
