@@ -206,7 +206,7 @@ def similar(
     check_alike(found)
     example = query_of(os.fspath(query), found, start, end)
     if example is None:
-        example = _embedded_query(Path(query), found[0], start, end, model, device, precision)
+        example = _embedded_query(Path(query), found[0], start, end, model=model, device=device, precision=precision)
     matches = nearest(found, example, top)
     return Similar(matches, [] if place is None else write_matches(matches, found, label, place, formats))
 
@@ -216,6 +216,7 @@ def _embedded_query(
     found: Set,
     start: float | None,
     end: float | None,
+    *,
     model: PathLike | None,
     device: str,
     precision: Precision,

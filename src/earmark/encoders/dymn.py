@@ -119,11 +119,13 @@ class DynamicBlock(nn.Module):
         self.stride, count = row.coarse[0], options.kernels
         self.adds = self.stride == 1 and inputs == self.out
         self.context = ContextMaker(inputs, context, inner, self.stride)
-        self.expand = DynamicConv(inputs, inner, 1, context, count) if inner != inputs else None
+        self.expand = DynamicConv(inputs, inner, 1, context=context, count=count) if inner != inputs else None
         self.act: Act = row.act
-        self.depth = DynamicConv(inner, inner, row.kernel, context, count, self.stride, depthwise=True)
+        self.depth = DynamicConv(
+            inner, inner, row.kernel, context=context, count=count, stride=self.stride, depthwise=True
+        )
         self.lines = DynamicReLU(inner, context)
-        self.project = DynamicConv(inner, self.out, 1, context, count)
+        self.project = DynamicConv(inner, self.out, 1, context=context, count=count)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Map (batch, inputs, steps, bands) and the steps of each clip to those after the block."""
@@ -177,7 +179,15 @@ class DynamicConv(nn.Module):
     """A convolution whose kernels are mixed for each clip, and batch normalisation."""
 
     def __init__(
-        self, inputs: int, outputs: int, size: int, context: int, count: int, stride: int = 1, depthwise: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        size: int,
+        *,
+        context: int,
+        count: int,
+        stride: int = 1,
+        depthwise: bool = False,
     ) -> None:
         super().__init__()
         self.size, self.stride, self.depthwise, self.outputs = size, stride, depthwise, outputs
