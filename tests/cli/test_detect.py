@@ -127,21 +127,19 @@ def test_an_operating_point_of_other_labels_is_refused(
     )
 
 
-def test_stdout_and_stderr_hold_no_control_characters_where_there_is_no_terminal(
-    collection: Path, trained: Path
-) -> None:
-    words = ["detect", str(collection / "dev" / "audio"), "-m", str(trained)]
+def test_stdout_and_stderr_hold_no_control_characters_where_there_is_no_terminal(collection: Path, twin: Path) -> None:
+    words = ["detect", str(collection / "dev" / "audio"), "-m", str(twin)]
     done = subprocess.run([*EARMARK, *words], capture_output=True)
     assert done.returncode == 0
     for text in (done.stdout, done.stderr):
         assert not set(text) & (set(range(32)) - {10})
-    assert done.stderr.decode().split(" in ")[1].startswith("16 recordings (cpu, ")
+    assert done.stderr.decode().split(" in ")[1].startswith("16 recordings (onnxruntime, ")
 
 
-def test_a_terminal_gets_a_bar_and_its_cursor_back(collection: Path, trained: Path) -> None:
+def test_a_terminal_gets_a_bar_and_its_cursor_back(collection: Path, twin: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    words = ["detect", str(collection / "dev" / "audio"), "-m", str(trained)]
+    words = ["detect", str(collection / "dev" / "audio"), "-m", str(twin)]
     with subprocess.Popen([*EARMARK, *words], stdout=subprocess.PIPE, stderr=theirs) as process:
         os.close(theirs)
         assert process.stdout is not None
@@ -160,12 +158,12 @@ def test_a_terminal_gets_a_bar_and_its_cursor_back(collection: Path, trained: Pa
     assert b"\x1b" not in out
 
 
-def test_a_damaged_mp3_is_told_in_our_words_alone(mixed: Path, trained: Path) -> None:
-    words = ["detect", str(mixed / "half.mp3"), "-m", str(trained)]
+def test_a_damaged_mp3_is_told_in_our_words_alone(mixed: Path, twin: Path) -> None:
+    words = ["detect", str(mixed / "half.mp3"), "-m", str(twin)]
     done = subprocess.run([*EARMARK, *words], capture_output=True, text=True)
     assert done.returncode == 1
     count, part, fault = done.stderr.splitlines()
-    assert " in 1 recording (cpu, " in count
+    assert " in 1 recording (onnxruntime, " in count
     assert part == "recordings that could be read only in part: 1"
     assert fault.startswith("  half.mp3: cut short: ")
 
@@ -201,8 +199,8 @@ def test_memory_does_not_grow_with_the_length_of_a_recording(trained: Path, tmp_
     assert len({event.label for event in events}) == 4
 
 
-def test_results_are_printed_as_they_come_and_a_reader_may_leave(collection: Path, trained: Path) -> None:
-    words = " ".join(["detect", str(collection / "dev" / "audio"), "-m", str(trained), "--quiet"])
+def test_results_are_printed_as_they_come_and_a_reader_may_leave(collection: Path, twin: Path) -> None:
+    words = " ".join(["detect", str(collection / "dev" / "audio"), "-m", str(twin), "--quiet"])
     shell = f"{sys.executable} -m earmark.cli {words} | head -n 2; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
     assert done.stdout.splitlines()[0] == "filename,onset,offset,event_label,score"

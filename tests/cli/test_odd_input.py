@@ -118,9 +118,9 @@ def test_a_name_that_is_no_utf8_goes_through_to_every_output(
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "json"])
-def test_a_name_that_is_no_utf8_on_stdout(trained: Path, data: Path, tmp_path: Path, form: str) -> None:
+def test_a_name_that_is_no_utf8_on_stdout(twin: Path, data: Path, tmp_path: Path, form: str) -> None:
     shutil.copy(data / "audio" / "dev01.wav", tmp_path / f"{ODD}.wav")
-    words = [*EARMARK, "detect", str(tmp_path / f"{ODD}.wav"), str(tmp_path / "gone\x1b[31m.wav"), "-m", str(trained)]
+    words = [*EARMARK, "detect", str(tmp_path / f"{ODD}.wav"), str(tmp_path / "gone\x1b[31m.wav"), "-m", str(twin)]
     ran = subprocess.run([*words[:5], *words[6:], "-f", form], capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert (b"caf\\udce9.wav" if form == "json" else b"caf\xe9.wav") in ran.stdout
@@ -159,7 +159,7 @@ def test_labels_that_are_no_utf8_are_refused_with_their_row(earmark: Callable, d
     assert "weak.tsv, line 2: not UTF-8 text; save the file as UTF-8" in ran.err
 
 
-def test_pipes_devices_and_loops_never_hang(trained: Path, data: Path, tmp_path: Path) -> None:
+def test_pipes_devices_and_loops_never_hang(twin: Path, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(data / "audio" / "dev01.wav", folder / "good.wav")
@@ -167,13 +167,13 @@ def test_pipes_devices_and_loops_never_hang(trained: Path, data: Path, tmp_path:
     (folder / "round.wav").symlink_to("round.wav")
     (folder / "up").symlink_to(folder)
     for verb in ("tag", "detect"):
-        words = [*EARMARK, verb, str(folder), "-m", str(trained)]
+        words = [*EARMARK, verb, str(folder), "-m", str(twin)]
         ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
         assert ran.returncode == 0, ran.stderr
         assert len(list(csv.DictReader(io.StringIO(ran.stdout)))) >= 1
         assert f"{folder}: 2 files skipped (1 broken link, 1 pipe)\n" in ran.stderr
     odd = [str(folder / "pipe.wav"), str(folder / "round.wav"), "/dev/zero", str(folder / "good.wav")]
-    words = [*EARMARK, "detect", *odd, "-m", str(trained)]
+    words = [*EARMARK, "detect", *odd, "-m", str(twin)]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-4] == "recordings that could not be used: 3"
@@ -181,13 +181,13 @@ def test_pipes_devices_and_loops_never_hang(trained: Path, data: Path, tmp_path:
         assert message in ran.stderr
 
 
-def test_control_characters_reach_no_terminal(trained: Path, data: Path, tmp_path: Path) -> None:
+def test_control_characters_reach_no_terminal(twin: Path, data: Path, tmp_path: Path) -> None:
     name = "red\x1b[31m\x07\x9b1m\u202egnp.wav"
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(data / "audio" / "dev01.wav", folder / name)
     (folder / "two\nlines.wav").write_bytes(b"")
-    words = [*EARMARK, "detect", str(folder), "-m", str(trained)]
+    words = [*EARMARK, "detect", str(folder), "-m", str(twin)]
     ours, theirs = pty.openpty()
     with subprocess.Popen(words, stdout=theirs, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as run:
         assert run.stderr is not None
@@ -224,7 +224,7 @@ def test_a_fault_of_ours_is_listed_with_its_type(
     assert len(lines) == 2
 
 
-def test_debug_shows_where_a_fault_of_ours_lies(trained: Path, data: Path) -> None:
+def test_debug_shows_where_a_fault_of_ours_lies(twin: Path, data: Path) -> None:
     code = (
         "import sys\n"
         "from earmark.audio import sndfile\n"
@@ -233,7 +233,7 @@ def test_debug_shows_where_a_fault_of_ours_lies(trained: Path, data: Path) -> No
         "from earmark.cli.app import run\n"
         "sys.exit(run(sys.argv[1:]))\n"
     )
-    words = [sys.executable, "-c", code, "tag", str(data / "audio" / "dev01.wav"), "-m", str(trained)]
+    words = [sys.executable, "-c", code, "tag", str(data / "audio" / "dev01.wav"), "-m", str(twin)]
     plain = subprocess.run(words, capture_output=True, text=True, check=False)
     shown = subprocess.run([*words, "--debug"], capture_output=True, text=True, check=False)
     assert (plain.returncode, shown.returncode) == (2, 2)
