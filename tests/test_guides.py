@@ -17,7 +17,7 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 ELSEWHERE = {  # what is not run here, and why
-    r"panns/|earmark import": "needs a download; tests/hub and tests/cli/test_import_panns.py",
+    r"panns/|frame-mn/|earmark (import|tune MODEL)": "needs a download; tests/hub and tests/cli/test_import_panns.py",
     r"^earmark reproduce xu2018 DCASE2017": "needs the DCASE2017 audio; tests/studies",
     r"^earmark reproduce": "minutes; tests/studies",
     r"^earmark demo": "tests/cli/test_demo.py",

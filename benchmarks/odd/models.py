@@ -76,9 +76,9 @@ class Models:
             load_recipe(str(made.path))
             return Read(1.0)
         if made.form == "checkpoint.pth":
-            from earmark.hub.importing import import_panns
+            from earmark.hub.importing import import_checkpoint
 
-            import_panns(made.path, made.path.parent / "imported")
+            import_checkpoint(made.path, made.path.parent / "imported")
             return Read(1.0)
         import earmark
 

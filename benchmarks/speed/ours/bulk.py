@@ -38,9 +38,9 @@ def make(folder: str) -> Jobs:
         """The directories `kind` and, of windows that do not overlap, `kind`-cut; MB of weights."""
         directory = place / kind
         if kind == "cnn14":
-            from earmark.hub.importing import import_panns
+            from earmark.hub.importing import import_checkpoint
 
-            import_panns(place / f"{kind}.pth", directory, "cnn14")
+            import_checkpoint(place / f"{kind}.pth", directory, "cnn14")
         else:
             from benchmarks.speed.ours.gated_crnn import made
             from benchmarks.speed.ours.listening import save

@@ -16,7 +16,7 @@ from benchmarks.speed.rivals.panns import noise, tags
 from benchmarks.speed.worker import Jobs
 from earmark.data.batches import Batch
 from earmark.devices import tune_allocator
-from earmark.hub.importing import import_panns
+from earmark.hub.importing import import_checkpoint
 from earmark.models.network import Network
 
 WIDTHS = (1, 64, 128, 256, 512, 1024, 2048)
@@ -28,7 +28,7 @@ def start(folder: str, name: str, batch: int, samples: int) -> Jobs:
     tune_allocator()
     place = pathlib.Path(folder)
     directory = place / "model"
-    import_panns(place / f"{name}.pth", directory, "cnn14" if name == "cnn14" else "cnn10")
+    import_checkpoint(place / f"{name}.pth", directory, "cnn14" if name == "cnn14" else "cnn10")
     listening = {precision: opened(directory, precision) for precision in PRECISIONS}
     waveform, targets = noise(batch, samples), tags(batch)
     training: dict[str, Any] = {}
