@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 ELSEWHERE = {  # what is not run here, and why
     r"panns/|frame-mn/|earmark (import|tune MODEL)": "needs a download; tests/hub and tests/cli/test_import_panns.py",
+    r"hf:": "needs the hub; tests/hub/test_huggingface.py and tests/cli/test_push.py, with a stand-in",
     r"^earmark reproduce xu2018 DCASE2017": "needs the DCASE2017 audio; tests/studies",
     r"^earmark reproduce": "minutes; tests/studies",
     r"^earmark demo": "tests/cli/test_demo.py",

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from earmark.encoders import blocks_in_order
+from earmark.hub import box
+from earmark.hub.panns import panns_network
 from earmark.models.network import ModelOptions, Network
 from tests.pooling.test_matrix import BANDED, ENCODERS, FEATURES, HEARS
 
@@ -126,3 +128,20 @@ def test_an_encoder_may_state_its_blocks_itself() -> None:
     odd = Odd()
     assert names(odd) == ["bottom", "top"]
     assert any(parameter is odd.scale for parameter in blocks_in_order(odd)[0].parameters)
+
+
+@pytest.mark.parametrize(("name", "count"), [("cnn10", 4), ("cnn14", 6), ("wavegram-logmel-cnn14", 6)])
+def test_the_public_networks_have_the_blocks_that_the_guide_states(name: str, count: int) -> None:
+    with torch.device("meta"):
+        made = Network(ModelOptions(labels=("a",), **dict(panns_network(name))))
+    assert len(blocks_in_order(made.encoder)) == count
+
+
+def test_the_model_in_the_package_has_five() -> None:
+    assert names(Network.from_pretrained(box.directory()).encoder) == [
+        "blocks.0",
+        "blocks.1",
+        "blocks.2",
+        "last",
+        "gru",
+    ]

@@ -46,11 +46,14 @@ Computed = Callable[[], Tensor]
 
 
 class Kept:
-    """The embeddings of one encoder. `used` and `made` count what was there and what had to be computed."""
+    """The embeddings of one encoder.
+
+    `used` and `made` count what was there and what had to be computed, `added` what of that was stored.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.used = self.made = 0
+        self.used = self.made = self.added = 0
         self._size: float | None = None  # bytes in the folder, counted before the first is added
 
     @classmethod
@@ -92,6 +95,7 @@ class Kept:
             with write_aside(path) as temporary, temporary.open("wb") as stream:
                 np.save(stream, values, allow_pickle=False)
             self._size += path.stat().st_size
+            self.added += 1
 
 
 @torch.no_grad()

@@ -116,11 +116,18 @@ class Stages:
                 progress=told,
                 kept=kept,
             )
-            if kept is not None and kept.used:
-                self.reporter.say(
-                    f"what the encoder gives for {counted(kept.used, 'clip')} was kept from a training before"
-                )
+            if kept is not None:
+                self._say_kept(kept)
         return network
+
+    def _say_kept(self, kept: Kept) -> None:
+        if kept.used:
+            self.reporter.say(f"the encoder's output for {counted(kept.used, 'clip')} was kept from a former training")
+        if kept.added:
+            self.reporter.say(
+                f"the encoder's output for {counted(kept.added, 'clip')} is kept in {kept.folder}, for further heads; "
+                "--cache off keeps nothing"
+            )
 
     def _kept(self, network: Network) -> Kept | None:
         """Where the output of an encoder is kept that is as it was in the source; None: it is not to be."""
