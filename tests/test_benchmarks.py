@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parent.parent
-COMPARED = ("bulk", "cnn", "gated_crnn", "gpu", "live", "loader", "logmel", "scaling", "scores")
+COMPARED = ("bulk", "cnn", "gated_crnn", "gpu", "live", "loader", "logmel", "public", "scaling", "scores")
 
 
 def load(name: str) -> ModuleType:
