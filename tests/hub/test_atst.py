@@ -1,4 +1,4 @@
-"""An imported ATST-F scores as its authors' code does: `tests/reference/transformers.npz`, whose note says how."""
+"""An imported ATST-F scores as its authors' code does: `tests/reference/transformers.md` says how that was run."""
 
 from dataclasses import replace
 from functools import partial

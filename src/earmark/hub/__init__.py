@@ -23,8 +23,10 @@ A new family, FAMILY/NAME, takes four things:
 2.  a module of the family's name (an underscore for a dash) with `FAMILY = Family(...)`: `expected(name)` gives the
     names and shapes of a checkpoint's tensors, `converted(state, name)` a network of ours with its values in
     evaluation mode (`check_finite` first), `point(name, labels)` the operating point of an untuned model, `unused` the
-    tensors that may be there and are not read, `read(path)` tensors out of a format that is not PyTorch's. A file is
-    recognised by its checksum, then by `differences` from `expected`.
+    tensors that may be there and are not read, `read(path)` tensors out of a format that is not PyTorch's,
+    `renamed(state)` one name for tensors that files name in several ways, `finished(network, name, path)` what a file
+    says besides its tensors, such as the order of its classes. A file is recognised by its checksum, then by
+    `differences` from `expected`.
 3.  a line in `importing.FAMILIES`.
 4.  a recipe `recipes/FAMILY/NAME.yaml` with the same network, without a schedule that nobody ran.
 """
