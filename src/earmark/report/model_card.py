@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import yaml
-
 from earmark.report import tables
 from earmark.report.tables import Table
 
@@ -104,6 +102,8 @@ def _front_matter(card: ModelCard) -> str:
     said: dict[str, object] = {"library_name": "earmark", "pipeline_tag": "audio-classification", "tags": list(_TAGS)}
     if card.licence:
         said["license"] = card.licence
+    import yaml  # not installed where models are only listened with, and their cards read
+
     return f"---\n{yaml.safe_dump(said, sort_keys=False, allow_unicode=True)}---"
 
 
