@@ -72,6 +72,8 @@ class LivePlan:
     A window has up to `size` samples; those at the beginning of a recording are shorter, for there is no older sound.
     Frames k * `stride_steps` and on, `stride_steps` of them, are scored by window k, which ends `ahead_steps` after
     them; the last window scores all that are left. `late` samples more are what a front-end without padding needs.
+
+    What the clip score of that window leaves in doubt (an event's gate) is asked again of window k + `patience`.
     """
 
     size: int  # samples, like `stride` and `late`
@@ -79,13 +81,16 @@ class LivePlan:
     stride_steps: int
     ahead_steps: int
     late: int = 0
+    patience: int = 0  # windows
 
     @classmethod
-    def of(cls, window: float, stride: float, look_ahead: float, rate: int, clock: Clock) -> LivePlan:
+    def of(
+        cls, window: float, stride: float, look_ahead: float, rate: int, clock: Clock, patience: float | None = None
+    ) -> LivePlan:
         """The plan for these seconds, on the grid of the frame scores.
 
-        `ConfigError` where the window has no room for stride and look-ahead, `ValueError` if a frame is not a whole
-        number of samples.
+        `patience` None: until the last window that hears the beginning of what window k scored. `ConfigError` where the
+        window has no room for stride and look-ahead, `ValueError` if a frame is not a whole number of samples.
         """
         step = clock.step * rate  # samples a frame
         if step.denominator != 1:
@@ -95,6 +100,8 @@ class LivePlan:
                 "a live window plan needs a window and a stride above 0 s and a look-ahead of 0 s or more, got "
                 f"{window} s, {stride} s and {look_ahead} s"
             )
+        if patience is not None and not 0 <= patience < float("inf"):
+            raise ConfigError(f"a live window plan needs a patience of 0 s or more, got {patience} s")
         samples = int(step)
         size, steps = (max(1, round(Fraction(seconds) * rate / samples)) for seconds in (window, stride))
         ahead = round(Fraction(look_ahead) * rate / samples)
@@ -103,7 +110,9 @@ class LivePlan:
                 f"a window of {window} s has no room for a stride of {stride} s and a look-ahead of {look_ahead} s"
             )
         late = max(0, int(2 * clock.start * rate))
-        return cls(size * samples + late, steps * samples, steps, ahead, late)
+        longest = (size - ahead) // steps - 1
+        waited = longest if patience is None else min(longest, round(Fraction(patience) * rate / (steps * samples)))
+        return cls(size * samples + late, steps * samples, steps, ahead, late, waited)
 
     @property
     def step(self) -> int:
@@ -127,28 +136,33 @@ class LivePlan:
 class LiveWindows:
     """What a live plan is asked to be, in seconds: for engines of any rate and clock.
 
-    `window` None is the engine's own; `look_ahead` None is what stride and decisions leave of `LATEST`.
+    `window` None is the engine's own; `look_ahead` None is what stride and decisions leave of `LATEST`; `patience` None
+    is as long as a window hears what is in doubt.
 
     >>> LiveWindows.parse("5,0.5,0.25")
-    LiveWindows(window=5.0, stride=0.5, look_ahead=0.25)
+    LiveWindows(window=5.0, stride=0.5, look_ahead=0.25, patience=None)
     """
 
     window: float | None = None
     stride: float = STRIDE
     look_ahead: float | None = None
+    patience: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> LiveWindows:
-        """From "live" or "WINDOW,STRIDE,LOOK-AHEAD", as `--window-plan` has it. `ConfigError` for anything else."""
+        """From "live" or "WINDOW,STRIDE,LOOK-AHEAD[,PATIENCE]", as `--window-plan` has it; else `ConfigError`."""
         if text == "live":
             return cls()
         try:
-            window, stride, look_ahead = map(float, text.split(","))
+            window, stride, look_ahead, *patience = map(float, text.split(","))
+            if len(patience) > 1:
+                raise ValueError(text)
         except ValueError:
             raise ConfigError(
-                f"--window-plan {text}: expected live, or window, stride and look-ahead in seconds, such as 10,0.4,0.7"
+                f"--window-plan {text}: expected live, or window, stride, look-ahead and perhaps patience in seconds, "
+                "such as 10,0.4,0.7 or 10,0.4,0.7,4"
             ) from None
-        return cls(window, stride, look_ahead)
+        return cls(window, stride, look_ahead, patience[0] if patience else None)
 
     def plan(self, engine: Engine, decided: float = 0.0) -> LivePlan:
         """The plan for an engine whose scores take `decided` seconds to be decided; raises as `LivePlan.of` does."""
@@ -156,7 +170,7 @@ class LiveWindows:
         longest = own.size if isinstance(own, LivePlan) else own.longest or own.size
         window = longest / engine.rate if self.window is None else self.window
         ahead = self._left(window, engine.clock, decided) if self.look_ahead is None else self.look_ahead
-        return LivePlan.of(window, self.stride, ahead, engine.rate, engine.clock)
+        return LivePlan.of(window, self.stride, ahead, engine.rate, engine.clock, self.patience)
 
     def _left(self, window: float, clock: Clock, decided: float) -> float:
         """The look-ahead that keeps a `begin` within `LATEST`, in whole frames, where the window has room for it."""

@@ -25,7 +25,7 @@ from earmark.runtime.onnx import TWIN
 from earmark.runtime.tagger import Tagger
 
 EngineName = Literal["auto", "torch", "onnx"]
-FEW_SECONDS = 60.0  # of audio in a whole job, for which freed memory is given back rather than kept for what follows
+FEW_SECONDS = 30.0  # of audio in a whole job, for which freed memory is given back rather than kept for what follows
 SHORT_JOB = 600.0  # seconds of audio, up to which loading PyTorch takes longer than it saves
 
 
@@ -50,9 +50,11 @@ def open_tagger(
         from earmark.models.directory import open_tagger as open_with_torch
 
         return open_with_torch(directories, device=device, precision=as_precision(precision))
-    if (length := seconds()) is not None and length <= FEW_SECONDS:
+    length = seconds()
+    keep = length is None or length > FEW_SECONDS
+    if not keep:
         give_back_at_once()
-    engines = [open_twin(directory, threads) for directory in directories]
+    engines = [open_twin(directory, threads, keep) for directory in directories]
     points = [load_point(where, each.labels) for where, each in zip(directories, engines, strict=True)]
     if len(engines) == 1:
         return Tagger(engines[0], points[0])
@@ -96,7 +98,7 @@ def choose(
 
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # glibc's names for these settings, from malloc.h
-_LARGE = 2**20  # bytes of a buffer that is mapped by itself, and unmapped when it is freed
+_LARGE = 2**17  # bytes of a buffer that is mapped by itself, and unmapped when it is freed
 
 
 def give_back_at_once() -> bool:

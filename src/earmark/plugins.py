@@ -22,7 +22,6 @@ installed. The protocols to follow are `earmark.features.contract`, `earmark.enc
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
@@ -183,6 +182,8 @@ def _find(room: Room, kind: Any) -> Registered | None:
     if not isinstance(kind, str):
         return None
     if (room, kind) not in _REGISTRY:
+        import importlib.metadata  # costs more memory than all of this package's own code
+
         for entry in importlib.metadata.entry_points(group=GROUP):
             if entry.value.partition(":")[0] not in sys.modules:
                 entry.load()

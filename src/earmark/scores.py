@@ -17,13 +17,14 @@ from earmark.labels import Labels
 
 @dataclass(frozen=True, eq=False)
 class WindowScores:
-    """Clip scores of the windows of a recording (windows, classes), each of which scored `steps` frames in turn.
+    """Clip scores of the windows of live sound (windows, classes), each of which scored `steps` frames in turn.
 
-    The last window scored all frames that are left.
+    The last window scored all frames that are left. An event whose gate is in doubt is waited for `patience` frames.
     """
 
     clip: FloatArray
     steps: int
+    patience: int = 0
 
     def at(self, frames: IntArray) -> IntArray:
         """Which window scored each of these frames, given by number."""

@@ -70,13 +70,20 @@ def streams(draw: st.DrawFn) -> Scores:
     last = float(whole[-2]) if frames > 1 else 0.0
     duration = draw(st.sampled_from([last + 0.01, last + float(clock.step), last + 0.5]))
     return Scores(
-        "a", LABELS, clip.max(axis=0), curve(draw, frames), clock, max(duration, 0.0), WindowScores(clip, steps)
+        "a",
+        LABELS,
+        clip.max(axis=0),
+        curve(draw, frames),
+        clock,
+        max(duration, 0.0),
+        WindowScores(clip, steps, draw(st.integers(0, 40))),
     )
 
 
 def played(scores: Scores, point: OperatingPoint, cuts: list[int], min_score: float = 0.0) -> list[Update]:
     """A recording as a stream, in blocks that end at these frames, those of one window having one clip score."""
-    decoder = StreamDecoder(point, scores.labels, scores.clock, min_score=min_score)
+    patience = scores.windows.patience
+    decoder = StreamDecoder(point, scores.labels, scores.clock, min_score=min_score, patience=patience)
     windows, count, found = scores.windows, len(scores.frames), []
     edges = sorted({0, *(cut for cut in cuts if cut < count), *range(0, count, windows.steps)})
     for first, last in zip(edges, [*edges[1:], count], strict=True):
@@ -127,7 +134,10 @@ def test_news_are_the_same_whatever_the_blocks_and_each_event_begins_and_ends_on
 def test_a_begin_and_an_end_come_as_soon_as_is_stated(scores, point, data):
     sure = {"tag_gate": False, "min_duration_off": data.draw(st.sampled_from([0.0, 0.2]))}
     sure["min_duration_on"] = 0.0 if sure["min_duration_off"] else 0.2
-    plain = {label: part.model_copy(update={**sure, "offset": part.onset}) for label, part in point.classes.items()}
+    plain = {}
+    for label, part in point.classes.items():
+        onset = min(part.onset, 0.9)  # what asks for 1 counts as never reported
+        plain[label] = part.model_copy(update={**sure, "onset": onset, "offset": onset})
     point = point.model_copy(update={"classes": plain, "last_frame": "ends"})
     ahead = look_ahead(point, scores.labels, scores.clock)
     assert not ahead.conditional
@@ -169,9 +179,38 @@ def test_a_gated_event_is_announced_when_the_clip_passes():
     loud = np.float32([[1], [1]])
     assert not decoder.push(loud, np.float32([0.4]))
     (begin,) = decoder.push(loud, np.float32([0.6]))
-    assert (begin.kind, begin.onset, begin.offset) == ("begin", 0.0, 0.3)  # one frame of the window was enough
+    assert (begin.kind, begin.onset, begin.offset, begin.known) == ("begin", 0.0, 0.2, 3)  # one frame was enough
     (end,) = decoder.finish(0.4)
     assert end.event == Event(0.0, 0.4, "dog", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("clips", "known"),
+    [
+        ([0.4, 0.8, 0.4, 0.4, 0.4], 2),  # three times the odds: no doubt
+        ([0.4, 0.7, 0.6, 0.6, 0.6], 4),  # at the gate when the patience of three frames is over
+        ([0.4, 0.7, 0.6, 0.4, 0.4], None),  # not at the gate then
+    ],
+)
+def test_an_event_in_doubt_is_waited_for_and_told_once(clips, known):
+    point = OperatingPoint(classes={"dog": ClassPoint(tag_gate=0.5)})
+    decoder = StreamDecoder(point, Labels(["dog"]), Clock(Fraction(1, 10)), patience=3)
+    updates = [
+        update
+        for value, clip in zip([1, 0, 0, 0, 0], clips, strict=True)
+        for update in decoder.push(np.float32([[value]]), np.float32([clip]))
+    ]
+    updates += decoder.finish(0.5)
+    assert [(update.kind, update.known) for update in updates] == ([("begin", known), ("end", known)] if known else [])
+
+
+def test_an_event_that_ends_with_the_recording_is_judged_by_its_last_window():
+    point = OperatingPoint(classes={"dog": ClassPoint(tag_gate=0.5)})
+    for clip, events in ((0.6, 1), (0.4, 0)):
+        decoder = StreamDecoder(point, Labels(["dog"]), Clock(Fraction(1, 10)), patience=30)
+        assert not decoder.push(np.float32([[0], [1], [0]]), np.float32([0.4]))
+        assert not decoder.push(np.float32([[0]]), np.float32([clip]))
+        assert sum(update.kind == "end" for update in decoder.finish(0.4)) == events
 
 
 def test_updates_say_how_events_stand_where_they_are_asked_for():

@@ -226,9 +226,9 @@ def test_a_fusion_is_refused(meter: Engine) -> None:
         Listener(Tagger(Ensemble([meter, meter]), POINT))
 
 
-@pytest.mark.parametrize("text", ["", "10", "10,0.4", "10,a,0.4", "10,0.4,0.4,1", "alive"])
+@pytest.mark.parametrize("text", ["", "10", "10,0.4", "10,a,0.4", "10,0.4,0.4,1,1", "alive"])
 def test_a_plan_that_cannot_be_read_says_what_is_expected(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected live, or window, stride and look-ahead in seconds"):
+    with pytest.raises(ConfigError, match="expected live, or window, stride, look-ahead and perhaps patience in"):
         LiveWindows.parse(text)
 
 
@@ -247,7 +247,7 @@ def test_detect_takes_the_plan(tmp_path: Path) -> None:
     path = tmp_path / "street.wav"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, 8 * 32_000).astype(np.float32), 32_000)
     found = api.detect([path], engine="onnx", window_plan="4,0.8,0.4", operating_point="default")
-    assert found.tagger.model.plan == LivePlan(128_000, 25_600, 20, 10)
+    assert found.tagger.model.plan == LivePlan(128_000, 25_600, 20, 10, patience=3)
     listener = Listener(
         earmark.load(engine="onnx"), operating_point=found.tagger.operating_point, window=4, stride=0.8, look_ahead=0.4
     )

@@ -33,6 +33,7 @@ def listen(
     window: float | None = None,
     stride: float | None = None,
     look_ahead: float | None = None,
+    patience: float | None = None,
     min_score: float = 0.0,
     updates: bool = False,
     threshold: float | None = None,
@@ -55,7 +56,7 @@ def listen(
 
     `source` is "mic", "-" (stdin: a wav, or `channels` of `samples` at `rate` Hz), a file, played at `speed` times its
     own (None: as fast as it goes), or a sound card by number or by part of its name. `window`, `stride` and
-    `look_ahead` are those of `earmark.Listener`.
+    `look_ahead` and `patience` are those of `earmark.Listener`.
 
     Updates go as lines of JSON to `lines`, to files (`outputs`: .jsonl, .csv, .tsv, .txt), to a URL (`webhook`), to a
     broker (`mqtt`, as `node`), and to `sinks` of your own. What cannot be sent is kept in the folder `queue`.
@@ -85,6 +86,7 @@ def listen(
             window=window,
             stride=STRIDE if stride is None else stride,
             look_ahead=look_ahead,
+            patience=patience,
             min_score=min_score,
             updates=updates,
         )
@@ -101,9 +103,12 @@ def listen(
 
         made.append(ClipSink(Path(save_clips), opened.rate, max_gb * GIGABYTE, reporter.say))
     late = listener.latency
+    doubted = "" if late.doubted is None else f"; where the clip score is in doubt, up to {late.doubted:.1f} s after"
     reporter.say(
         f"listening to {opened.name} at {opened.rate} Hz; events are reported up to {late.begin:.1f} s after they begin"
-        f" and {late.end:.1f} s after they end" + (", or when their score is high enough" if late.conditional else "")
+        f" and {late.end:.1f} s after they end"
+        + (", or when their score is high enough" if late.conditional else "")
+        + doubted
     )
     return run(listener, opened, made, reporter.say, stop=stop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import os
@@ -45,7 +46,8 @@ from earmark.errors import EarmarkError, MissingExtraError
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
 _EXTRAS = {  # package and extra of a module
-    **{"torch": ("PyTorch", "torch"), "lightning": ("lightning", "train")},
+    **{"torch": ("PyTorch", "torch"), "yaml": ("PyYAML", "torch"), "lightning": ("lightning", "train")},
+    **{name: (name, "torch") for name in ("safetensors", "pooch", "requests")},
     **{name: (name, "web") for name in ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client")},
 }
 RESUMING = ("train", "demo", "reproduce", "synth", "detect", "tag", "embed")  # verbs that go on where they were stopped
@@ -107,7 +109,7 @@ def run(arguments: list[str]) -> int:
         with without_native_messages(alone and not debug):
             for file in plugin_files:
                 plugins.load_file(Path(file))
-            code = _run(rest)
+            code = _run(rest, verb)
             sys.stdout.flush()
     except (EarmarkError, OSError) as error:
         return _fail(error, debug)
@@ -147,9 +149,9 @@ def _resumes(verb: str, rest: list[str]) -> bool:
     return verb in RESUMING and (written or verb not in ("detect", "tag"))
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], verb: str) -> int:
     try:
-        code = app(arguments, prog_name="earmark", standalone_mode=False)
+        code = _with(verb)(arguments, prog_name="earmark", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except SystemExit as leave:
@@ -160,6 +162,16 @@ def _run(arguments: list[str]) -> int:
         typer.echo(f"earmark: {printable(_usage(error))}", err=True)
         return NOTHING_DONE
     return code if isinstance(code, int) else 0
+
+
+def _with(verb: str) -> typer.Typer:
+    """The program with one of its verbs, as building the options of all takes a megabyte; whole for any other word."""
+    wanted = [command for command in app.registered_commands if command.name == verb]
+    if not wanted:
+        return app
+    one = copy.copy(app)
+    one.registered_commands = wanted
+    return one
 
 
 def _extra(module: str, verb: str) -> tuple[str, str]:

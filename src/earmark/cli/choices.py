@@ -104,7 +104,8 @@ WindowPlan = Annotated[
     str | None,
     typer.Option(
         "--window-plan",
-        help="Cut recordings as 'earmark listen' does: live, or seconds of window, stride and look-ahead (10,0.4,0.7).",
+        help="Cut recordings as 'earmark listen' does: live, or seconds of window, stride and look-ahead (10,0.4,0.7), "
+        "and perhaps of patience.",
     ),
 ]
 SegmentLength = Annotated[

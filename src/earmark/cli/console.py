@@ -6,17 +6,18 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Sequence
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
-from rich.table import Table as RichTable
 
 from earmark.report.meanings import SECTIONS
 from earmark.report.tables import Metrics, Table, overall_table, per_class_table, text
 from earmark.reporter import Counts, Follow, Progress, Reporter
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 OK, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 LEFT_OUT = "clips, rows or labels left out"
@@ -48,6 +49,8 @@ class Terminal:
         if not self.out.is_terminal:
             self.print("\n".join(([title] if title else []) + plain_table(table)))
             return
+        from rich.table import Table as RichTable
+
         drawn = RichTable(title=escape(printable(title)) or None, title_justify="left", box=None, pad_edge=False)
         for place, name in enumerate(table.header):
             drawn.add_column(
@@ -136,6 +139,9 @@ class CountsBar:
     """A bar for work on many recordings; it starts at its first call and stops when all is done."""
 
     def __init__(self, terminal: Terminal, title: str) -> None:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}", markup=False))
         self.bar = RichProgress(*columns, console=terminal.err)
         self.title = title
@@ -199,6 +205,9 @@ def counts_line(counts: Counts) -> str:
 
 def progress_bar(console: Console) -> RichProgress:
     """The look of all progress bars: title, bar, count, time gone, time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
     return RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),

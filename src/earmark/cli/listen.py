@@ -56,6 +56,14 @@ def command(
             "2 s.",
         ),
     ] = None,
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            "--patience",
+            help="Seconds that an event is waited for whose clip score is in doubt. Default: as long as the model "
+            "hears its beginning; 0 decides at once.",
+        ),
+    ] = None,
     min_score: choices.MinScore = 0.0,
     updates: Annotated[
         bool, typer.Option("--updates", help="Also report how events stand while they go on, once a stride.")
@@ -109,6 +117,7 @@ def command(
             window=window,
             stride=stride,
             look_ahead=look_ahead,
+            patience=patience,
             min_score=min_score,
             updates=updates,
             threshold=threshold,

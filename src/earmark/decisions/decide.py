@@ -10,9 +10,16 @@ operating point says how events are found:
              (see `boxes`)
 
 Two gates can tie events to their clip's tag: `tag_gate` reports none where the clip score is too low; `tag_weight`
-multiplies frame scores by the clip score, so that events of doubtful clips rank lower. The clip is the recording; where
-scores say which windows they come from (`Scores.windows`, as of a stream), it is the window that scored the frame, and
-an event passes its gate if one of the windows of its frames does.
+multiplies frame scores by the clip score, so that events of doubtful clips rank lower. The clip is the recording.
+
+Where scores say which windows they come from (`Scores.windows`, as of live sound), the clip is a window. For the weight
+it is the one that scored the frame. For the gate that one is early: it has heard little after the frame. So
+
+    frame f passes     if the window that scored frame f + P passes the gate, P being the patience, or if
+                       one of the windows that scored f, f + 1, .. f + P passes by three times the odds (`sure`)
+
+and an event passes if one of its frames does. With the patience of `earmark.engine.LivePlan` the window of frame f + P
+is the last that hears frame f, of a recording no longer than a window the whole recording.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from earmark.arrays import FloatArray, IntArray
+from earmark.arrays import BoolArray, FloatArray, IntArray
 from earmark.decisions.boxes import find_boxes
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
 from earmark.decisions.segments import Runs, drop_short, fill_gaps, find_runs, pad_curve, runs_to_events, whole_frames
@@ -64,8 +71,7 @@ def decide(scores: Scores, point: OperatingPoint, *, min_score: float = 0.0) -> 
     passed &= scores.clip >= np.float32(min_score)
     tags = [(scores.labels.names[column], float(scores.clip[column])) for column in np.flatnonzero(passed).tolist()]
     runs = find_candidates(weighted(scores, parts), parts, scores.clock.step, point.method)
-    gate = _floats(part.gate for part in parts)
-    runs = runs.where((_clip_of(runs, scores) >= gate[runs.column]) & (runs.score >= np.float32(min_score)))
+    runs = runs.where(_passed(runs, scores, parts) & (runs.score >= np.float32(min_score)))
     if point.last_frame == "begins":
         runs = replace(runs, last=np.maximum(runs.last - 1, runs.first))
     pads = _floats(part.pad_onset for part in parts), _floats(part.pad_offset for part in parts)
@@ -115,13 +121,30 @@ def weighted(scores: Scores, parts: Sequence[ClassPoint]) -> FloatArray:
     return scores.frames * np.where(weight, clip, np.float32(1))
 
 
-def _clip_of(runs: Runs, scores: Scores) -> FloatArray:
-    """The clip score (runs,) that a gate asks about: of the recording, or the largest of the windows of a run."""
+def _passed(runs: Runs, scores: Scores, parts: Sequence[ClassPoint]) -> BoolArray:
+    """Which runs (runs,) pass the gates of their labels."""
+    gate = _floats(part.gate for part in parts)[runs.column]
     if scores.windows is None:
-        return scores.clip[runs.column]
-    clip, at = scores.windows.clip, scores.windows.at
-    rows = zip(runs.column.tolist(), at(runs.first).tolist(), at(runs.last - 1).tolist(), strict=True)
-    return np.array([clip[first : last + 1, column].max() for column, first, last in rows], np.float32)
+        return scores.clip[runs.column] >= gate
+    clip, step = scores.windows.clip, scores.clock.step
+    filters = _by_value((part.median_seconds for part in parts), lambda seconds: odd_frames(seconds, step))
+    waited = patience_frames(filters // 2, scores.windows.patience)[runs.column]
+    edges = (runs.first, runs.first + waited, runs.last - 1 + waited)
+    at = [scores.windows.at(np.minimum(edge, len(scores.frames) - 1)).tolist() for edge in edges]
+    sure = _floats(part.sure for part in parts)[runs.column]
+    rows = zip(runs.column.tolist(), *at, gate.tolist(), sure.tolist(), strict=True)
+    return np.array(
+        [
+            clip[late : last + 1, column].max() >= enough or clip[first : last + 1, column].max() >= more
+            for column, first, late, last, enough, more in rows
+        ],
+        bool,
+    )
+
+
+def patience_frames(half: IntArray, patience: int) -> IntArray:
+    """Frames that a gate in doubt waits for: `patience`, and at least what half a median filter waits for anyway."""
+    return np.maximum(half + 1, patience)
 
 
 def score_curve(scores: Scores, point: OperatingPoint) -> Scores:

@@ -15,10 +15,12 @@ reaches `onset`, a gated label only when the clip score passes its gate, and a s
 only when they are long enough together. Then the event's onset lies further back. An `end` waits as well while the
 curve, risen again within the shortest gap, stays between `offset` and `onset`.
 
-The clip scores of a stream are those of the window that scored the frame (`Scores.windows`): an event passes its gate
-if one of the windows of its frames does.
+The clip scores of a stream are those of the window that scored the frame (`Scores.windows`), and `decide` says which of
+them open a gate: those that leave no doubt at once, others when the patience is over. Until then an event that is over
+and would count is held back.
 
-Held is, for each label, half a median filter of scores and a handful of numbers, however long the stream is.
+Held is, for each label, half a median filter of scores, a handful of numbers, and the events of the last few seconds
+whose gate is in doubt, however long the stream is.
 
 Boxes (method "boxes") cannot be decided like that: they are joined shallowest gap first over the whole recording, so
 that no number of frames ahead is enough. `ConfigError` says so.
@@ -34,7 +36,7 @@ import numpy as np
 
 from earmark.arrays import FloatArray
 from earmark.clock import Clock
-from earmark.decisions.decide import calibrate
+from earmark.decisions.decide import calibrate, patience_frames
 from earmark.decisions.operating_point import ClassPoint, OperatingPoint
 from earmark.decisions.segments import whole_frames
 from earmark.decisions.smoothing import median_filter, odd_frames
@@ -123,6 +125,8 @@ class _Rule:
     shortest: int  # frames of an event
     gap: int  # frames that keep two runs apart
     gate: float
+    sure: float  # the clip score that opens the gate at once
+    patience: int  # frames after which one at the gate does
     pad_onset: float  # seconds
     pad_offset: float
     short_end: bool  # an event ends where its last frame begins
@@ -130,18 +134,21 @@ class _Rule:
     wait: int  # frames after an event's last until it is certain that nothing joins it
 
     @classmethod
-    def of(cls, point: OperatingPoint, label: str, clock: Clock, merges: bool) -> _Rule:
+    def of(cls, point: OperatingPoint, label: str, clock: Clock, merges: bool, patience: int = 0) -> _Rule:
         part, step = point.of(label), clock.step
+        half = odd_frames(part.median_seconds, step) // 2
         gap = whole_frames(part.min_duration_off, step)
         pads = whole_frames(part.pad_onset + part.pad_offset, step) + 1 if merges else 0
         return cls(
             label=label,
             onset=float(np.float32(part.onset)),
             offset=float(np.float32(part.offset)),
-            half=odd_frames(part.median_seconds, step) // 2,
+            half=half,
             shortest=whole_frames(part.min_duration_on, step),
             gap=gap,
             gate=float(np.float32(part.gate)),
+            sure=float(np.float32(part.sure)),
+            patience=int(patience_frames(np.array(half), patience)),
             pad_onset=float(np.float32(part.pad_onset)),
             pad_offset=float(np.float32(part.pad_offset)),
             short_end=point.last_frame == "begins",
@@ -152,12 +159,12 @@ class _Rule:
 
 @dataclass
 class _Stretch:
-    """Frames [first, last) with the largest curve and clip score within: a run, or runs that were joined."""
+    """Frames [first, last) with the largest score of the curve within: a run, or runs that were joined."""
 
     first: int
     last: int
     score: float
-    clip: float
+    passed: bool  # the gate
 
 
 @dataclass
@@ -174,7 +181,10 @@ class _Track:
 
     run     the stretch at or above `offset` that lasts to this frame, not yet at `onset`
     group   runs that reached `onset`, joined; more may join as long as the gap is short
+    doubted groups to which nothing is joined any more, and whose gate may still open
     span    the event announced; padded groups that touch it become part of it
+
+    What opens the gate of a later group opens those of earlier ones that are still in doubt, so groups count in order.
     """
 
     def __init__(self, rule: _Rule, clock: Clock, least: float) -> None:
@@ -182,41 +192,63 @@ class _Track:
         self.duration: float | None = None  # seconds, once it is known
         self.run: _Stretch | None = None
         self.group: _Stretch | None = None
+        self.doubted: list[_Stretch] = []
         self.span: _Span | None = None
+        self.last_sure = self.last_late = -1  # the last frame that passed at once, and that did after the patience
         self._lasts = False  # the group's last run goes on
         self._counted = False  # the group is part of the span
-        self._clip = 0.0  # the largest clip score since the group's last frame
-        self._known = 0
+        self._known = self._next = 0  # frames known, and decided
 
     @property
     def idle(self) -> bool:
         """Whether frames below `offset` change nothing."""
-        return self.run is None and self.group is None and self.span is None
+        return self.run is None and self.group is None and self.span is None and not self.doubted
 
-    def step(self, frame: int, value: float, clip: float, known: int) -> list[Update]:
-        """The next frame: its smoothed score, and the clip score that goes with it."""
-        rule, self._known = self.rule, known
-        self._clip = max(self._clip, clip)
+    def hear(self, frame: int, sure: bool, enough: bool) -> list[Update]:
+        """The next frame is known: whether its clip score leaves no doubt, and whether it is at the gate."""
+        self._known = frame + 1
+        if not (sure or enough or self.doubted):
+            return []
+        if sure:
+            self.last_sure = frame
+        if enough:
+            self.last_late = frame - self.rule.patience
+        for stretch in (self.run, self.group, *self.doubted):
+            self._ask(stretch)
+        news: list[Update] = []
+        self._count_doubted(news)
+        self.doubted = [stretch for stretch in self.doubted if self._in_doubt(stretch)]
+        self._announce(news)
+        self._end_if_certain(news)
+        return news
+
+    def step(self, frame: int, value: float, known: int) -> list[Update]:
+        """The next frame's smoothed score."""
+        rule, self._known, self._next = self.rule, known, frame + 1
         news: list[Update] = []
         if value < rule.offset:
             self.run, self._lasts = None, False
         elif self._lasts and self.group is not None:
             self._extend(self.group, frame, value)
         else:
-            self.run = self.run or _Stretch(frame, frame, value, clip)
-            self.run.score, self.run.clip = max(self.run.score, value), max(self.run.clip, clip)
+            self.run = self.run or _Stretch(frame, frame, value, rule.gate <= 0)
+            self._extend(self.run, frame, value)
             if value >= rule.onset:
                 self._take_up(frame, news)
-        self._settle(frame, news)
+        self._settle(news)
         return news
 
-    def finish(self, known: int) -> list[Update]:
-        """There is no further frame."""
+    def finish(self, known: int, enough: bool) -> list[Update]:
+        """There is no further frame; `enough`: the clip score of the last is at the gate."""
         news: list[Update] = []
         self._known = known
         self.run, self._lasts = None, False
+        for stretch in (self.group, *self.doubted):
+            if enough and stretch is not None and self._in_doubt(stretch):
+                stretch.passed = True
+        self._count_doubted(news)
         self._announce(news)
-        self._close()
+        self.group, self.doubted, self._counted = None, [], False
         self._end(news)
         return news
 
@@ -225,54 +257,83 @@ class _Track:
         run = self.run
         assert run is not None
         if self.group is not None and run.first - self.group.last < self.rule.gap:
+            self.group.passed |= run.passed
             self._extend(self.group, frame, run.score)
         else:
             self._close()
-            self.group = _Stretch(run.first, frame + 1, run.score, run.clip)
-            self._clip = 0.0
+            self.group = run
         self.run, self._lasts = None, True
 
-    def _extend(self, group: _Stretch, frame: int, value: float) -> None:
-        group.last, group.score, group.clip = frame + 1, max(group.score, value), max(group.clip, self._clip)
-        self._clip = 0.0
+    def _extend(self, stretch: _Stretch, frame: int, value: float) -> None:
+        stretch.last, stretch.score = frame + 1, max(stretch.score, value)
+        self._ask(stretch)
 
-    def _settle(self, frame: int, news: list[Update]) -> None:
-        """What is certain after this frame."""
+    def _ask(self, stretch: _Stretch | None) -> None:
+        """Whether one of a stretch's frames has passed the gate."""
+        if stretch is None or stretch.passed:
+            return
+        sure = stretch.first <= self.last_sure < stretch.last + self.rule.patience
+        stretch.passed = sure or stretch.first <= self.last_late < stretch.last
+
+    def _in_doubt(self, stretch: _Stretch) -> bool:
+        """Whether what comes may still open its gate."""
+        return self._known < stretch.last + self.rule.patience
+
+    def _settle(self, news: list[Update]) -> None:
+        """What is certain after a frame."""
         self._announce(news)
-        soonest = self.run.first if self.run is not None else frame + 1  # first frame of the next run that may count
-        if self.group is not None and not self._lasts and soonest - self.group.last >= self.rule.gap:
+        if self.group is not None and not self._lasts and self._soonest() - self.group.last >= self.rule.gap:
             self._close()
+        self._end_if_certain(news)
+
+    def _soonest(self) -> int:
+        """The first frame of the next run that may count."""
+        return self.run.first if self.run is not None else self._next
+
+    def _end_if_certain(self, news: list[Update]) -> None:
         if self.span is None or (self.group is not None and self._counted):
             return
-        first = self.group.first if self.group is not None else soonest
+        first = next((one.first for one in (*self.doubted, self.group) if one is not None), self._soonest())
         if not self.rule.merges or self._edge(first) - self.rule.pad_onset > self.span.offset:
             self._end(news)
 
     def _announce(self, news: list[Update]) -> None:
         """Take the group into the span, or announce it, once it is certain to count."""
-        group, rule = self.group, self.rule
-        if group is None or group.score < self.least or group.clip < rule.gate:
-            return
-        if group.last - group.first < rule.shortest:
-            return
-        last = max(group.last - 1, group.first) if rule.short_end else group.last
-        onset = max(self._edge(group.first) - rule.pad_onset, 0.0)
+        if self.group is not None and self.group.passed and self._long_and_loud(self.group):
+            self._counted |= self._count(self.group, self._counted, news)
+
+    def _count_doubted(self, news: list[Update]) -> None:
+        while self.doubted and self.doubted[0].passed:
+            self._count(self.doubted.pop(0), False, news)
+
+    def _long_and_loud(self, stretch: _Stretch) -> bool:
+        return stretch.score >= self.least and stretch.last - stretch.first >= self.rule.shortest
+
+    def _count(self, stretch: _Stretch, counted: bool, news: list[Update]) -> bool:
+        """Take a stretch into the span, or begin one with it unless it is `counted`; whether anything is left of it."""
+        rule = self.rule
+        last = max(stretch.last - 1, stretch.first) if rule.short_end else stretch.last
+        onset = max(self._edge(stretch.first) - rule.pad_onset, 0.0)
         offset = self._edge(last) + rule.pad_offset
         if self.duration is not None:
             offset = min(offset, self.duration)
         if offset <= onset:
-            return
-        if not self._counted:
+            return False
+        if not counted:
             if self.span is not None and not (rule.merges and onset <= self.span.offset):
                 self._end(news)
-            self._counted = True
             if self.span is None:
-                self.span = _Span(onset, offset, group.score)
+                self.span = _Span(onset, offset, stretch.score)
                 news.append(self._update("begin"))
         assert self.span is not None
-        self.span.offset, self.span.score = max(self.span.offset, offset), max(self.span.score, group.score)
+        self.span.offset, self.span.score = max(self.span.offset, offset), max(self.span.score, stretch.score)
+        return True
 
     def _close(self) -> None:
+        """Nothing joins the group any more."""
+        group = self.group
+        if group is not None and not group.passed and self._long_and_loud(group) and self._in_doubt(group):
+            self.doubted.append(group)
         self.group, self._counted = None, False
 
     def _end(self, news: list[Update]) -> None:
@@ -304,48 +365,65 @@ class _Lane:
 
     def __init__(self, half: int, columns: Sequence[int], tracks: Sequence[_Track]) -> None:
         self.half, self.columns, self.tracks = half, np.array(columns), list(tracks)
-        self.offsets = np.array([track.rule.offset for track in tracks], np.float32)
+        self.offsets, self._gates, self._sure = (
+            np.array(values, np.float32)
+            for values in zip(*((each.rule.offset, each.rule.gate, each.rule.sure) for each in tracks), strict=True)
+        )
         self._curve = np.zeros((0, len(tracks)), np.float32)  # from frame `_base` on
-        self._clip = np.zeros((0, len(tracks)), np.float32)
-        self._base = self._next = 0  # the first frame held; the first that was not decided yet
+        self._base = self._next = self._known = 0  # the first frame held, not decided yet, and not known yet
+        self._clip = np.zeros(len(tracks), np.float32)  # of the last frame
 
     def push(self, curve: FloatArray, clip: FloatArray, last: bool) -> list[tuple[int, int, Update]]:
-        """Frames (frames, classes) of all labels; news as (frames known, column, update)."""
+        """Frames (frames, classes) of all labels, and their clip scores (classes,); (frames known, column, update)."""
+        if len(curve):
+            self._clip = clip[self.columns]
         self._curve = np.concatenate([self._curve, curve[:, self.columns]])
-        self._clip = np.concatenate([self._clip, clip[:, self.columns]])
         known = self._base + len(self._curve)
-        end = known if last else known - self.half
-        if end <= self._next:
-            return []
-        there = slice(self._next - self._base, end - self._base)
+        end = known if last else max(self._next, known - self.half)
         smooth = self._curve
-        if self.half:
+        if self.half and end > self._next:
             smooth = median_filter(self._curve, np.full(len(self.tracks), 2 * self.half + 1))
-        found = self._step(smooth[there], self._clip[there], known)
-        self._next = end
+        found = self._step(smooth[self._next - self._base : end - self._base], known)
+        self._next, self._known = end, known
         keep = max(0, end - self.half - self._base)
-        self._curve, self._clip, self._base = self._curve[keep:], self._clip[keep:], self._base + keep
+        self._curve, self._base = self._curve[keep:], self._base + keep
         return found
 
-    def _step(self, smooth: FloatArray, clip: FloatArray, known: int) -> list[tuple[int, int, Update]]:
+    def finish(self) -> list[tuple[int, int, Update]]:
+        """There is no further frame, and all were decided."""
+        enough = (self._clip >= self._gates).tolist()
+        return [
+            (self._known, int(column), update)
+            for column, track, late in zip(self.columns, self.tracks, enough, strict=True)
+            for update in track.finish(self._known, late)
+        ]
+
+    def _step(self, smooth: FloatArray, known: int) -> list[tuple[int, int, Update]]:
         awake = np.any(smooth >= self.offsets, axis=0).tolist()
+        enough, sure = (self._clip >= self._gates).tolist(), (self._clip >= self._sure).tolist()
         found: list[tuple[int, int, Update]] = []
         for place, track in enumerate(self.tracks):
             if track.idle and not awake[place]:
+                if known > self._known:
+                    track.hear(known - 1, sure[place], enough[place])
                 continue
-            column = int(self.columns[place])
-            values, clips = smooth[:, place].tolist(), clip[:, place].tolist()
-            for frame, (value, tag) in enumerate(zip(values, clips, strict=True), self._next):
-                heard = min(frame + self.half + 1, known)
-                found += [(heard, column, update) for update in track.step(frame, value, tag, heard)]
+            column, values = int(self.columns[place]), iter(smooth[:, place].tolist())
+            for frame in range(self._known, known):
+                news = track.hear(frame, sure[place], enough[place])
+                if frame - self.half >= self._next:
+                    news += track.step(frame - self.half, next(values), frame + 1)
+                found += [(frame + 1, column, update) for update in news]
+            for frame, value in enumerate(values, max(self._next, known - self.half)):
+                found += [(known, column, update) for update in track.step(frame, value, known)]
         return found
 
 
 class StreamDecoder:
     """Scores step by step in, updates out; the events are those of `decide` on the whole.
 
-    `min_score` is that of `decide`. With `updates`, every push also gives an `update` for each event that goes on.
-    `ids` go on from `first_id`. `ConfigError` for boxes and for a label that the point does not know.
+    `min_score` is that of `decide`, `patience` in frames that of `WindowScores`. With `updates`, every push also gives
+    an `update` for each event that goes on. Ids go on from `first_id`. `ConfigError` for boxes and for a label that the
+    point does not know.
 
     >>> from fractions import Fraction
     >>> labels, clock = Labels(["dog"]), Clock(Fraction(1, 2))
@@ -365,6 +443,7 @@ class StreamDecoder:
         min_score: float = 0.0,
         updates: bool = False,
         first_id: int = 1,
+        patience: int = 0,
     ) -> None:
         check_streamable(point)
         self.labels, self.updates, self.frames = labels, updates, 0
@@ -372,7 +451,7 @@ class StreamDecoder:
         self.next_id = first_id  # of the next event
         self._open: dict[str, int] = {}  # the ids of events that go on, by label
         merges, least = _merges(point, labels), float(np.float32(min_score))
-        self._tracks = [_Track(_Rule.of(point, label, clock, merges), clock, least) for label in labels]
+        self._tracks = [_Track(_Rule.of(point, label, clock, merges, patience), clock, least) for label in labels]
         halves = [track.rule.half for track in self._tracks]
         self._lanes = [
             _Lane(half, columns, [self._tracks[column] for column in columns])
@@ -407,12 +486,10 @@ class StreamDecoder:
         curve, tags = calibrate(frames, clip[None], self._parts)
         if self._weight.any():
             curve = curve * np.where(self._weight, tags[0], np.float32(1))
-        wide = np.broadcast_to(tags, curve.shape)
         self.frames += len(frames)
-        found = [news for lane in self._lanes for news in lane.push(curve, wide, last)]
+        found = [news for lane in self._lanes for news in lane.push(curve, tags[0], last)]
         if last:
-            for column, track in enumerate(self._tracks):
-                found += [(self.frames, column, update) for update in track.finish(self.frames)]
+            found += [news for lane in self._lanes for news in lane.finish()]
         news = [self._numbered(update) for _, _, update in sorted(found, key=lambda each: each[:2])]
         if self.updates and not last:
             told = {update.label for update in news if update.kind == "begin"}

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from earmark.decisions import FILE_NAME, OperatingPoint
 from earmark.decisions.tuning import Tuned, TuningReport
 from earmark.files import sweep, write_texts
@@ -103,6 +101,8 @@ def for_hub(card: str, name: str, licence: str = "") -> str:
         earmark tag street.wav -m hf:birds/owls
     <BLANKLINE>
     """
+    import yaml
+
     said, body = _parted(card)
     tags = said.get("tags")
     own = [str(tag) for tag in tags] if isinstance(tags, list) else []
@@ -124,6 +124,8 @@ def licence_of(card: str) -> str:
 
 def _parted(card: str) -> tuple[dict[str, object], str]:
     """What stands at the head of a card for programs, and the rest; a head that is no YAML says nothing."""
+    import yaml
+
     found = re.match(r"---\r?\n(.*?)^---\s*$", card, re.DOTALL | re.MULTILINE)
     if found is None:
         return {}, card
@@ -156,6 +158,8 @@ def _front_matter(card: ModelCard) -> str:
     matter: dict[str, object] = {"library_name": "earmark", "pipeline_tag": "audio-classification", "tags": list(_TAGS)}
     if card.licence:
         matter["license"] = card.licence
+    import yaml  # not installed where models are only listened with, and their cards read
+
     return f"---\n{yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)}---"
 
 

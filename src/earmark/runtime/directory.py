@@ -86,21 +86,21 @@ def has_twin(directory: str | os.PathLike[str]) -> bool:
     return all(has_twin(folder / member) for member in fusion.members)
 
 
-def open_twin(directory: str | os.PathLike[str], threads: int | None = None) -> Engine | Ensemble:
+def open_twin(directory: str | os.PathLike[str], threads: int | None = None, keep: bool = True) -> Engine | Ensemble:
     """The engine of a directory's twin, or of a fusion's. `ModelError` where a twin is missing or damaged.
 
-    `threads` compute a call (None: one a processor).
+    `threads` compute a call (None: one a processor), and memory is kept from call to call unless `keep` is false.
     """
     folder = Path(directory)
     fusion = fusion_options(folder)
     if fusion is None:
-        engine = OnnxEngine(folder, threads=threads)
+        engine = OnnxEngine(folder, threads=threads, keep=keep)
         _check_labels(folder, engine.labels)
         return engine
     check_members(folder, fusion)
     names = [PurePosixPath(member).name for member in fusion.members]
     try:
-        made = Ensemble([open_twin(folder / member, threads) for member in fusion.members], names)
+        made = Ensemble([open_twin(folder / member, threads, keep) for member in fusion.members], names)
     except ConfigError as error:
         raise ModelError(f"{folder}: {error}") from error
     if made.labels != Labels(fusion.labels):

@@ -12,8 +12,9 @@ The blocks may be of any size: windows are cut by the count of samples alone. So
 How late an event is reported is stated (`latency`): a stride until its frames are scored, the look-ahead of the window
 plan, and the time that the operating point takes to decide (`earmark.decisions.stream`).
 
-A clip is a window here, for there is no recording whose clip score one could know: a label with a gate is reported if
-one of the windows that scored the event's frames has a clip score that passes.
+A clip is a window here, for there is no recording whose clip score one could know. A label with a gate is reported at
+once where a window's clip score leaves no doubt. Else it is waited for, at most for `patience` seconds: until the last
+window that hears the event's beginning, which is what `earmark detect` would ask (`earmark.decisions.decide`).
 
 Memory does not grow: a window of sound, half a median filter of scores, and the events that go on. Times are exact
 fractions of a second until they are given out, so that they do not drift over weeks.
@@ -52,6 +53,7 @@ class Latency:
     begin: float  # from an event's onset to its `begin`
     end: float  # from an event's offset to its `end`
     conditional: bool  # hysteresis, a gate or gaps in a sound can make them wait for longer
+    doubted: float | None  # from the onset to the `begin` of an event whose gate is in doubt; None: there is no gate
 
 
 class Listener:
@@ -60,7 +62,8 @@ class Listener:
     `model` is a tagger (`earmark.load()`), or an engine with an `operating_point`. Blocks are (samples,) or (samples,
     channels) at `rate` Hz (None: the model's). Every `stride` seconds a window of `window` seconds (None: the model's)
     is scored, `look_ahead` seconds of which only help to score what came before (None: as many as keep a plain `begin`
-    within 2 s, given how long the operating point takes to decide). With `updates`, each event that goes
+    within 2 s, given how long the operating point takes to decide). An event whose gate is in doubt is waited for
+    `patience` seconds (None: as long as a window hears its beginning). With `updates`, each event that goes
     on gives an `update` a stride. Events that score below `min_score` are left out.
 
     `ConfigError` for an operating point that cannot be decided live, for a fusion, and for a plan that makes no sense.
@@ -75,12 +78,13 @@ class Listener:
         window: float | None = None,
         stride: float = STRIDE,
         look_ahead: float | None = None,
+        patience: float | None = None,
         min_score: float = 0.0,
         updates: bool = False,
     ) -> None:
         self.engine, self.operating_point = _of(model, operating_point)
         check_streamable(self.operating_point)
-        self.plan = _plan(LiveWindows(window, stride, look_ahead), self.engine, self.operating_point)
+        self.plan = _plan(LiveWindows(window, stride, look_ahead, patience), self.engine, self.operating_point)
         self.rate = self.engine.rate if rate is None else rate
         self.min_score, self.updates = min_score, updates
         self.stopwatch: Stopwatch | None = None
@@ -100,7 +104,14 @@ class Listener:
         ahead = look_ahead(self.operating_point, self.labels, self.engine.clock)
         step = self.engine.clock.step
         wait = Fraction(self.plan.end(0), self.engine.rate) - step
-        return Latency(round(ahead.begin + float(wait), 6), round(ahead.end + float(wait), 6), ahead.conditional)
+        gated = any(0 < self.operating_point.of(label).gate < 1 for label in self.labels)
+        doubted = ahead.begin + float(wait) + self.plan.patience * self.plan.stride / self.engine.rate
+        return Latency(
+            round(ahead.begin + float(wait), 6),
+            round(ahead.end + float(wait), 6),
+            ahead.conditional,
+            round(doubted, 6) if gated else None,
+        )
 
     @property
     def seconds(self) -> float:
@@ -141,6 +152,7 @@ class Listener:
             min_score=self.min_score,
             updates=self.updates,
             first_id=self._next_id,
+            patience=self.plan.patience * self.plan.stride_steps,
         )
         return _Segment(self, decoder)
 

@@ -317,9 +317,12 @@ class Scorer:
         lengths = np.array([len(window.samples) for window in windows], np.int64)
         if self.steady and lengths.max() == panel.plan.size:
             lengths = np.full(panel.batch, panel.plan.size, np.int64)
-        waveform = np.zeros((len(lengths), lengths.max()), np.float32)
-        for row, window in zip(waveform, windows, strict=False):
-            row[: len(window.samples)] = window.samples
+        if len(lengths) == 1 and len(windows[0].samples) == lengths[0]:
+            waveform = windows[0].samples[None]
+        else:
+            waveform = np.zeros((len(lengths), lengths.max()), np.float32)
+            for row, window in zip(waveform, windows, strict=False):
+                row[: len(window.samples)] = window.samples
         return {place: engine.listen(waveform, lengths, self.stopwatch) for place, engine in panel.engines.items()}
 
 

@@ -141,7 +141,10 @@ class Assembly:
 
     def windows(self) -> WindowScores | None:
         """The clip scores of a live plan's windows."""
-        return WindowScores(np.stack(self._clips), self.plan.stride_steps) if self._clips else None
+        if not isinstance(self.plan, LivePlan) or not self._clips:
+            return None
+        steps = self.plan.stride_steps
+        return WindowScores(np.stack(self._clips), steps, self.plan.patience * steps)
 
     def frames(self) -> FloatArray:
         """Frame scores (steps, classes) of the recording."""

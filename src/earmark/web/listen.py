@@ -50,6 +50,7 @@ class Asked(Options):
     format: Literal["s16le", "f32le"] = "s16le"
     window: Annotated[float, Field(gt=0, le=600)] | None = None  # seconds that are scored at once; None: the model's
     stride: Annotated[float, Field(gt=0, le=60)] | None = None  # seconds between two windows
+    patience: Annotated[float, Field(ge=0, le=60)] | None = None  # seconds that an event in doubt is waited for
     look_ahead: Annotated[float, Field(ge=0, le=60)] | None = None  # seconds of a window that only help what is before
     updates: bool = False  # news of events that go on
     scores: bool = False  # the frame scores as well
@@ -172,7 +173,7 @@ class Session:
         self.model = wanted.model or service.settings.default_model
         self.name = clean_name(asked.name)
         self.asked = asked
-        plan = {name: getattr(asked, name) for name in ("window", "stride", "look_ahead")}
+        plan = {name: getattr(asked, name) for name in ("window", "stride", "look_ahead", "patience")}
         self.listener = Listener(
             service.tagger(self.model),
             operating_point=point_of(service, wanted),
@@ -195,7 +196,12 @@ class Session:
             "model": self.model,
             "labels": list(self.listener.labels),
             "step": float(self.listener.engine.clock.step),
-            "latency": {"begin": latency.begin, "end": latency.end, "conditional": latency.conditional},
+            "latency": {
+                "begin": latency.begin,
+                "end": latency.end,
+                "conditional": latency.conditional,
+                "doubted": latency.doubted,
+            },
         }
 
     def pieces(self, message: Message) -> Iterator[FloatArray | float]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, MissingExtraError
 from earmark.runtime.sinks.base import News, Sink
 from earmark.runtime.sinks.delivery import Away, Delivery, Refused
 
@@ -23,7 +23,10 @@ class WebhookSink(Sink):
     def __init__(self, url: str, queue: Path, say: Callable[[str], object], first_pause: float = 1.0) -> None:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"--webhook {url}: expected a URL, http://... or https://...")
-        import requests
+        try:
+            import requests
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("requests", "live", "--webhook") from error
 
         self.url, self._errors, self._session = url, requests.RequestException, requests.Session()
         host = url.split("/")[2].rpartition("@")[2]
