@@ -1,7 +1,7 @@
 """Runs that are killed at random: is the end always that of a run that was left alone?
 
     python -m benchmarks.kills [detect] [--files 2000] [--kills 50] [--processes 1] [--seed 0] [--folder DIR]
-    python -m benchmarks.kills train|tune|synth [--kills 50] [--seed 0] [--folder DIR]
+    python -m benchmarks.kills [train] [tune] [synth] [--kills 50] [--seed 0] [--folder DIR]
 
 `detect`: each round begins a run, kills it (`kill -9`) at a random recording, and goes on with the same command until
 it ends; every other round is killed twice. Then all tables must have the bytes of the undisturbed run, and the journal
@@ -82,7 +82,7 @@ def killed(source: Path, output: Path, processes: int, target: int, later: float
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it runs as a file as well
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", nargs="?", choices=("detect", "train", "tune", "synth"), default="detect")
+    parser.add_argument("verbs", nargs="*", metavar="VERB", help="detect, or some of train, tune, synth")
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--processes", type=int, default=1)
@@ -90,11 +90,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
-    if asked.verb == "detect":
+    if asked.verbs in ([], ["detect"]):
         kill_detect(asked, rng)
         return
-    with tempfile.TemporaryDirectory(dir=asked.folder) as place:
-        kill_command(asked.verb, asked.kills, rng, Path(place))
+    if unknown := set(asked.verbs) - {"train", "tune", "synth"}:
+        parser.error(f"expected detect alone, or some of train, tune, synth; got {', '.join(sorted(unknown))}")
+    for verb in asked.verbs:
+        with tempfile.TemporaryDirectory(dir=asked.folder) as place:
+            kill_command(verb, asked.kills, random.Random(asked.seed), Path(place))
 
 
 def kill_command(name: str, kills: int, rng: random.Random, place: Path) -> None:
