@@ -166,6 +166,12 @@ def test_an_event_is_announced_when_it_is_long_enough_and_ends_when_the_gap_is()
     assert look_ahead(point, labels, Clock(Fraction(1, 10))).end == 0.4
 
 
+def test_a_label_that_is_never_reported_delays_no_other():
+    classes = {"dog": ClassPoint(min_duration_on=0.4), "animal": ClassPoint(min_duration_on=1e6)}
+    ahead = look_ahead(OperatingPoint(classes=classes), Labels(["dog", "animal"]), CLOCK)
+    assert (ahead.begin, ahead.end) == (0.4, 0.04)
+
+
 def test_a_short_sound_is_never_announced():
     point = OperatingPoint(classes={"dog": ClassPoint(min_duration_on=0.3)})
     decoder = StreamDecoder(point, Labels(["dog"]), Clock(Fraction(1, 10)))

@@ -45,6 +45,7 @@ from earmark.events import Event
 from earmark.labels import Labels
 
 Kind = Literal["begin", "update", "end"]
+_NEVER = 86_400.0  # seconds: a label whose events must last for a day is one that is not to be reported
 _NO_ID = 0  # of an update whose place among those of other labels is not known yet
 
 
@@ -106,7 +107,7 @@ def check_streamable(point: OperatingPoint) -> None:
 
 
 def _can_be_an_event(part: ClassPoint) -> bool:
-    return part.onset < 1 and part.gate < 1
+    return part.onset < 1 and part.gate < 1 and part.min_duration_on < _NEVER
 
 
 def _merges(point: OperatingPoint, labels: Labels) -> bool:
