@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from earmark.formats.embeddings import Form, Per, Set
     from earmark.runtime.bulk import Account, Backend
     from earmark.runtime.embedder import Embedder
-    from earmark.runtime.similar import Match
+    from earmark.runtime.similar import Match, Query
 
 _FILES = (".npz", ".parquet", ".csv", ".json")
 
@@ -206,28 +206,19 @@ def similar(
     check_alike(found)
     example = query_of(os.fspath(query), found, start, end)
     if example is None:
-        example = _embedded_query(Path(query), found[0], start, end, model=model, device=device, precision=precision)
+        opener = _opener(found[0].card.model if model is None else model, "frame", device, precision)
+        example = _embedded_query(Path(query), found[0], opener(), start=start, end=end)
     matches = nearest(found, example, top)
     return Similar(matches, [] if place is None else write_matches(matches, found, label, place, formats))
 
 
-def _embedded_query(
-    query: Path,
-    found: Set,
-    start: float | None,
-    end: float | None,
-    *,
-    model: PathLike | None,
-    device: str,
-    precision: Precision,
-) -> Any:
-    """A sound file's part by the model of a set. `ConfigError` where that is another model than the set's."""
+def _embedded_query(query: Path, found: Set, embedder: Embedder, *, start: float | None, end: float | None) -> Query:
+    """A sound file's part by the model of a set. `ConfigError` where the embedder is that of another model."""
     from earmark.runtime.similar import query_of_sound
 
-    named = found.card.model if model is None else os.fspath(model)
-    embedder = _opener(named, "frame", device, precision)()
     if embedder.model.fingerprint() != found.card.fingerprint:
         raise ConfigError(
-            f"{found.folder} was made by another model than {named}; name the one that made it with -m, or embed anew"
+            f"{found.folder} was made by another model than the one at hand, once called {found.card.model}; name that "
+            "one with -m, or embed anew"
         )
     return query_of_sound(embedder, query, start, end, found.card.per)
