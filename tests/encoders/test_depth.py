@@ -10,6 +10,7 @@ from earmark.encoders import blocks_in_order
 from earmark.hub import box
 from earmark.hub.panns import panns_network
 from earmark.models.network import ModelOptions, Network
+from earmark.recipes import load_recipe
 from tests.pooling.test_matrix import BANDED, ENCODERS, FEATURES, HEARS
 
 
@@ -130,10 +131,18 @@ def test_an_encoder_may_state_its_blocks_itself() -> None:
     assert any(parameter is odd.scale for parameter in blocks_in_order(odd)[0].parameters)
 
 
-@pytest.mark.parametrize(("name", "count"), [("cnn10", 4), ("cnn14", 6), ("wavegram-logmel-cnn14", 6)])
+PUBLIC = {  # as docs/guides/models.md states them
+    **{"panns/cnn10": 4, "panns/cnn14": 6, "panns/wavegram-logmel-cnn14": 6},
+    **{"atst-f/strong": 12, "beats/iter3plus": 12, "yamnet/yamnet": 13, "frame-mn/06": 16, "efficientat/dymn10": 16},
+}
+
+
+@pytest.mark.parametrize(("name", "count"), PUBLIC.items())
 def test_the_public_networks_have_the_blocks_that_the_guide_states(name: str, count: int) -> None:
+    family, _, short = name.partition("/")
+    options = panns_network(short) if family == "panns" else load_recipe(name).network
     with torch.device("meta"):
-        made = Network(ModelOptions(labels=("a",), **dict(panns_network(name))))
+        made = Network(ModelOptions(labels=("a",), **dict(options)))
     assert len(blocks_in_order(made.encoder)) == count
 
 

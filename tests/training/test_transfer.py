@@ -21,11 +21,13 @@ from earmark.pooling import AttentionOptions
 from earmark.recipes import load_recipe
 from earmark.reporter import Reporter
 from earmark.training.loop import Machine
+from earmark.training.module import TrainingModule
+from earmark.training.options import TrainingOptions
 from earmark.training.request import Request
 from earmark.training.run import Run
 from earmark.training.transfer import Source, frozen_modules, settle, take_over, with_checked_freeze
 from earmark.training.weights import settle_norms
-from tests.pooling.test_matrix import POOLINGS
+from tests.pooling.test_matrix import BANDED, ENCODERS, FEATURES, HEARS, POOLINGS
 
 MACHINE = Machine(precision="float32")
 Tune = Callable[..., Request]
@@ -363,3 +365,37 @@ def test_the_command_line_refuses_what_makes_no_sense(train: Callable, data: Pat
     assert (ran.code, "no model at" in ran.err) == (2, True)
     ran = train(data, tmp_path / "m", "--from", "panns/cnn15")
     assert (ran.code, "no model 'panns/cnn15' (did you mean 'panns/cnn1" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_of_every_encoder_the_lowest_blocks_stay_as_they_were_and_those_above_learn(kind: str, tmp_path: Path) -> None:
+    features = next(name for name in FEATURES if name in HEARS.get(kind, BANDED))
+    torch.manual_seed(0)
+    data = {
+        "labels": ["a", "b"],
+        "features": {"kind": features, **FEATURES[features]},
+        "encoder": {"kind": kind, **ENCODERS[kind]},
+        "pooling": {"kind": "average"},
+    }
+    source = Network(ModelOptions.parse(data, kind))
+    source.save_pretrained(tmp_path)
+    count = len(blocks_in_order(source.encoder))
+    number = count // 2
+    if not number:
+        pytest.skip(f"{kind} has a single block")
+    network = Network(source.options)
+    take_over(network, Source("old", tmp_path, number))
+    options = TrainingOptions(learning_rate=0.01, weight_decay=0.1, layer_decay=0.5)
+    optimiser = TrainingModule(network, options, 2, 0).configure_optimizers()
+    settle(network.train())
+    for _ in range(2):
+        pooled = network(0.1 * torch.randn(3, network.rate), torch.tensor([network.rate, 6_000, 7_000]))
+        (pooled.clip.square().sum() + pooled.frames.square().sum()).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    for depth, (old, new) in enumerate(
+        zip(blocks_in_order(source.encoder), blocks_in_order(network.encoder), strict=True)
+    ):
+        states = [[*block.parameters, *(b for m in block.modules for b in m.buffers())] for block in (old, new)]
+        alike = [torch.equal(one, other) for one, other in zip(*states, strict=True)]
+        assert all(alike) == (depth < number), f"{new.name}, block {depth + 1} of {count}"
