@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from earmark.recipes.counting import parameter_count
 
 from earmark.encoders import YAMNet, YAMNetOptions
 from earmark.encoders.yamnet import SILENCE, Separable
 from earmark.recipes import load_recipe
+from earmark.recipes.recipe import parameter_count
 
 SMALL = {"channels": (3, 4, 5), "strides": (2, 1, 2)}
 PATCHED = YAMNetOptions(**SMALL, patch=16, hop=8)
