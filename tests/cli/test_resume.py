@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-EPOCHS = 12
+EPOCHS = 24
 PATIENCE = 120  # seconds until something that should happen must have happened
 RESUMES = "earmark: stopped; the same command continues where it stopped"
 
