@@ -59,7 +59,9 @@ def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: 
     torch.save(state, tmp_path / "c.pt")
     made = import_checkpoint(tmp_path / "c.pt", tmp_path / "m")
     assert (made.name, made.origin, made.labels, made.parameters) == ("efficientat/mn04", "unknown", 527, 983_599)
-    assert "license: mit" in (tmp_path / "m" / "README.md").read_text()
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "license: mit" in card
+    assert "trained on clip labels without times" in card
 
 
 def test_a_dynamic_network_of_other_constants_is_refused(drawn: ModuleType) -> None:

@@ -84,6 +84,7 @@ def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: 
         "AudioSet-strong",
     ):
         assert said in card
+    assert "without times" not in card
     assert list(read_classes(tmp_path / "m" / "labels.csv").values()) == list(tagger.labels)
     assert "/m/012n7d" in (tmp_path / "m" / "labels.csv").read_text()  # Ambulance (siren)
     state["strong_head.bias"][3] = torch.nan

@@ -24,7 +24,7 @@ from earmark.hub import atst, beats, efficientat, frame_mn, panns, yamnet
 from earmark.hub.checkpoint import read_tensors
 from earmark.hub.family import Family, State, some
 from earmark.hub.names import locate
-from earmark.hub.published import CHECKPOINTS, Checksums, Origin, checksums, origin_of, published_as
+from earmark.hub.published import AUDIOSET_STRONG, CHECKPOINTS, Checksums, Origin, checksums, origin_of, published_as
 from earmark.models.network import Network
 from earmark.report.model_card import ModelCard, model_card
 from earmark.report.points import calibration_text, method_text, point_table
@@ -186,7 +186,7 @@ def _card(network: Network, point: OperatingPoint, name: str, sums: Checksums, o
         "authors": source.authors,
         **({"licence of the weights": licence} if origin != "other" else {}),
         "labels": f"{known.labels}; {LABELS} has their identifiers",
-        "changes": f"tensors renamed by earmark {__version__}, their values unchanged",
+        "changes": f"tensors renamed, kernels turned by earmark {__version__}, their values unchanged",
         "operating point": point.origin,
     }
     return model_card(
@@ -200,6 +200,7 @@ def _card(network: Network, point: OperatingPoint, name: str, sums: Checksums, o
             operating_point=point_table(point),
             tuning=f"{method_text(point)}\n{point.origin}",
             calibration=calibration_text(point),
+            timed=known.labels == AUDIOSET_STRONG,
             limits=["No threshold was tuned: `earmark tune` chooses them on labelled recordings."],
             licence=source.spdx if origin != "other" else "",
             command=command,

@@ -24,8 +24,8 @@ _TAGS = ("audio", "audio-tagging", "sound-event-detection", "weakly-supervised",
 _LIMITS = (
     "It knows only the labels above: any other sound gets the most similar of them, or none.",
     "Thresholds hold for recordings like those they were tuned on; for others, run `earmark tune` first.",
-    "It was trained on clip labels without times: starts and ends of events are estimates.",
 )
+_UNTIMED = "It was trained on clip labels without times: starts and ends of events are estimates."
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class ModelCard:
     tuning: str = ""  # how it was chosen and what that is worth: the summary of a tuning, or a sentence
     calibration: str = ""  # whether scores are calibrated
     limits: Sequence[str] = ()  # further than those every such model has
+    timed: bool = False  # it was trained on labels with times
     licence: str = ""  # an identifier of the Hub, "mit" say
     command: str = ""  # how it was trained
     in_package: bool = False  # it comes with earmark, and is used where no model is named
@@ -65,7 +66,8 @@ def model_card(card: ModelCard) -> str:
         parts += [tables.markdown_table(tables.per_class_table(card.metrics))]
     if card.operating_point:
         parts += [operating_point_section(card.operating_point, card.tuning, card.calibration)]
-    parts += ["## Limits", "\n".join(f"- {_line(limit)}" for limit in (*_LIMITS, *card.limits))]
+    limits = (*_LIMITS, *(() if card.timed else (_UNTIMED,)), *card.limits)
+    parts += ["## Limits", "\n".join(f"- {_line(limit)}" for limit in limits)]
     if card.command:
         parts += ["## Made with", _code(card.command)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
