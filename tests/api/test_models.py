@@ -1,12 +1,14 @@
 """Models opened by directory or name, with the operating point that was asked for."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from earmark import api
 from earmark.decisions import OperatingPoint, named_point
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, OutputError
+from earmark.hub import box
 from earmark.reporter import Reporter
 
 
@@ -41,3 +43,11 @@ def test_what_excludes_each_other_or_does_not_exist_is_refused(trained: Path, tm
     point = OperatingPoint.plain(["cat"]).save(tmp_path / "point.json")
     with pytest.raises(ConfigError, match="beep"):
         api.open_models([trained], operating_point=point)
+
+
+def test_a_model_is_exported_beside_its_weights(twin: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(twin, tmp_path / "model", ignore=shutil.ignore_patterns("*.onnx")))
+    assert api.export(folder) == folder / "model.onnx"
+    assert (folder / "model.onnx").read_bytes() == (twin / "model.onnx").read_bytes()
+    with pytest.raises(OutputError, match="cannot be changed"):
+        api.export(box.NAME)

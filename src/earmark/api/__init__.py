@@ -11,7 +11,7 @@
 `bulk`         what detect and tag have in common: their options, and how the work is done
 `embedding`    embed, similar
 `live`         listen
-`models`       open_models, push
+`models`       open_models, push, export
 `serving`      serve
 
 To score recordings one by one in a program of your own, `earmark.load` is the shorter way. Nothing here prints: a
@@ -23,7 +23,7 @@ from earmark.api.bulk import BulkOptions, Found
 from earmark.api.embedding import Embeddings, Similar, embed, similar
 from earmark.api.evaluation import Evaluated, TuningResult, evaluate, score, score_protocol, tune
 from earmark.api.live import input_devices, listen, open_source
-from earmark.api.models import open_models, push
+from earmark.api.models import export, open_models, push
 from earmark.api.recordings import Detected, Merged, Tagged, clips, detect, merge, tag
 from earmark.api.serving import serve
 from earmark.api.training import DEFAULT_RECIPE, FINE_TUNE_RECIPE, Fused, TrainingResult, fuse, train
@@ -49,6 +49,7 @@ __all__ = [
     "detect",
     "embed",
     "evaluate",
+    "export",
     "fuse",
     "input_devices",
     "listen",

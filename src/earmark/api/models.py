@@ -1,6 +1,6 @@
 """`open_models`: model directories and names of models, opened to run with the operating point that was asked for.
 
-`push` sends one to the Hugging Face Hub.
+`push` sends one to the Hugging Face Hub, `export` writes its ONNX file.
 """
 
 from __future__ import annotations
@@ -99,3 +99,19 @@ def push(
     if revision is not None:
         target = f"{target}@{revision}"
     return huggingface.push(locate(model), target, name=Path(model).name, private=private, licence=licence)
+
+
+def export(model: PathLike) -> Path:
+    """Write a model as ONNX, to run it without PyTorch; of a fusion, each of its members.
+
+    `model` is a directory, or the name of a model whose directory may be changed. Returns the file, of a fusion the
+    directory. It is kept only if it scores as the model does. Raises as `earmark.export.export`, and `OutputError` for
+    a model that must stay as it is.
+    """
+    from earmark.export import export as write
+    from earmark.hub import check_changeable, locate
+
+    folder = locate(model)
+    if folder != Path(model):  # a model by name
+        check_changeable(folder)
+    return write(folder)

@@ -22,11 +22,7 @@ def command(
     Labels, sample rate, clock and operating point are in its metadata. The file is kept only if it scores as the model
     does.
     """
-    from earmark.export import export
-    from earmark.hub import check_changeable, locate
+    from earmark import api
 
-    folder = locate(model)
-    if folder != model:  # a model by name
-        check_changeable(folder)
-    written = export(folder)
+    written = api.export(model)
     Terminal(quiet).say(f"wrote {written}" if written.is_file() else f"wrote the twins of the members of {written}")
