@@ -110,7 +110,8 @@ def environment(python: str) -> str:
         if path.is_file() and not path.is_symlink():
             name = path.relative_to(place).parts[0]
             sizes[name] = sizes.get(name, 0) + path.stat().st_size
-    tools = sum(size for name, size in sizes.items() if name.split("-")[0] in ("pip", "setuptools", "_distutils_hack"))
+    installers = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
+    tools = sum(size for name, size in sizes.items() if name.split("-")[0] in installers)
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:4]
     told = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in largest)
     return (
