@@ -133,7 +133,7 @@ class OnnxEngine:
 
     An `earmark.engine.Engine`. Threads are those that OMP_NUM_THREADS says, else as many as onnxruntime thinks right.
     With `keep`, what a call needs is kept for the next, which is three times as fast where the C library was told to
-    give memory back (`memory.py`); without, the process stays a few MB smaller.
+    give memory back (`earmark.runtime.memory`); without, the process stays a few MB smaller.
     """
 
     arithmetic = "onnxruntime, float32"
