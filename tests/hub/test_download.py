@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import ModelError, OutputError
-from earmark.hub.download import cache_folder, download
+from earmark.hub.download import download
 
 CONTENT = bytes(range(256)) * 4_000  # a megabyte
 MD5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
@@ -91,10 +91,3 @@ def test_a_place_that_cannot_be_written_is_named(address: str, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"cannot write .*file/a.pth"):
         download(address, MD5, tmp_path / "file" / "a.pth")
-
-
-def test_the_cache_can_be_put_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("EARMARK_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("EARMARK_CACHE")
-    assert cache_folder().name == "earmark"

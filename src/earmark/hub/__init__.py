@@ -8,6 +8,7 @@
 `hdf5`, `tensor_bundle`, `onnx_layers`   weights out of files of Keras, TensorFlow and ONNX
 `importing`             checkpoint file in, model directory out
 `download`, `names`     "panns/cnn14" to a directory in the user's cache
+`cache`                 where that is
 `huggingface`           "hf:org/name": models from the Hugging Face Hub, and to it
 `model_files`           the files that a model consists of
 `box`                   "earmark/everyday", which is in the package

@@ -67,7 +67,7 @@ def holds(folder: str | os.PathLike[str]) -> bool:
 
 def notes_of(folder: Path) -> Path:
     """Where scores of a model are kept: in its directory; of the model in the package, in the user's cache."""
-    from earmark.hub.download import cache_folder  # costs time that no other model need take
+    from earmark.hub.cache import cache_folder  # costs time that no other model need take
 
     return cache_folder() / NAME if holds(folder) else folder
 

@@ -22,15 +22,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from earmark.errors import ModelError, OutputError
 
 Report = Callable[[int, int | None], None]  # gets the bytes received, and all bytes if known
-CACHE = "EARMARK_CACHE"  # environment variable: a folder in place of the user's cache
 _PIECE = 1 << 15  # bytes read at a time; of a connection that ends the last piece is lost
 _TIMEOUT = 30  # seconds without a byte
 _BARREN = 3  # attempts in a row that bring nothing, after which a download is given up
-
-
-def cache_folder() -> Path:
-    """The folder of all downloads: $EARMARK_CACHE, or `earmark` in the user's cache."""
-    return Path(os.environ.get(CACHE) or pooch.os_cache("earmark"))
 
 
 def download(url: str, checksum: str | None, path: Path, report: Report | None = None) -> Path:

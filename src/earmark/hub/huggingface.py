@@ -29,7 +29,7 @@ from typing import Any
 from earmark import __version__
 from earmark.errors import ConfigError, MissingExtraError, ModelError, OutputError
 from earmark.files import read_json
-from earmark.hub.download import CACHE, cache_folder
+from earmark.hub.cache import CACHE, cache_folder
 from earmark.hub.model_files import CARD, PATTERNS, is_config, is_model_file, model_files
 from earmark.hub.names import HUGGING_FACE as PREFIX
 from earmark.report.model_card import ModelCard, for_hub, licence_of, model_card

@@ -57,7 +57,7 @@ def is_name(model: str) -> bool:
 
 def at_hand() -> list[tuple[str, Path]]:
     """Models that need no download, by name and directory: the one in the package, and those in the user's cache."""
-    from earmark.hub.download import cache_folder
+    from earmark.hub.cache import cache_folder
     from earmark.runtime.directory import CONFIG
 
     folders = ((name, cache_folder() / name) for name in CHECKPOINTS)
@@ -69,7 +69,7 @@ def notes_of(folder: Path) -> Path:
     from earmark.hub.huggingface import name_of
 
     if name := name_of(folder):
-        from earmark.hub.download import cache_folder
+        from earmark.hub.cache import cache_folder
 
         return cache_folder() / name.replace(HUGGING_FACE, "hf/").replace("@", "/")
     return box.notes_of(folder)
@@ -91,7 +91,7 @@ def check_changeable(folder: Path, instead: str = "") -> None:
 
 def _fetched(name: str) -> Path:
     """The converted model in the user's cache, made where it is not there."""
-    from earmark.hub.download import cache_folder  # what follows costs time that a model at hand need not take
+    from earmark.hub.cache import cache_folder  # what follows costs time that a model at hand need not take
     from earmark.runtime.directory import CONFIG
 
     folder = cache_folder() / name

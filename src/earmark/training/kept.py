@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from earmark.arrays import FloatArray, IntArray
 from earmark.errors import OutputError
 from earmark.files import write_aside
-from earmark.hub.download import cache_folder
+from earmark.hub.cache import cache_folder
 from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine, probabilities
 from earmark.stopwatch import Stopwatch, stage
