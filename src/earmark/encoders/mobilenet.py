@@ -93,7 +93,7 @@ class MobileNet(nn.Module):
     """
 
     partial_steps = True
-    float32 = True  # the authors of its weights found bfloat16 worse on processors
+    float32 = True  # EfficientAT's authors found bfloat16 worse on CPUs
 
     def __init__(self, options: MobileNetOptions, bands: int) -> None:
         super().__init__()
