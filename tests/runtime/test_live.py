@@ -48,7 +48,7 @@ plans = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 9_000), plans)
 def test_every_frame_is_scored_once_by_the_newest_window_that_may(
     meter: Engine, samples: int, windows: LiveWindows
@@ -67,7 +67,7 @@ def test_every_frame_is_scored_once_by_the_newest_window_that_may(
     np.testing.assert_array_equal(np.concatenate(places), np.arange(-(-samples // 40)))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 3_000), plans, st.lists(st.integers(0, 3_000), max_size=8))
 def test_windows_do_not_depend_on_the_blocks(
     meter: Engine, samples: int, windows: LiveWindows, edges: list[int]
@@ -79,7 +79,9 @@ def test_windows_do_not_depend_on_the_blocks(
         np.testing.assert_array_equal(ours.samples, theirs.samples)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.floats(0.2, 12), st.integers(0, 1_000), plans, st.lists(st.integers(0, 12_000), max_size=8))
 def test_live_is_what_detect_finds_with_the_plan(
     meter: Engine, seconds: float, seed: int, windows: LiveWindows, edges: list[int]
