@@ -136,6 +136,21 @@ def test_updates_come_as_soon_as_is_stated(meter: Engine) -> None:
     assert max(seconds for kind, seconds in late if kind == "end") <= latency.end + 0.04 + 1e-6
 
 
+def test_how_long_a_gate_in_doubt_waits_is_stated_and_can_be_asked_for(meter: Engine) -> None:
+    longest = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12)
+    plan = longest.plan  # the last window that hears the first frame of those that window 0 scores
+    assert plan.end(plan.patience) <= plan.size + plan.late < plan.end(plan.patience + 1)
+    asked = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12, patience=0.4)
+    assert asked.plan.patience == 2
+    assert asked.latency.doubted == pytest.approx(asked.latency.begin + 0.4)
+    assert longest.latency.doubted == pytest.approx(longest.latency.begin + plan.patience * 0.2)
+    plain = OperatingPoint.plain(POINT.labels)
+    assert Listener(meter, operating_point=plain).latency.doubted is None
+    assert LiveWindows.parse("2,0.2,0.12,0.4") == LiveWindows(2.0, 0.2, 0.12, 0.4)
+    with pytest.raises(ConfigError, match="needs a patience of 0 s or more, got -1"):
+        Listener(meter, operating_point=POINT, patience=-1)
+
+
 def test_ids_and_times_go_on_over_what_is_missing(meter: Engine) -> None:
     loud, quiet = np.ones(1_000, np.float32), np.zeros(1_000, np.float32)
     listener = Listener(meter, operating_point=POINT)
