@@ -14,10 +14,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# An example has no deadline: on a machine that is busy with other work, any may take long.
-settings.register_profile("earmark", deadline=None)
+# On a machine that is busy with other work, any example may take long, and so may making it.
+settings.register_profile("earmark", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("earmark")
 
 TONES = {"beep": 2000, "horn": 400, "hum": 150, "whistle": 4000}  # Hz; each label is a tone over faint noise

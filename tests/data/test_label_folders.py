@@ -137,7 +137,9 @@ events = st.builds(
 collections = st.dictionaries(names, st.lists(events, max_size=3, unique=True), min_size=1, max_size=4).filter(
     lambda found: len({os.fsencode(name).lower() for name in found}) == len(found)
 )
-QUIET = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def plain(found):

@@ -16,7 +16,9 @@ names = st.text(st.characters(categories=["L", "N"], include_characters=" ,-_'\"
 recordings = st.integers(0, 10_000).map(lambda number: f"clip_{number}.wav")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(tags=st.dictionaries(recordings, st.lists(names, max_size=4, unique=True), min_size=1, max_size=8))
 def test_any_weak_table_reads_back(tmp_path, tags):
     tags["last.wav"] = ["dog", "cat"]  # else a table of empty or single labels only
@@ -35,7 +37,9 @@ events = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(strong=st.dictionaries(recordings, st.lists(events, max_size=5, unique=True), min_size=1, max_size=8))
 def test_any_strong_table_reads_back(tmp_path, strong):
     for name in ("strong.tsv", "strong.csv"):

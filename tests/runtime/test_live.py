@@ -48,7 +48,7 @@ plans = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 9_000), plans)
 def test_every_frame_is_scored_once_by_the_newest_window_that_may(
     meter: Engine, samples: int, windows: LiveWindows
@@ -67,7 +67,7 @@ def test_every_frame_is_scored_once_by_the_newest_window_that_may(
     np.testing.assert_array_equal(np.concatenate(places), np.arange(-(-samples // 40)))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.integers(0, 3_000), plans, st.lists(st.integers(0, 3_000), max_size=8))
 def test_windows_do_not_depend_on_the_blocks(
     meter: Engine, samples: int, windows: LiveWindows, edges: list[int]
@@ -79,7 +79,9 @@ def test_windows_do_not_depend_on_the_blocks(
         np.testing.assert_array_equal(ours.samples, theirs.samples)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.floats(0.2, 12), st.integers(0, 1_000), plans, st.lists(st.integers(0, 12_000), max_size=8))
 def test_live_is_what_detect_finds_with_the_plan(
     meter: Engine, seconds: float, seed: int, windows: LiveWindows, edges: list[int]
@@ -132,6 +134,21 @@ def test_updates_come_as_soon_as_is_stated(meter: Engine) -> None:
     assert len(late) > 20
     assert max(seconds for kind, seconds in late if kind == "begin") <= latency.begin + 0.04 + 1e-6  # a block
     assert max(seconds for kind, seconds in late if kind == "end") <= latency.end + 0.04 + 1e-6
+
+
+def test_how_long_a_gate_in_doubt_waits_is_stated_and_can_be_asked_for(meter: Engine) -> None:
+    longest = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12)
+    plan = longest.plan  # the last window that hears the first frame of those that window 0 scores
+    assert plan.end(plan.patience) <= plan.size + plan.late < plan.end(plan.patience + 1)
+    asked = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12, patience=0.4)
+    assert asked.plan.patience == 2
+    assert asked.latency.doubted == pytest.approx(asked.latency.begin + 0.4)
+    assert longest.latency.doubted == pytest.approx(longest.latency.begin + plan.patience * 0.2)
+    plain = OperatingPoint.plain(POINT.labels)
+    assert Listener(meter, operating_point=plain).latency.doubted is None
+    assert LiveWindows.parse("2,0.2,0.12,0.4") == LiveWindows(2.0, 0.2, 0.12, 0.4)
+    with pytest.raises(ConfigError, match="needs a patience of 0 s or more, got -1"):
+        Listener(meter, operating_point=POINT, patience=-1)
 
 
 def test_ids_and_times_go_on_over_what_is_missing(meter: Engine) -> None:

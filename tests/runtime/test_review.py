@@ -79,7 +79,9 @@ ACTION = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(ACTION, max_size=14))
 def test_undo_is_exact_and_what_is_read_again_is_what_was(results, actions):
     (results / "review.jsonl").unlink(missing_ok=True)

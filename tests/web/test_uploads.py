@@ -105,7 +105,9 @@ def test_an_upload_beyond_the_limit_is_refused_stated_or_not(serving: Callable[.
     assert list(client.app.state.service.uploads.iterdir()) == []  # type: ignore[attr-defined]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.binary(max_size=2000),
     st.sampled_from(
