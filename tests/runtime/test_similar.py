@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -72,9 +73,10 @@ def test_it_finds_what_the_obvious_search_finds(
     seed: int, steps: int, top: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     random = np.random.default_rng(seed)
-    found = [recording(f"{n}.wav", random.standard_normal((random.integers(1, 9), 3))) for n in range(4)]
+    found = [recording(f"{n}.wav", random.standard_normal((random.integers(1, 30), 3))) for n in range(4)]
     query = example(random.standard_normal(3), steps)
-    matches = nearest([Set.open(write_set(tmp_path_factory.mktemp("set"), *found))], query, top)
+    with mock.patch("earmark.runtime.similar._PIECE", 6):  # in pieces of a few vectors
+        matches = nearest([Set.open(write_set(tmp_path_factory.mktemp("set"), *found))], query, top)
     wanted = obvious(found, query, top)
     np.testing.assert_allclose([match.score for match in matches], [row[0] for row in wanted], atol=1e-5)
     assert [(m.recording, m.start, m.end) for m in matches] == [tuple(row[1:]) for row in wanted]

@@ -27,7 +27,7 @@ from earmark.runtime.embedder import Embedder
 from earmark.runtime.journal import Journal
 
 JOURNAL = "similar.jsonl"
-_PIECE = 2**21  # values
+_PIECE = 2**18  # values: what is made of them stays in the cache
 
 
 @dataclass(frozen=True)
@@ -160,23 +160,29 @@ def _cosines(vectors: FloatArray, steps: int, query: FloatArray) -> DoubleArray:
     """Cosine of the example and the mean of each `steps` neighbours among vectors (n, values); 0 for zeros."""
     count = len(vectors) - steps + 1
     cosines = np.empty(count)
-    piece = max(1, _PIECE // vectors.shape[1])  # a recording of many hours is not copied as a whole
+    piece = max(_PIECE // vectors.shape[1], 2 * steps)  # a recording of many hours is not copied as a whole
     for first in range(0, count, piece):
         last = min(first + piece, count)
         units = _units(vectors[first : last + steps - 1])
-        sums = np.cumsum(np.concatenate([np.zeros((1, units.shape[1])), units]), axis=0)
-        sums = sums[steps:] - sums[:-steps]  # (last - first, values)
+        sums = units if steps == 1 else _sums(units, steps)  # (last - first, values)
         lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
         products = sums @ query.astype(np.float64)
         cosines[first:last] = np.divide(products, lengths, out=np.zeros(last - first), where=lengths > 1e-9)
     return np.clip(cosines, -1.0, 1.0)
 
 
+def _sums(units: DoubleArray, steps: int) -> DoubleArray:
+    """The sum of each `steps` neighbours among vectors (n, values): (n - steps + 1, values)."""
+    until = np.zeros((len(units) + 1, units.shape[1]))
+    np.cumsum(units, axis=0, out=until[1:])
+    sums: DoubleArray = until[steps:] - until[:-steps]
+    return sums
+
+
 def _units(vectors: FloatArray) -> DoubleArray:
     """Vectors brought to length one; zero ones as they are."""
-    wide = vectors.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    units: DoubleArray = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    units: DoubleArray = vectors / np.where(lengths > 0, lengths, 1.0)[:, None]
     return units
 
 
