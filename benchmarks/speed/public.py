@@ -2,11 +2,11 @@
 
     python -m benchmarks.speed.public [--authors MODULE:FUNCTION] [--quick] [--write]
 
-Weights are drawn (tests/hub/drawn.py), and speed does not depend on them. The authors' code is no package and is not
-here. Whoever has it gives it by `--authors`: a function (name, seconds) of a module on PYTHONPATH that returns the jobs
-`infer` (one clip, waveform to probabilities) and `scores` (of the same weights and the same clip: every fifth step of
-every 13th class of frame-mn, the clip's of efficientat). Both sides run in processes of their own and take turns; that
-they say the same is checked first. One thread, float32; two minutes.
+Weights are drawn (tests/hub/drawn.py, tests/hub/transformers.py), and speed does not depend on them. The authors' code
+is no package and is not here. Whoever has it gives it by `--authors`: a function (name, seconds) of a module on
+PYTHONPATH that returns the jobs `infer` (one clip, waveform to probabilities) and `scores` (of the same weights and the
+same clip: of networks that give frame scores every fifth step of every 13th class, else the clip's). Both sides run in
+processes of their own and take turns; that they say the same is checked first. One thread, float32; ten minutes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from typing import Any
 
 from benchmarks.speed.timing import Row, Turn, Worker, arguments, figure, parsed, publish, spread, table, take_turns
 
-NAMES = ("frame-mn/06", "frame-mn/10", "efficientat/mn04", "efficientat/mn10", "efficientat/dymn10")
+NAMES = (
+    *("frame-mn/06", "frame-mn/10", "efficientat/mn04", "efficientat/mn10", "efficientat/dymn10"),
+    *("atst-f/strong", "beats/strong", "beats/iter3plus"),
+)
 WANTED = 1.3
 SAME = 1e-5  # largest difference of scores
 

@@ -1,4 +1,7 @@
-"""Public detectors as `earmark detect` opens them, with weights that are drawn by the rule of tests/hub/drawn.py."""
+"""Public detectors as `earmark detect` opens them, with weights that are drawn by a rule.
+
+The rule is that of tests/hub/drawn.py, for ATST-F and BEATs that of tests/hub/transformers.py.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,13 @@ from earmark.devices import tune_allocator
 from earmark.hub.importing import FAMILIES
 from earmark.models.torch_engine import network_of
 
+TRANSFORMERS = ("atst-f", "beats")
+FRAMES = ("frame-mn/06", "frame-mn/10", "atst-f/strong", "beats/strong")  # the authors' code gives frame scores
 
-def drawn() -> Any:
-    """The rule."""
-    spec = importlib.util.spec_from_file_location("drawn", ROOT / "tests" / "hub" / "drawn.py")
+
+def rule_of(file: str) -> Any:
+    """A module beside the tests of the hub."""
+    spec = importlib.util.spec_from_file_location(f"rule_{file}", ROOT / "tests" / "hub" / f"{file}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -29,9 +35,10 @@ def drawn() -> Any:
 def start(folder: str, name: str, seconds: float) -> Jobs:
     """Jobs with one clip, in float32."""
     tune_allocator()
-    rule, (part, _, short) = drawn(), name.partition("/")
-    family = FAMILIES[part]
-    network = family.converted(rule.draw(family.expected(short), rule.SPREAD[name]), short)
+    rule, (part, _, short) = rule_of("drawn"), name.partition("/")
+    shapes = FAMILIES[part].expected(short)
+    weights = rule_of("transformers").drawn(shapes) if part in TRANSFORMERS else rule.draw(shapes, rule.SPREAD[name])
+    network = FAMILIES[part].converted(weights, short)
     parameters, rate = network.parameter_count(), network.rate
     tagger = opened(save(network, pathlib.Path(folder) / name.replace("/", "-")), "float32")
     waveform = torch.from_numpy(rule.sound(round(seconds * rate), rate))[None]
@@ -39,7 +46,7 @@ def start(folder: str, name: str, seconds: float) -> Jobs:
     def scores() -> list[float]:
         """Of the clip, frame by frame where the authors' code gives frames."""
         pooled = hear(tagger, waveform)
-        return (pooled.frames[0, ::5, ::13].flatten() if part == "frame-mn" else pooled.clip[0]).tolist()
+        return (pooled.frames[0, ::5, ::13].flatten() if name in FRAMES else pooled.clip[0]).tolist()
 
     def infer() -> None:
         hear(tagger, waveform)

@@ -105,4 +105,11 @@ def _frame_after_frame(weight: Tensor, frames: int) -> Tensor:
     return weight.reshape(len(weight), -1, frames).transpose(1, 2).reshape(weight.shape)
 
 
-FAMILY = Family(names=("strong",), expected=expected, converted=converted, point=strong_point, unused=_UNUSED)
+FAMILY = Family(
+    names=("strong",),
+    expected=expected,
+    converted=converted,
+    point=strong_point,
+    unused=_UNUSED,
+    changes="tensors renamed, the columns of the first layer in another order; the same scores",
+)

@@ -245,6 +245,8 @@ FAMILY = Family(
     converted=converted,
     point=_point,
     unused=_UNUSED,
+    changes="tensors renamed and joined; the convolution's kernels multiplied by their lengths, the rows of each gate "
+    "added up, a tagger's classes in AudioSet's order: the same scores",
     renamed=renamed,
     finished=finished,
 )

@@ -38,6 +38,7 @@ class Family:
     point: Callable[[str, Labels], OperatingPoint] = _default_point  # how its scores are decided, untuned
     unused: re.Pattern[str] = _NOTHING  # tensors that may be in a checkpoint, and are not read (matched at the start)
     refused: Callable[[State, str], str | None] = lambda state, file: None  # a relative that cannot be imported
+    changes: str = "tensors renamed, kernels turned, their values unchanged"  # what the model's card says of them
     renamed: Callable[[State], State] = lambda state: state  # tensors that files spell in more than one way, in one
     finished: Callable[[Network, str, Path], Network] = lambda network, name, path: network  # by what else a file says
     read: Callable[[Path], State | None] | None = None  # a format that is not PyTorch's; None: the file is not in it

@@ -186,7 +186,7 @@ def _card(network: Network, point: OperatingPoint, name: str, sums: Checksums, o
         "authors": source.authors,
         **({"licence of the weights": licence} if origin != "other" else {}),
         "labels": f"{known.labels}; {LABELS} has their identifiers",
-        "changes": f"tensors renamed, kernels turned by earmark {__version__}, their values unchanged",
+        "changes": f"by earmark {__version__}: {FAMILIES[name.partition('/')[0]].changes}",
         "operating point": point.origin,
     }
     return model_card(
