@@ -1,6 +1,6 @@
 """Heads for a frozen encoder: the first, and further ones for the same clips, whose embeddings are kept.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.speed.second_head               panns/cnn14, 120 clips: about five minutes
+    OMP_NUM_THREADS=1 python -m benchmarks.speed.second_head               panns/cnn14, 60 clips: about three minutes
     OMP_NUM_THREADS=1 python -m benchmarks.speed.second_head --write       and the table goes into docs/benchmarks.md
 
 The network is that of panns/cnn14 with random weights: what it costs does not depend on them. Clips are ten seconds of
@@ -83,7 +83,7 @@ def measure(table: Path, model: Path, output: Path, number: int) -> tuple[float,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write the table into docs/benchmarks.md")
-    parser.add_argument("--clips", type=int, default=120, help="number of clips")
+    parser.add_argument("--clips", type=int, default=60, help="number of clips")
     parser.add_argument("--model", default="cnn14", help="which of panns/*")
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -157,3 +157,18 @@ def test_layers_start_glorot_uniform() -> None:
     limit = (6 / 800) ** 0.5
     assert 0.99 * limit < layer.weight.abs().max() <= limit
     assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_clips_alone_have_the_scores_and_gradients_of_the_whole(kind: str, lengths: torch.Tensor | None) -> None:
+    pooling = make(kind, hidden=6, dropout=0.0)
+    embeddings = torch.randn(3, 9, 8)
+    found = []
+    for call in (lambda: pooling(embeddings, lengths).clip, lambda: pooling.clip_scores(embeddings, lengths)):
+        pooling.zero_grad()
+        clip = call()
+        clip.square().sum().backward()
+        found.append([clip, *(parameter.grad.clone() for parameter in pooling.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)

@@ -79,6 +79,12 @@ class EmbeddingPooling(nn.Module):
             weights = bag.weights.mean(dim=2, keepdim=True).expand_as(frames)
             return Pooled(clip, frames, weights, heads=bag.heads)
 
+    def clip_scores(self, embeddings: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The clips' probabilities (batch, classes) alone; the frames, which cost most, are not classified."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            bag: Pooled = self.bag(embeddings.float(), lengths)
+            return torch.sigmoid(self.classify(self.hidden(bag.clip)))
+
 
 class FixedBag(nn.Module):
     """Largest, mean, or the sum of both, of the embeddings (batch, steps, channels) of a clip. Nothing to learn.

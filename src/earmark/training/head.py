@@ -33,7 +33,7 @@ from earmark.encoders import Encoder
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.network import Network
-from earmark.pooling import EmbeddingPooling, EmbeddingPoolingOptions
+from earmark.pooling import EmbeddingPooling, EmbeddingPoolingOptions, Pooled
 from earmark.reporter import Progress
 from earmark.training.objective import clip_loss
 from earmark.training.options import HeadOptions
@@ -146,8 +146,8 @@ def fit_head(
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * (1 - update / options.updates)
         chosen = torch.randperm(len(embeddings), generator=generator)[: options.batch_size].tolist()
-        pooled = pooling(*embeddings.batch(chosen))
-        loss = clip_loss(pooled.clip, wanted[chosen], weights=weights[chosen])
+        clip = _clip_scores(pooling, *embeddings.batch(chosen))
+        loss = clip_loss(clip, wanted[chosen], weights=weights[chosen])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -251,6 +251,14 @@ def scores(pooling: nn.Module, embeddings: Embeddings) -> npt.NDArray[np.float32
     """Clip scores (clips, classes) of a pooling on the processor."""
     training = pooling.training
     pooling.eval()
-    rows = [pooling(*embeddings.batch([clip])).clip[0].float().numpy() for clip in range(len(embeddings))]
+    rows = [_clip_scores(pooling, *embeddings.batch([clip]))[0].float().numpy() for clip in range(len(embeddings))]
     pooling.train(training)
     return np.stack(rows)
+
+
+def _clip_scores(pooling: nn.Module, embeddings: Tensor, lengths: Tensor) -> Tensor:
+    """Clip scores (batch, classes), without those of the frames where they can be left out."""
+    if isinstance(pooling, EmbeddingPooling):
+        return pooling.clip_scores(embeddings, lengths)
+    pooled: Pooled = pooling(embeddings, lengths)
+    return pooled.clip
