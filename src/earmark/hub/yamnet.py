@@ -185,6 +185,6 @@ FAMILY = Family(
     expected,
     converted,
     read=read,
-    changes="tensors renamed, kernels turned, their values unchanged; a normalisation that the file has folded into its "
+    changes="tensors renamed, kernels turned, their values unchanged; a normalisation that the file folds into its "
     "convolution stays there; a clip's score is that of its best patch",
 )
