@@ -188,6 +188,11 @@ def test_weights_of_another_network_are_told_apart(state: dict[str, torch.Tensor
         import_model(keras(broken, tmp_path / "broken.h5"), tmp_path / "model")
 
 
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no\.h5: cannot be read: No such file or directory"):
+        yamnet.read(tmp_path / "no.h5")
+
+
 def test_the_published_file_has_an_address_and_a_checksum() -> None:
     known = CHECKPOINTS["yamnet/yamnet"]
     assert (known.file, len(known.sha256 or "")) == ("yamnet.h5", 64)

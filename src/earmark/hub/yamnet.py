@@ -38,6 +38,7 @@ from torch import Tensor
 from earmark.arrays import FloatArray
 from earmark.encoders import YAMNetOptions
 from earmark.encoders.yamnet import EPS
+from earmark.errors import ModelError
 from earmark.features import LogMelOptions
 from earmark.formats.audioset_names import read_classes
 from earmark.hub.family import Family, Shapes, State, check_finite
@@ -125,10 +126,12 @@ def read(path: Path) -> State | None:
 
     `ModelError` where it is damaged, `MissingExtraError` where what reads it is not installed.
     """
-    if is_hdf5(path):
-        return _named(read_hdf5(path))
-    if is_bundle(path):
-        return _named(read_bundle(path))
+    try:
+        kind = "keras" if is_hdf5(path) else "tensorflow" if is_bundle(path) else None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if kind is not None:
+        return _named(read_hdf5(path) if kind == "keras" else read_bundle(path))
     if path.suffix.lower() == ".onnx":
         return _of_layers(*read_layers(path, [_in_onnx(*each) for each in _kernels()], len(yamnet_classes())))
     return None
@@ -177,4 +180,11 @@ def _of_layers(layers: list[Layer], kernel: FloatArray, bias: FloatArray) -> Sta
     return {name: torch.from_numpy(np.array(values)) for name, values in state.items()}
 
 
-FAMILY = Family(("yamnet",), expected, converted, read=read)
+FAMILY = Family(
+    ("yamnet",),
+    expected,
+    converted,
+    read=read,
+    changes="tensors renamed, kernels turned, their values unchanged; a normalisation that the file folds into its "
+    "convolution stays there; a clip's score is that of its best patch",
+)
