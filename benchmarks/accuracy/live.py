@@ -75,9 +75,10 @@ def rows_of(tagger: Tagger, args: argparse.Namespace) -> Iterator[list]:
             cutting = live_tagger(tagger, windows)
             heard = {each: cutting(samples, tagger.rate).scores for each, samples in played.items()}
             check(tagger, windows, played, heard)
-            whole = cutting.model.plan.patience
-            for patience in dict.fromkeys((whole, *(strides(cutting, each) for each in args.patience))):
-                live, late = played_live(cutting, heard, min(patience, whole))
+            plan = cutting.model.plan
+            asked = [min(plan.longest, strides(cutting, each)) for each in args.patience]
+            for patience in dict.fromkeys((plan.patience, plan.longest, *asked)):
+                live, late = played_live(cutting, heard, patience)
                 row = [name, said(cutting, patience), *scores(tagger, offline, live, labelled), *lateness(late)]
                 print(row, file=sys.stderr, flush=True)
                 yield row

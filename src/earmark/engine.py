@@ -7,7 +7,7 @@ give an object with these attributes to `earmark.runtime.scorer.Scorer`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, Protocol
 
@@ -85,7 +85,7 @@ class LivePlan:
 
     @classmethod
     def of(
-        cls, window: float, stride: float, look_ahead: float, rate: int, clock: Clock, patience: float | None = None
+        cls, window: float, stride: float, look_ahead: float, rate: int, clock: Clock, patience: float | None = 0.0
     ) -> LivePlan:
         """The plan for these seconds, on the grid of the frame scores.
 
@@ -110,9 +110,14 @@ class LivePlan:
                 f"a window of {window} s has no room for a stride of {stride} s and a look-ahead of {look_ahead} s"
             )
         late = max(0, int(2 * clock.start * rate))
-        longest = (size - ahead) // steps - 1
-        waited = longest if patience is None else min(longest, round(Fraction(patience) * rate / (steps * samples)))
-        return cls(size * samples + late, steps * samples, steps, ahead, late, waited)
+        plan = cls(size * samples + late, steps * samples, steps, ahead, late)
+        waited = plan.longest if patience is None else round(Fraction(patience) * rate / plan.stride)
+        return replace(plan, patience=min(plan.longest, waited))
+
+    @property
+    def longest(self) -> int:
+        """The most patience that helps: windows until the last that hears the beginning of what a window scored."""
+        return ((self.size - self.late) // self.step - self.ahead_steps) // self.stride_steps - 1
 
     @property
     def step(self) -> int:
@@ -140,13 +145,13 @@ class LiveWindows:
     is as long as a window hears what is in doubt.
 
     >>> LiveWindows.parse("5,0.5,0.25")
-    LiveWindows(window=5.0, stride=0.5, look_ahead=0.25, patience=None)
+    LiveWindows(window=5.0, stride=0.5, look_ahead=0.25, patience=0.0)
     """
 
     window: float | None = None
     stride: float = STRIDE
     look_ahead: float | None = None
-    patience: float | None = None
+    patience: float | None = 0.0
 
     @classmethod
     def parse(cls, text: str) -> LiveWindows:
@@ -162,7 +167,7 @@ class LiveWindows:
                 f"--window-plan {text}: expected live, or window, stride, look-ahead and perhaps patience in seconds, "
                 "such as 10,0.4,0.7 or 10,0.4,0.7,4"
             ) from None
-        return cls(window, stride, look_ahead, patience[0] if patience else None)
+        return cls(window, stride, look_ahead, patience[0] if patience else 0.0)
 
     def plan(self, engine: Engine, decided: float = 0.0) -> LivePlan:
         """The plan for an engine whose scores take `decided` seconds to be decided; raises as `LivePlan.of` does."""

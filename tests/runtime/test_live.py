@@ -137,13 +137,16 @@ def test_updates_come_as_soon_as_is_stated(meter: Engine) -> None:
 
 
 def test_how_long_a_gate_in_doubt_waits_is_stated_and_can_be_asked_for(meter: Engine) -> None:
-    longest = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12)
+    longest = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12, patience=None)
     plan = longest.plan  # the last window that hears the first frame of those that window 0 scores
     assert plan.end(plan.patience) <= plan.size + plan.late < plan.end(plan.patience + 1)
     asked = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12, patience=0.4)
     assert asked.plan.patience == 2
     assert asked.latency.doubted == pytest.approx(asked.latency.begin + 0.4)
     assert longest.latency.doubted == pytest.approx(longest.latency.begin + plan.patience * 0.2)
+    default = Listener(meter, operating_point=POINT, stride=0.2, look_ahead=0.12)
+    assert default.plan.patience == 0
+    assert default.latency.doubted == default.latency.begin
     plain = OperatingPoint.plain(POINT.labels)
     assert Listener(meter, operating_point=plain).latency.doubted is None
     assert LiveWindows.parse("2,0.2,0.12,0.4") == LiveWindows(2.0, 0.2, 0.12, 0.4)
@@ -264,7 +267,7 @@ def test_detect_takes_the_plan(tmp_path: Path) -> None:
     path = tmp_path / "street.wav"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, 8 * 32_000).astype(np.float32), 32_000)
     found = api.detect([path], engine="onnx", window_plan="4,0.8,0.4", operating_point="default")
-    assert found.tagger.model.plan == LivePlan(128_000, 25_600, 20, 10, patience=3)
+    assert found.tagger.model.plan == LivePlan(128_000, 25_600, 20, 10)
     listener = Listener(
         earmark.load(engine="onnx"), operating_point=found.tagger.operating_point, window=4, stride=0.8, look_ahead=0.4
     )

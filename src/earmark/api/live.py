@@ -33,7 +33,7 @@ def listen(
     window: float | None = None,
     stride: float | None = None,
     look_ahead: float | None = None,
-    patience: float | None = None,
+    patience: float | None = 0.0,
     min_score: float = 0.0,
     updates: bool = False,
     threshold: float | None = None,

@@ -57,13 +57,13 @@ def command(
         ),
     ] = None,
     patience: Annotated[
-        float | None,
+        float,
         typer.Option(
             "--patience",
-            help="Seconds that an event is waited for whose clip score is in doubt. Default: as long as the model "
-            "hears its beginning; 0 decides at once.",
+            help="Seconds that an event is waited for whose clip score is in doubt. 0 decides at once; as many as the "
+            "window has find most of what 'earmark detect' finds.",
         ),
-    ] = None,
+    ] = 0.0,
     min_score: choices.MinScore = 0.0,
     updates: Annotated[
         bool, typer.Option("--updates", help="Also report how events stand while they go on, once a stride.")

@@ -13,8 +13,9 @@ How late an event is reported is stated (`latency`): a stride until its frames a
 plan, and the time that the operating point takes to decide (`earmark.decisions.stream`).
 
 A clip is a window here, for there is no recording whose clip score one could know. A label with a gate is reported at
-once where a window's clip score leaves no doubt. Else it is waited for, at most for `patience` seconds: until the last
-window that hears the event's beginning, which is what `earmark detect` would ask (`earmark.decisions.decide`).
+once where a window's clip score leaves no doubt, and otherwise decided after `patience` seconds: at once by default.
+With a patience as long as the window, the last one that hears the event's beginning decides, which comes nearest to
+what `earmark detect` would ask (`earmark.decisions.decide`).
 
 Memory does not grow: a window of sound, half a median filter of scores, and the events that go on. Times are exact
 fractions of a second until they are given out, so that they do not drift over weeks.
@@ -78,7 +79,7 @@ class Listener:
         window: float | None = None,
         stride: float = STRIDE,
         look_ahead: float | None = None,
-        patience: float | None = None,
+        patience: float | None = 0.0,
         min_score: float = 0.0,
         updates: bool = False,
     ) -> None:

@@ -50,7 +50,7 @@ class Asked(Options):
     format: Literal["s16le", "f32le"] = "s16le"
     window: Annotated[float, Field(gt=0, le=600)] | None = None  # seconds that are scored at once; None: the model's
     stride: Annotated[float, Field(gt=0, le=60)] | None = None  # seconds between two windows
-    patience: Annotated[float, Field(ge=0, le=60)] | None = None  # seconds that an event in doubt is waited for
+    patience: Annotated[float, Field(ge=0, le=60)] = 0.0  # seconds that an event in doubt is waited for
     look_ahead: Annotated[float, Field(ge=0, le=60)] | None = None  # seconds of a window that only help what is before
     updates: bool = False  # news of events that go on
     scores: bool = False  # the frame scores as well
