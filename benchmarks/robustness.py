@@ -118,8 +118,8 @@ class Worker:
         if first:
             self._start()
         assert self._line is not None
-        self._line.send(number)
         try:
+            self._line.send(number)
             if self._line.poll(STARTING if first else limit):
                 outcome: Outcome = self._line.recv()
                 return outcome
