@@ -1,9 +1,9 @@
 """Embeddings on disk: what is written comes back, numpy and pandas read it too, and what is damaged is named."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +21,9 @@ from earmark.formats.embeddings import (
     write_card,
     write_vectors,
 )
+
+PARQUET = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow (extra parquet) is not installed")
+FORMS = ["npz", pytest.param("parquet", marks=PARQUET)]
 
 
 def vectors(name: str = "street/a.wav", count: int = 3, values: int = 4) -> Vectors:
@@ -43,7 +46,7 @@ def write_set(folder: Path, *found: Vectors, form: str = "npz") -> Path:
     return folder
 
 
-@pytest.mark.parametrize("form", ["npz", "parquet"])
+@pytest.mark.parametrize("form", FORMS)
 @given(
     bits=st.binary(min_size=12, max_size=48),
     name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
@@ -68,14 +71,15 @@ def test_numpy_and_arrow_read_them_without_us(tmp_path: Path) -> None:
     with np.load(tmp_path / "a.npz") as file:
         assert str(file["recording"]) == "street/a.wav"
         np.testing.assert_array_equal(file["vector"], wanted.vectors)
+    parquet = pytest.importorskip("pyarrow.parquet")
     write_vectors(tmp_path / "a.parquet", wanted)
-    table = pyarrow.parquet.read_table(tmp_path / "a.parquet").to_pydict()
+    table = parquet.read_table(tmp_path / "a.parquet").to_pydict()
     assert set(table) == {"recording", "start", "end", "vector"}
     assert table["recording"] == ["street/a.wav"] * 3
     np.testing.assert_array_equal(table["vector"], wanted.vectors)
 
 
-@pytest.mark.parametrize("form", ["npz", "parquet"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_set_is_read_recording_by_recording(form: str, tmp_path: Path) -> None:
     found = Set.open(write_set(tmp_path, vectors("b.wav", 2), vectors("street/a.wav"), form=form))
     assert (len(found), [entry.recording for entry in found.entries]) == (2, ["b.wav", "street/a.wav"])
@@ -88,7 +92,7 @@ def test_the_same_vectors_are_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-@pytest.mark.parametrize("form", ["npz", "parquet"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("damage", ["cut", "text", "gone"])
 def test_a_damaged_file_is_named(form: str, damage: str, tmp_path: Path) -> None:
     found = Set.open(write_set(tmp_path, vectors("a.wav"), form=form))
