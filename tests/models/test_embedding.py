@@ -11,7 +11,7 @@ from earmark.errors import ConfigError, ModelError
 from earmark.models.directory import write_model
 from earmark.models.embedding import EmbeddingEngine, open_embedder
 from earmark.models.fusion import Fusion
-from earmark.models.network import Network
+from earmark.models.network import ModelOptions, Network
 from earmark.models.torch_engine import TorchEngine
 
 
@@ -69,3 +69,18 @@ def test_a_fusion_has_no_encoder_of_its_own(trained: Path, tmp_path: Path) -> No
 def test_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model at"):
         open_embedder(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("mobilenet-v3", "cpu, float32"), ("crnn", "cpu, bf16")])
+def test_auto_is_float32_where_an_encoder_wants_it(
+    kind: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the same model gives scores."""
+    monkeypatch.setattr(
+        "earmark.models.directory.resolve_precision", lambda asked, _: {"auto": "bf16"}.get(asked, asked)
+    )
+    monkeypatch.setattr("earmark.models.directory.pack", lambda network, *_: network)  # in bf16 only some can
+    encoder = {"width": 0.1, "blocks": 3} if kind == "mobilenet-v3" else {"channels": [4], "pools": [4]}
+    options = ModelOptions.parse({"labels": ["a"], "encoder": {"kind": kind, **encoder}}, "test")
+    Network(options).eval().save_pretrained(tmp_path)
+    assert open_embedder(tmp_path, device="cpu").model.arithmetic == wanted

@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import torch
 
@@ -34,6 +35,8 @@ from earmark.runtime.directory import CONFIG, FusionOptions, check_members, fusi
 from earmark.runtime.ensemble import fused_point
 from earmark.runtime.onnx import TWIN, WEIGHTS
 from earmark.runtime.tagger import Tagger
+
+Opened = TypeVar("Opened", Network, Fusion, Model)
 
 MEMBERS = "members"
 _COPIED = (FILE_NAME, "README.md", "recipe.yaml", "log.csv", WEIGHTS, TWIN, CONFIG)  # what makes and explains a model
@@ -150,10 +153,8 @@ def open_tagger(
     """
     device = resolve_device(device)
     loaded = [load_model(directory) for directory in directories]
-    if precision == "auto" and any(wants_float32(part) for model in loaded for part in model.modules()):
-        precision = "float32"
-    precision = resolve_precision(precision, device)
-    models = [_fast(model, device, precision) for model in loaded]
+    precision = precision_of(loaded, device, precision)
+    models = [fast(model, device, precision) for model in loaded]
     points = [load_point(where, model.labels) for where, model in zip(directories, models, strict=True)]
     model, point = models[0], points[0]
     if len(models) > 1:
@@ -162,7 +163,15 @@ def open_tagger(
     return Tagger(engine_of(model, device, precision), point)
 
 
-def _fast(model: Model, device: str, precision: Precision) -> Model:
+def precision_of(models: Sequence[Model], device: str, precision: Precision) -> Precision:
+    """The precision to compute in; `auto` is float32 where an encoder wants it. Raises as `resolve_precision` does."""
+    if precision == "auto" and any(wants_float32(part) for model in models for part in model.modules()):
+        precision = "float32"
+    return resolve_precision(precision, device)
+
+
+def fast(model: Opened, device: str, precision: Precision) -> Opened:
+    """The model folded, and packed on a CPU; it is changed in place, so that nobody else may hold it."""
     model = fold(model)
     if device != "cpu":
         return model

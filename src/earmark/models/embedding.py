@@ -15,16 +15,16 @@ import numpy as np
 import torch
 
 from earmark.arrays import FloatArray, IntArray
-from earmark.devices import Precision, arithmetic_of, resolve_device, resolve_precision
+from earmark.devices import Precision, resolve_device
 from earmark.errors import ConfigError
 from earmark.formats.embeddings import Per
 from earmark.labels import Labels
-from earmark.models.fast import LARGE, fold, pack
+from earmark.models.directory import fast, precision_of
 from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine, fingerprint_of
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.embedder import Embedder
-from earmark.stopwatch import Stopwatch, stage
+from earmark.stopwatch import Stopwatch
 
 
 class EmbeddingEngine(TorchEngine):
@@ -51,18 +51,8 @@ class EmbeddingEngine(TorchEngine):
         self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """Zeros (batch, channels) and embeddings (batch, steps, channels); see `earmark.engine.Engine.listen`."""
-        kind = self.device.partition(":")[0]
-        with (
-            arithmetic_of(self.precision),
-            torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bf16"),
-        ):
-            with stage(watch, "features"):
-                features, frames = self.features.of(waveform, lengths, self.device)
-                self._wait(watch)
-            with stage(watch, "model"):
-                embeddings = self.network.encoder(features, frames).embeddings
-                self._wait(watch)
-        vectors = embeddings.float().cpu().numpy()
+        encoded = self._computed(self.network.encoder, waveform, lengths, watch)
+        vectors = encoded.embeddings.float().cpu().numpy()
         return np.zeros((len(vectors), vectors.shape[2]), np.float32), vectors
 
 
@@ -80,10 +70,8 @@ def open_embedder(
             f"{directory} is a fusion of several models, each with embeddings of its own; choose one of its members: "
             f"{members}"
         )
-    precision = resolve_precision(precision, device := resolve_device(device))
-    network = Network.from_pretrained(directory)
+    network, device = Network.from_pretrained(directory), resolve_device(device)
+    precision = precision_of([network], device, precision)
     fingerprint = fingerprint_of(network)
-    network = fold(network)
-    if device == "cpu":
-        network = pack(network, torch.bfloat16) if precision == "bf16" else pack(network, torch.float32, LARGE)
+    network = fast(network, device, precision)
     return Embedder(EmbeddingEngine(network, device, precision, fingerprint), per)

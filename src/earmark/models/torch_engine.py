@@ -7,7 +7,8 @@ a fusion costs its encoder and pooling alone.
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ from earmark.stopwatch import Stopwatch, stage
 _WINDOWS = 4  # twice as many: a twentieth less time with the default recipe's network, and half as much memory again
 _VALUES = 2**18  # of features, in a batch: with 64 filters in float32, 64 MB of activations a layer
 _WINDOWS_GPU = 8
+
+Made = TypeVar("Made")
 
 
 class TorchEngine:
@@ -92,6 +95,17 @@ class TorchEngine:
         self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
+        pooled = self._computed(self.network.classify, waveform, lengths, watch)
+        return probabilities(pooled.clip), probabilities(pooled.frames)
+
+    def _computed(
+        self,
+        compute: Callable[[Tensor, Tensor | None], Made],
+        waveform: FloatArray,
+        lengths: IntArray,
+        watch: Stopwatch | None,
+    ) -> Made:
+        """What `compute` makes of the features of a batch and their valid frames (None: all)."""
         kind = self.device.partition(":")[0]
         with (
             arithmetic_of(self.precision),
@@ -101,9 +115,9 @@ class TorchEngine:
                 features, frames = self.features.of(waveform, lengths, self.device)
                 self._wait(watch)
             with stage(watch, "model"):
-                pooled = self.network.classify(features, frames)
+                made = compute(features, frames)
                 self._wait(watch)
-        return probabilities(pooled.clip), probabilities(pooled.frames)
+        return made
 
     def _wait(self, watch: Stopwatch | None) -> None:
         """A GPU returns before its work is done; a measured stage ends when it is."""
