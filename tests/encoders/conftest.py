@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from earmark.encoders import Encoded
+from earmark.encoders.contract import rest_of
 
 
 @torch.no_grad()
@@ -40,7 +41,7 @@ def check_alone() -> Callable[..., Encoded]:
             row[length:] = 0
         together = encoder(batch, torch.tensor(lengths))
         for row, length in enumerate(lengths):
-            steps = max(1, length // int(encoder.reduction))
+            steps = max(1, (length + rest_of(encoder)) // int(encoder.reduction))
             alone, alone_lengths = encoder(batch[row : row + 1, :length])
             assert alone_lengths is None
             assert alone.shape == (1, steps, encoder.channels)

@@ -21,31 +21,24 @@ used with 1.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from earmark.encoders.contract import Encoded
 from earmark.encoders.mobilenet import (
     EPS,
-    LAST,
     MOMENTUM,
     ROWS,
-    STEM,
     Act,
-    ConvAct,
     Row,
+    Trunk,
     activated,
     added,
-    framing,
     halved,
     held,
-    initialise,
     mask_of,
-    over_bands,
     rounded,
     scaled,
 )
@@ -70,7 +63,7 @@ class Context(NamedTuple):
     steps: Tensor  # (batch, inner, steps, 1)
 
 
-class DynamicMobileNet(nn.Module):
+class DynamicMobileNet(Trunk):
     """Inverted residual blocks whose kernels depend on the clip.
 
     >>> encoder = DynamicMobileNet(DynamicMobileNetOptions(width=0.1), bands=128)
@@ -78,34 +71,11 @@ class DynamicMobileNet(nn.Module):
     (torch.Size([2, 4, 96]), Fraction(32, 1))
     """
 
-    partial_steps = True
-    float32 = True  # EfficientAT's authors found bfloat16 worse on CPUs
-
     def __init__(self, options: DynamicMobileNetOptions, bands: int) -> None:
-        super().__init__()
+        super().__init__(
+            options.width, options.blocks, "coarse", lambda inputs, row: DynamicBlock(inputs, row, options)
+        )
         self.options = options
-        rows = ROWS[: options.blocks]
-        self.reduction: Fraction
-        self.reduction, self.shift = framing([row.coarse for row in rows], "coarse")
-        width = scaled(STEM, options.width)
-        self.stem = ConvAct(1, width, 3, "hardswish", stride=(2, 2))
-        blocks = []
-        for row in rows:
-            made = DynamicBlock(width, row, options)
-            blocks.append(made)
-            width = made.out
-        self.blocks = nn.ModuleList(blocks)
-        self.channels = LAST * width
-        self.last = ConvAct(width, self.channels, 1, "hardswish")
-        initialise(self)
-
-    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
-        """Encode features (batch, frames, bands) with `lengths` (batch,) valid frames."""
-        x = features[:, None].to(memory_format=torch.channels_last)  # (batch, 1, frames, bands)
-        x, lengths = self.stem(held(x, lengths), lengths)
-        for block in self.blocks:
-            x, lengths = block(x, lengths)
-        return over_bands(*self.last(x, lengths))
 
 
 class DynamicBlock(nn.Module):

@@ -26,6 +26,7 @@ Differs from the paper in: nothing in what is computed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
@@ -84,32 +85,29 @@ class MobileNetOptions(Options):
     blocks: int = Field(len(ROWS), ge=2, le=len(ROWS))  # of the table; fewer: for a smaller network of your own
 
 
-class MobileNet(nn.Module):
-    """Inverted residual blocks over time and bands.
+class Trunk(nn.Module):
+    """What every MobileNet here is: a stem, inverted residual blocks over time and bands, and a last layer.
 
-    >>> encoder = MobileNet(MobileNetOptions(width=0.1), bands=128)
-    >>> encoder(torch.zeros(2, 100, 128)).embeddings.shape, encoder.reduction
-    (torch.Size([2, 4, 96]), Fraction(32, 1))
+    `block(inputs, row)` makes the block of a row of the table.
     """
 
     partial_steps = True
     float32 = True  # EfficientAT's authors found bfloat16 worse on CPUs
+    reduction: Fraction
 
-    def __init__(self, options: MobileNetOptions, bands: int) -> None:
+    def __init__(self, width: float, blocks: int, steps: Steps, block: Callable[[int, Row], nn.Module]) -> None:
         super().__init__()
-        self.options = options
-        rows = ROWS[: options.blocks]
-        self.reduction, self.shift = framing([stride_of(row, options.steps) for row in rows], options.steps)
-        width = scaled(STEM, options.width)
-        self.stem = ConvAct(1, width, 3, "hardswish", stride=(2, 2))
-        blocks = []
+        rows = ROWS[:blocks]
+        self.reduction, self.shift = framing([stride_of(row, steps) for row in rows], steps)
+        channels = scaled(STEM, width)
+        self.stem = ConvAct(1, channels, 3, "hardswish", stride=(2, 2))
+        made = []
         for row in rows:
-            made = InvertedResidual(width, row, options)
-            blocks.append(made)
-            width = made.out
-        self.blocks = nn.ModuleList(blocks)
-        self.channels = LAST * width
-        self.last = ConvAct(width, self.channels, 1, "hardswish")
+            made.append(block(channels, row))
+            channels = scaled(row.out, width)
+        self.blocks = nn.ModuleList(made)
+        self.channels = LAST * channels
+        self.last = ConvAct(channels, self.channels, 1, "hardswish")
         initialise(self)
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
@@ -119,6 +117,21 @@ class MobileNet(nn.Module):
         for block in self.blocks:
             x, lengths = block(x, lengths)
         return over_bands(*self.last(x, lengths))
+
+
+class MobileNet(Trunk):
+    """Inverted residual blocks over time and bands.
+
+    >>> encoder = MobileNet(MobileNetOptions(width=0.1), bands=128)
+    >>> encoder(torch.zeros(2, 100, 128)).embeddings.shape, encoder.reduction
+    (torch.Size([2, 4, 96]), Fraction(32, 1))
+    """
+
+    def __init__(self, options: MobileNetOptions, bands: int) -> None:
+        super().__init__(
+            options.width, options.blocks, options.steps, lambda inputs, row: InvertedResidual(inputs, row, options)
+        )
+        self.options = options
 
 
 class InvertedResidual(nn.Module):
