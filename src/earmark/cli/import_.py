@@ -18,6 +18,10 @@ _ORIGINS = {
     "other": "its checksum is not among the published ones",
     "unknown": "its authors publish no checksum; the card states the file's",
 }
+Output = Annotated[Path, typer.Option("--output", "-o", help="New model directory.")]
+Architecture = Annotated[
+    str | None, typer.Option("--architecture", help="Architecture, if the file could be one of several.")
+]
 
 
 def command(
@@ -28,10 +32,8 @@ def command(
             help="A public model (panns/cnn14), one on the Hugging Face Hub (hf:ORG/NAME), or a checkpoint file.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New model directory.")],
-    architecture: Annotated[
-        str | None, typer.Option("--architecture", help="Architecture, if the file could be one of several.")
-    ] = None,
+    output: Output,
+    architecture: Architecture = None,
     quiet: choices.Quiet = False,
 ) -> None:
     """Convert a public checkpoint into a model.

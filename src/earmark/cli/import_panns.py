@@ -14,10 +14,8 @@ def command(
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="The .pth file as published by its authors.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New model directory.")],
-    architecture: Annotated[
-        str | None, typer.Option("--architecture", help="Architecture, if the file could be one of several.")
-    ] = None,
+    output: import_.Output,
+    architecture: import_.Architecture = None,
     quiet: choices.Quiet = False,
 ) -> None:
     """Convert a public PANNs checkpoint (as import does).
