@@ -1,5 +1,4 @@
 import csv
-import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -39,11 +38,8 @@ def test_a_name_offline_says_what_to_do(earmark: Callable, tmp_path: Path, monke
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest frame-level network with drawn weights, imported by the command line."""
     from earmark.cli.app import run
-
-    spec = importlib.util.spec_from_file_location("drawn", Path(__file__).parents[1] / "hub" / "drawn.py")
-    drawn = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(drawn)
     from earmark.hub.frame_mn import FAMILY
+    from tests.hub import drawn
 
     folder = tmp_path_factory.mktemp("detector")
     torch.save(drawn.draw(FAMILY.expected("06"), 0.1), folder / "frame_mn06_strong_1.pt")

@@ -1,8 +1,6 @@
 """EfficientAT taggers score as their authors' code does with the same weights (tests/reference)."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,28 +11,21 @@ from earmark.hub.efficientat import FAMILY, efficientat_network
 from earmark.hub.importing import import_checkpoint
 from earmark.models.network import Network
 from earmark.recipes import load_recipe
+from tests.hub import drawn
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "mobile_networks.npz"
 PARAMETERS = {"mn04": 983_599, "mn10": 4_876_831, "dymn10": 10_548_479}
 
 
-@pytest.fixture(scope="module")
-def drawn() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("drawn", Path(__file__).with_name("drawn.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def drawn_network(drawn: ModuleType, name: str) -> Network:
+def drawn_network(name: str) -> Network:
     return FAMILY.converted(drawn.draw(FAMILY.expected(name), drawn.SPREAD[f"efficientat/{name}"]), name)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("seconds", [1, 10, 27])
 @pytest.mark.parametrize("name", FAMILY.names)
-def test_scores_are_those_of_the_authors_code(drawn: ModuleType, name: str, seconds: int) -> None:
-    ours = drawn_network(drawn, name)
+def test_scores_are_those_of_the_authors_code(name: str, seconds: int) -> None:
+    ours = drawn_network(name)
     assert ours.parameter_count() == PARAMETERS[name]
     with np.load(REFERENCE) as stored:
         clip, features = stored[f"efficientat|{name}|{seconds}|clip"], stored[f"efficientat|{seconds}|features"]
@@ -54,7 +45,7 @@ def test_the_recipe_is_the_same_network(name: str) -> None:
         assert getattr(recipe.network, part) == getattr(network, part)
 
 
-def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: Path) -> None:
+def test_a_checkpoint_is_recognised_by_its_tensors(tmp_path: Path) -> None:
     state = drawn.draw(FAMILY.expected("mn04"))
     torch.save(state, tmp_path / "c.pt")
     made = import_checkpoint(tmp_path / "c.pt", tmp_path / "m")
@@ -64,7 +55,7 @@ def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: 
     assert "trained on clip labels without times" in card
 
 
-def test_a_dynamic_network_of_other_constants_is_refused(drawn: ModuleType) -> None:
+def test_a_dynamic_network_of_other_constants_is_refused() -> None:
     state = drawn.draw(FAMILY.expected("dymn10"))
     state["layers.3.depth_act.lambdas"][0] = 2.0
     with pytest.raises(
@@ -73,7 +64,7 @@ def test_a_dynamic_network_of_other_constants_is_refused(drawn: ModuleType) -> N
         FAMILY.converted(state, "dymn10")
 
 
-def test_a_step_has_the_middle_of_what_it_looks_at(drawn: ModuleType) -> None:
-    clock = drawn_network(drawn, "mn04").clock
+def test_a_step_has_the_middle_of_what_it_looks_at() -> None:
+    clock = drawn_network("mn04").clock
     assert float(clock.step) == pytest.approx(0.32)
     assert float(clock.start) == pytest.approx(-0.16)

@@ -1,8 +1,6 @@
 """Frame-level MobileNets score as their authors' code does with the same weights (tests/reference)."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,29 +17,22 @@ from earmark.models.network import Network
 from earmark.recipes import load_recipe
 from earmark.runtime.directory import load_point
 from earmark.scores import Scores
+from tests.hub import drawn
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "mobile_networks.npz"
 PARAMETERS = {"06": 1_615_022, "10": 3_830_798}  # as the authors count, with a head that is not read
 WEAK = {"06": 577 * 447, "10": 961 * 447}
 
 
-@pytest.fixture(scope="module")
-def drawn() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("drawn", Path(__file__).with_name("drawn.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def drawn_network(drawn: ModuleType, name: str) -> Network:
+def drawn_network(name: str) -> Network:
     return FAMILY.converted(drawn.draw(FAMILY.expected(name), drawn.SPREAD[f"frame-mn/{name}"]), name)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("seconds", [1, 10, 27])
 @pytest.mark.parametrize("name", FAMILY.names)
-def test_scores_are_those_of_the_authors_code(drawn: ModuleType, name: str, seconds: int) -> None:
-    ours = drawn_network(drawn, name)
+def test_scores_are_those_of_the_authors_code(name: str, seconds: int) -> None:
+    ours = drawn_network(name)
     assert ours.parameter_count() == PARAMETERS[name] - WEAK[name]
     with np.load(REFERENCE) as stored:
         frames, largest = (stored[f"frame-mn|{name}|{seconds}|{kind}"] for kind in ("frames", "largest"))
@@ -64,7 +55,7 @@ def test_the_recipe_is_the_same_network(name: str) -> None:
 
 
 @pytest.mark.parametrize("weak", [True, False])
-def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: Path, weak: bool) -> None:
+def test_a_checkpoint_is_recognised_by_its_tensors(tmp_path: Path, weak: bool) -> None:
     state = drawn.draw(FAMILY.expected("06"))
     if weak:  # a head that the authors' code has, and no training changes
         state |= {"weak_head.weight": torch.ones(447, 576), "weak_head.bias": torch.ones(447)}
@@ -93,8 +84,8 @@ def test_a_checkpoint_is_recognised_by_its_tensors(drawn: ModuleType, tmp_path: 
         import_checkpoint(tmp_path / "x.pt", tmp_path / "n")
 
 
-def test_the_clock_is_what_the_network_was_taught(drawn: ModuleType) -> None:
-    clock = drawn_network(drawn, "06").clock
+def test_the_clock_is_what_the_network_was_taught() -> None:
+    clock = drawn_network("06").clock
     assert (float(clock.start), float(clock.step)) == (0.0, 0.04)
 
 
