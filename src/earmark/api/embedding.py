@@ -64,7 +64,7 @@ def embed(
     those of `detect`.
     """
     from earmark.audio.listing import Listing, Shard
-    from earmark.formats.embeddings import Set, check_choice
+    from earmark.formats.embeddings import Set, check_choice, write_card
     from earmark.runtime.archive import Archive
     from earmark.runtime.place import Place
 
@@ -92,8 +92,6 @@ def embed(
         reporter.say(message)
     if not account.scored:
         raise ConfigError(f"nothing could be embedded: {account.failed[0] if account.failed else 'no recordings'}")
-    from earmark.formats.embeddings import write_card
-
     write_card(folder, card)
     found = Set.open(folder)
     for file in before - {entry.file for entry in found.entries}:
