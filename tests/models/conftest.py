@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.encoders import CRNNOptions
+from earmark.encoders.contract import Encoded
 from earmark.features import LogMelOptions
 from earmark.masking import valid_steps
 from earmark.models.network import ModelOptions, Network
@@ -33,15 +35,32 @@ def options(**changes: object) -> ModelOptions:
     )
 
 
-class Loudness(Network):
-    """A tagger whose scores follow the level: `loud` rises with it, `quiet` is the rest; the clip has the highest."""
+class Level(nn.Module):
+    """An encoder whose one channel is the mean of a frame's bands."""
 
-    def classify(self, features: Tensor, lengths: Tensor | None = None) -> Pooled:
-        loud = torch.sigmoid(features.mean(dim=2) + 12)
+    channels, reduction = 1, Fraction(1)
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Encoded:
+        return Encoded(features.mean(dim=2, keepdim=True), lengths)
+
+
+class LevelPooling(nn.Module):
+    """A pooling that takes the most of frame scores that follow a level."""
+
+    def forward(self, embeddings: Tensor, lengths: Tensor | None = None) -> Pooled:
+        loud = torch.sigmoid(embeddings[:, :, 0] + 12)
         frames = torch.stack([loud, 1 - loud], dim=2)
         if lengths is not None:
             frames = frames * valid_steps(lengths, frames.shape[1])[:, :, None]
         return Pooled(frames.amax(dim=1), frames, torch.zeros_like(frames))
+
+
+class Loudness(Network):
+    """A tagger whose scores follow the level: `loud` rises with it, `quiet` is the rest; the clip has the highest."""
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__(options)
+        self.encoder, self.pooling = Level(), LevelPooling()
 
 
 @pytest.fixture

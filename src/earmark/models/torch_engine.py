@@ -21,6 +21,7 @@ from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
 from earmark.models.fusion import Fusion, Model
 from earmark.models.network import Network
+from earmark.pooling import Pooled
 from earmark.runtime.ensemble import Ensemble
 from earmark.stopwatch import Stopwatch, stage
 
@@ -94,9 +95,29 @@ class TorchEngine:
     def listen(
         self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`."""
-        pooled = self._computed(self.network.classify, waveform, lengths, watch)
+        """Clip and frame scores of a batch; see `earmark.engine.Engine.listen`.
+
+        On a CPU a clip has the same scores, bit for bit, at every place of a batch and whatever the other clips of
+        the batch are. In a batch of another size, with another number of threads or on another machine they may
+        differ by about 1e-7: matrix products are then computed in another order.
+        """
+        pooled = self._computed(self._classify, waveform, lengths, watch)
         return probabilities(pooled.clip), probabilities(pooled.frames)
+
+    def _classify(self, features: Tensor, lengths: Tensor | None) -> Pooled:
+        """As `Network.classify`; on a CPU each clip is pooled alone.
+
+        PyTorch computes the sigmoid of most values of an array with vector instructions and of the last few, which do
+        not fill a vector, in another way; with several threads those are the last few of each thread's part. The
+        classes of a frame seldom fill whole vectors, so these few would fall on other frames of a clip at other places
+        of the batch. The channels of encoders and the bands of front-ends do fill them.
+        """
+        if self.device != "cpu" or len(features) == 1:
+            return self.network.classify(features, lengths)
+        embeddings, steps = self.network.encoder(features, lengths)
+        apart = zip(embeddings.split(1), [None] * len(features) if steps is None else steps.split(1), strict=True)
+        clip, frames, weights, *_ = zip(*(self.network.pooling(*one) for one in apart), strict=True)
+        return Pooled(torch.cat(clip), torch.cat(frames), torch.cat(weights))
 
     def _computed(
         self,

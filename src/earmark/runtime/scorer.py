@@ -223,8 +223,8 @@ class Scorer:
 
         Arithmetic rounds differently in batches of other sizes. A `steady` scorer gives a recording the same scores,
         whatever is scored beside it: windows of the plan's size go through in batches of one size, filled with silence
-        in the end, and shorter ones go alone. What still moves is below 1e-8: PyTorch computes the last few values of
-        an array in another way than the others.
+        in the end, and shorter ones go alone. An engine must give a clip the same scores at every place of a batch;
+        those of this package do on a CPU (`earmark.models.torch_engine`).
         """
         pending: list[_Pending] = []
         batches: list[list[tuple[_Pending, Window]]] = [[] for _ in self.panels]
