@@ -4,19 +4,21 @@
 
 10, 100 and 1,000 files of ten seconds, and recordings of 1 min, 10 min and 1 h; with --whole 10,000 files and 10 h as
 well. A model of the default recipe with random weights, 16 kHz wav. Through the times goes the straight line (start
-and cost a unit) with the least relative errors; memory must not grow. At the end, how long `earmark --help` and
-`import earmark` take. One thread; 3 minutes, with --whole 25.
+and cost a unit) with the least relative errors; memory must not grow. Then `--processes 2` against one process over the
+most files, in turns, beside the bound that the CPU time of one process sets. At the end, how long `earmark --help` and
+`import earmark` take. One thread; 6 minutes, with --whole 35.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.speed.timing import ROOT, SOURCE, Worker, arguments, figure, line_fit, parsed, publish, spread
@@ -24,6 +26,7 @@ from benchmarks.speed.timing import ROOT, SOURCE, Worker, arguments, figure, lin
 FILES, MANY_FILES = (10, 100, 1_000), 10_000
 MINUTES, MANY_MINUTES = (1.0, 10.0, 60.0), 600.0
 WANTED_HELP = 0.3  # s
+WANTED_PROCESSES = 1.85  # times as fast as one process, of two on two cores
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Cost:
     work: float
     seconds: float
     memory: float  # MB at most
+    processor: float = 0.0  # seconds of all processes and threads together
 
 
 def main() -> None:
@@ -48,6 +52,7 @@ def main() -> None:
     minutes = MINUTES + ((MANY_MINUTES,) if asked.whole else ())
     if asked.quick:
         files, minutes, asked.turns = (2, 8), (0.1, 0.5), 1
+    shared: dict[int, list[Cost]] = {1: [], 2: []}
     with (
         tempfile.TemporaryDirectory() as folder,
         Worker("ours.scaling:start", {"folder": folder, "classes": 20}) as make,
@@ -61,6 +66,12 @@ def main() -> None:
             detect(f"{length:g} min", length, make.do("long", 60 * length).result, model, asked.threads, precision)
             for length in minutes
         ]
+        sounds = make.do("files", files[-1] + 1, 10.0).result
+        for _ in range(1 if asked.quick or asked.whole else 3):
+            for count, found in shared.items():
+                found.append(
+                    detect(f"{count}", files[-1] + 1, sounds, model, asked.threads, precision, processes=count)
+                )
     lines = [
         "## Cost against work",
         "",
@@ -69,23 +80,22 @@ def main() -> None:
         "",
         *costs(many, "file"),
         *costs(long, "minute"),
+        *side_by_side(shared),
         *start_up(asked.turns),
     ]
     publish("speed-scaling", lines, asked)
 
 
-def detect(name: str, work: float, sounds: str, model: str, threads: int, precision: str) -> Cost:
+def detect(name: str, work: float, sounds: str, model: str, threads: int, precision: str, processes: int = 1) -> Cost:
     """One run in a process of its own."""
+    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--precision", precision, "--overwrite"]
+    command = [sys.executable, "-m", "benchmarks.speed.ours.command", *words, "--processes", str(processes)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
-    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--precision", precision]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed.ours.command", *words],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(threads),
-    )
-    return Cost(name, work, time.perf_counter() - began, float(done.stdout.splitlines()[-1]))
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment(threads))
+    took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(name, work, took, float(done.stdout.splitlines()[-1]), processor)
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -108,6 +118,35 @@ def costs(found: Sequence[Cost], unit: str) -> list[str]:
         f"Fitted line: {figure(start)} s + {figure(1000 * each)} ms per {unit}; every time is within {error:.0%} of "
         f"it. Memory grows by {max(memory) - memory[0]:.0f} MB while the work grows "
         f"{found[-1].work / found[0].work:,.0f} times.",
+        "",
+    ]
+
+
+def side_by_side(found: Mapping[int, Sequence[Cost]]) -> list[str]:
+    """One process beside several, and how much faster several can be at most.
+
+    One process decodes in a thread beside the network, so it keeps more than one core busy. On as many cores as
+    there are processes, the work cannot end sooner than its CPU time divided by the cores.
+    """
+    times = {count: [cost.seconds for cost in runs] for count, runs in found.items()}
+    spent = {count: statistics.median(cost.processor for cost in runs) for count, runs in found.items()}
+    one, *more = (statistics.median(each) for each in times.values())
+    cores = min(len(os.sched_getaffinity(0)), max(found))
+    ratio, bound = one / more[-1], cores * one / spent[1]
+    verdict = "met" if ratio >= WANTED_PROCESSES else "missed"
+    return [
+        f"| {found[1][0].work:,.0f} files | time | CPU time | cores kept busy |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| `--processes {count}` | {spread(each)} s | {figure(spent[count])} s "
+            f"| {figure(spent[count] / statistics.median(each))} |"
+            for count, each in times.items()
+        ),
+        "",
+        f"{max(found)} processes on {cores} cores: {figure(ratio)} times as fast (target: {WANTED_PROCESSES} times: "
+        f"{verdict}). One process keeps {figure(spent[1] / one)} cores busy, because it decodes beside the network; "
+        f"{figure(bound)} times is therefore the most that {cores} cores can give, before the start of the further "
+        "processes.",
         "",
     ]
 
