@@ -115,8 +115,11 @@ class TorchEngine:
         if self.device != "cpu" or len(features) == 1:
             return self.network.classify(features, lengths)
         embeddings, steps = self.network.encoder(features, lengths)
-        apart = zip(embeddings.split(1), [None] * len(features) if steps is None else steps.split(1), strict=True)
-        clip, frames, weights, *_ = zip(*(self.network.pooling(*one) for one in apart), strict=True)
+        pooled: list[Pooled] = []
+        for row in range(len(features)):
+            own = slice(row, row + 1)
+            pooled.append(self.network.pooling(embeddings[own], None if steps is None else steps[own]))
+        clip, frames, weights, *_ = zip(*pooled, strict=True)
         return Pooled(torch.cat(clip), torch.cat(frames), torch.cat(weights))
 
     def _computed(
