@@ -55,7 +55,7 @@ class Worker:
         paths = [str(SOURCE), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
         if python != sys.executable:
-            paths = [str(ROOT)]  # an environment of the rival's own, which holds what it needs
+            paths.remove(str(SOURCE))  # an environment of the rival's own, which holds what it needs
         self.target = target
         if target.startswith(("ours.", "rivals.")):
             target = f"benchmarks.speed.{target}"

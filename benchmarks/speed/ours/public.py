@@ -1,6 +1,7 @@
 """Public detectors as `earmark detect` opens them, with weights that are drawn by a rule.
 
-The rule is that of tests/hub/drawn.py, for ATST-F and BEATs that of tests/hub/transformers.py.
+The rule is that of tests/hub/drawn.py, for ATST-F and BEATs that of tests/hub/transformers.py, for YAMNet that of
+tests/hub/test_yamnet.py.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ def start(folder: str, name: str, seconds: float) -> Jobs:
     tune_allocator()
     rule, (part, _, short) = rule_of("drawn"), name.partition("/")
     shapes = FAMILIES[part].expected(short)
-    weights = rule_of("transformers").drawn(shapes) if part in TRANSFORMERS else rule.draw(shapes, rule.SPREAD[name])
+    if part == "yamnet":
+        weights = {each: rule_of("test_yamnet").drawn(each, shape) for each, shape in shapes.items()}
+    elif part in TRANSFORMERS:
+        weights = rule_of("transformers").drawn(shapes)
+    else:
+        weights = rule.draw(shapes, rule.SPREAD[name])
     network = FAMILIES[part].converted(weights, short)
     parameters, rate = network.parameter_count(), network.rate
     tagger = opened(save(network, pathlib.Path(folder) / name.replace("/", "-")), "float32")
@@ -46,6 +52,8 @@ def start(folder: str, name: str, seconds: float) -> Jobs:
     def scores() -> list[float]:
         """Of the clip, frame by frame where the authors' code gives frames."""
         pooled = hear(tagger, waveform)
+        if part == "yamnet":  # patches of the first and the last step reach beyond the clip, where theirs are cut
+            return pooled.frames[0, 1:-1:5, ::13].flatten().tolist()
         return (pooled.frames[0, ::5, ::13].flatten() if name in FRAMES else pooled.clip[0]).tolist()
 
     def infer() -> None:

@@ -148,8 +148,8 @@ def _without_bias(module: nn.Module, state: dict[str, Any], prefix: str, _metada
 
 Packing = TypeVar("Packing", bound=nn.Module)
 
-# Blocks of many small maps, for whose size kernels must be packed, or a call takes half as long again: of these only
-# the convolutions over channels are packed, where the size is known.
+# Blocks of many small maps, for whose size kernels must be packed, or a call takes half as long again: they are packed
+# by themselves, where the size is known (`_pack_separable`).
 UNPACKED = (Strided, Separable)
 LARGE = 2**18  # values of kernels worth packing in float32: with fewer, a packed call is not faster and takes memory
 WIDE = 2**22  # values of kernels from which a matrix product is faster: 512 to 1,024 channels, and wider
@@ -213,6 +213,35 @@ class WideConv(PackedConv):
         return super().forward(cells).permute(0, 2, 3, 1).reshape(batch, steps, bands, -1).permute(0, 3, 1, 2)
 
 
+class DepthConv(nn.Module):
+    """A 3 x 3 convolution of each channel by itself, with ReLU, that with a stride pads one cell after the last.
+
+    A kernel 4 x 4 whose first row and column are zero does the same when it is padded on both sides, which the
+    convolution does by itself. The few kernels are kept as they were beside the packed ones. `cells` are the steps and
+    bands of the input.
+    """
+
+    kernels: Tensor
+
+    def __init__(self, conv: nn.Conv2d, cells: tuple[int, int]) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        if conv.bias is not None and "bias" not in conv.state_dict():  # known as the normalisation's (see `fold`)
+            self.register_state_dict_post_hook(_without_bias)  # type: ignore[no-untyped-call]
+        self.geometry = ((1, 1), conv.stride, (1, 1), conv.groups)
+        kernels = conv.weight if conv.stride == (1, 1) else nn.functional.pad(conv.weight, (1, 0, 1, 0))
+        size = [1, conv.in_channels, *cells]
+        packed = torch.ops.mkldnn._reorder_convolution_weight(kernels.detach(), *self.geometry, size)
+        self.register_buffer("kernels", packed, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, channels, steps, bands) to (batch, channels, steps / stride, bands / stride)."""
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self.kernels, self.bias, *self.geometry, "relu", [], ""
+        )
+        return out
+
+
 class PackedLinear(nn.Module):
     """A linear layer with its weights in oneDNN's order, in `dtype`."""
 
@@ -273,11 +302,6 @@ def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> 
         or (type(layer) is nn.Linear and layer.weight.numel() >= max(LARGE, least) and _on_cpu(layer))
         if not isinstance(block, UNPACKED)
     ]
-    found += [
-        (block.point.weight.numel(), block, "point", block.point, torch.float32)
-        for block in model.modules()
-        if isinstance(block, Separable) and block.cells and type(block.point) is nn.Conv2d and _packable(block.point)
-    ]
     while found:  # the largest first: the next fits into the memory that it leaves
         at = max(range(len(found)), key=lambda at: found[at][0])
         _, block, name, layer, own = found.pop(at)
@@ -286,6 +310,9 @@ def pack(model: Packing, dtype: torch.dtype = torch.float32, least: int = 0) -> 
         else:
             _pack_conv(block, name, layer, own if layer.in_channels > 1 else torch.float32)
         del layer
+    for block in list(model.modules()):
+        if isinstance(block, Separable):
+            _pack_separable(block)
     return model
 
 
@@ -299,11 +326,20 @@ def _pack_conv(block: nn.Module, name: str, layer: nn.Conv2d, dtype: torch.dtype
     if isinstance(block, Conv) and isinstance(block.norm, Folded):
         block.set_submodule(name, kind(layer, dtype, block.activation))
         block.activation = "linear"
-    elif isinstance(block, Separable):
-        activation = "relu" if isinstance(block.point_norm, Folded) else "linear"
-        block.set_submodule(name, PackedConv(layer, dtype, activation, block.cells))
     else:
         block.set_submodule(name, kind(layer, dtype))
+
+
+def _pack_separable(block: Separable) -> None:
+    """Both convolutions of a folded block whose maps have one size, each with its ReLU; in float32."""
+    if block.cells is None or not (isinstance(block.depth_norm, Folded) and isinstance(block.point_norm, Folded)):
+        return
+    if block.packed or not _on_cpu(block.depth):
+        return
+    steps, bands = block.cells
+    block.set_submodule("depth", DepthConv(block.depth, (steps * block.stride, bands * block.stride)))
+    block.set_submodule("point", PackedConv(block.point, torch.float32, "relu", block.cells))
+    block.packed = True
 
 
 def is_wide(conv: nn.Conv2d) -> bool:
