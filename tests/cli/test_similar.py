@@ -1,5 +1,7 @@
 """`earmark similar`: a table of events on stdout or in a folder."""
 
+import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,23 @@ def test_the_nearest_stretches_are_printed(earmark: Callable, collection: Path, 
     assert header == "filename,onset,offset,event_label,score"
     assert len(rows) == 5
     assert rows[0].startswith("dev00.wav,0.000,2.000,dev00,")
+
+
+def test_the_best_is_printed_first_whatever_its_recording(earmark: Callable, embedded: Path, tmp_path: Path) -> None:
+    words = ("similar", "dev01.wav", embedded, "--start", 0.2, "--end", 0.5, "--top", 40)
+    ran = earmark(*words)
+    rows = [row.split(",") for row in ran.out.splitlines()[1:]]
+    scores = [float(row[4]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    names = [row[0] for row in rows]
+    changes = sum(one != other for one, other in itertools.pairwise(names))
+    assert changes >= len(set(names))  # some recording comes again after another
+    written = earmark(*words, "-o", tmp_path / "like.csv")
+    assert written.code == 0
+    assert sorted((tmp_path / "like.csv").read_text().splitlines()) == sorted(ran.out.splitlines())
+    recordings = json.loads(earmark(*words, "-f", "json").out)["recordings"]
+    assert sum(map(len, recordings.values())) == 40
+    assert list(recordings) == list(dict.fromkeys(names))
 
 
 def test_a_row_of_the_set_under_a_label(earmark: Callable, embedded: Path, tmp_path: Path) -> None:

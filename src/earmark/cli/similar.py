@@ -36,13 +36,13 @@ def command(
 ) -> None:
     """List what sounds most like an example.
 
-    Each stretch is as long as the example; its score is the cosine of the embeddings. The table is one of events:
-    'earmark review' opens it, 'earmark clips' cuts it.
+    Each stretch is as long as the example; its score is the cosine of the embeddings. Without -o the best is printed
+    first; a table written with -o has them by recording: 'earmark review' opens it, 'earmark clips' cuts it.
     """
     from earmark import api
     from earmark.cli.recordings import Printed
     from earmark.report.tables import counted
-    from earmark.runtime.similar import as_events
+    from earmark.runtime.similar import as_event, as_events
 
     terminal = Terminal(quiet)
     found = api.similar(
@@ -60,8 +60,13 @@ def command(
     )
     if output is None:
         printed = Printed("detect", formats[0])
-        for recording, events in as_events(found.matches, label or Path(query).stem).items():
-            printed(recording, events)
+        label = label or Path(query).stem
+        if formats[0] == "json":  # an entry for each recording
+            for recording, events in as_events(found.matches, label).items():
+                printed(recording, events)
+        else:
+            for match in found.matches:
+                printed(match.recording, [as_event(match, label)])
         printed.end()
     for path in found.written:
         terminal.say(f"wrote {path}")

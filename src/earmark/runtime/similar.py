@@ -186,12 +186,16 @@ def _units(vectors: FloatArray) -> DoubleArray:
     return units
 
 
+def as_event(match: Match, label: str) -> Event:
+    """A match as an event; a cosine below 0 counts as 0."""
+    return Event(match.start, match.end, label, round(max(0.0, match.score), 6))
+
+
 def as_events(matches: Sequence[Match], label: str) -> dict[str, list[Event]]:
-    """Matches by recording, the recording with the best one first; a cosine below 0 counts as 0."""
+    """Matches by recording, the recording with the best one first; those of a recording in the order of time."""
     events: dict[str, list[Event]] = {}
     for match in matches:
-        event = Event(match.start, match.end, label, round(max(0.0, match.score), 6))
-        events.setdefault(match.recording, []).append(event)
+        events.setdefault(match.recording, []).append(as_event(match, label))
     return {recording: sorted(found) for recording, found in events.items()}
 
 
