@@ -2,7 +2,10 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +134,43 @@ def test_shards_are_searched_together(sounds: Path, trained: Path, tmp_path: Pat
     assert sorted((m.recording, m.start) for m in apart.matches) == sorted(
         (m.recording, m.start) for m in together.matches
     )
+
+
+ON_RAY = """
+import ray
+from earmark import api
+
+ray.init(num_cpus=2, object_store_memory=80 * 2**20, include_dashboard=False, log_to_driver=False)
+found = api.embed([{source!r}], {output!r}, model={model!r}, precision="float32", device="cpu", ray="auto")
+print("embedded", found.account.scored, "failed", len(found.account.failed))
+"""
+
+
+def test_a_ray_cluster_writes_what_one_process_does(sounds: Path, trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install earmark[ray]")
+    import torch
+
+    api.embed([sounds], tmp_path / "whole", model=trained, precision="float32", device="cpu")
+    script = ON_RAY.format(source=str(sounds), output=str(tmp_path / "out"), model=str(trained))
+    threads = str(torch.get_num_threads())  # with others, products are computed in another order
+    env = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": threads}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=300)
+    assert "embedded 6 failed 0" in done.stdout, done.stderr
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_processes_open_the_model_while_this_one_does(
+    sounds: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from earmark.models import embedding
+    from earmark.runtime import processes
+
+    order: list[str] = []
+    start, read = processes.ProcessBackend.start, embedding.fingerprint_of
+    monkeypatch.setattr(processes.ProcessBackend, "start", lambda self: (order.append("start"), start(self))[1])
+    monkeypatch.setattr(embedding, "fingerprint_of", lambda network: (order.append("open"), read(network))[1])
+    api.embed([sounds], tmp_path / "out", model=trained, processes=2)
+    assert order[:2] == ["start", "open"]
 
 
 def test_several_processes_write_what_one_does(sounds: Path, trained: Path, tmp_path: Path) -> None:

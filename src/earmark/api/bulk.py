@@ -208,18 +208,30 @@ class Bulk:
 
     def _elsewhere(self, stack: contextlib.ExitStack) -> Backend | None:
         """What scores in other processes, where that is wanted; none of them outlives the stack."""
-        if self.ray is not None:
-            from earmark.runtime.distributed import RayBackend
+        if self.ray is None and self.processes == 1:
+            return None
+        return elsewhere(self._open_elsewhere(), self._work(), self.processes, self.ray, stack)
 
-            return RayBackend(self._open_elsewhere(), self._work(), self.ray)
-        if self.processes > 1:
-            from earmark.runtime.processes import ProcessBackend
 
-            backend = ProcessBackend(self._open_elsewhere(), self._work(), self.processes)
-            stack.callback(backend.close)
-            backend.start()
-            return backend
-        return None
+def elsewhere(
+    opener: Callable[[], Any], work: Work, processes: int, ray: str | None, stack: contextlib.ExitStack
+) -> Backend | None:
+    """Processes that begin to open their models now, or a Ray cluster; None where one process is to do all.
+
+    `opener` must be picklable. No process outlives the stack.
+    """
+    if ray is not None:
+        from earmark.runtime.distributed import RayBackend
+
+        return RayBackend(opener, work, ray)
+    if processes > 1:
+        from earmark.runtime.processes import ProcessBackend
+
+        backend = ProcessBackend(opener, work, processes)
+        stack.callback(backend.close)
+        backend.start()
+        return backend
+    return None
 
 
 @dataclass(frozen=True)

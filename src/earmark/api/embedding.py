@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from earmark import __version__
 from earmark.errors import ConfigError, MissingExtraError
@@ -17,7 +18,7 @@ from earmark.reporter import QUIET, Reporter
 if TYPE_CHECKING:
     from earmark.devices import Precision
     from earmark.formats.embeddings import Form, Per, Set
-    from earmark.runtime.bulk import Account, Backend
+    from earmark.runtime.bulk import Account
     from earmark.runtime.embedder import Embedder
     from earmark.runtime.similar import Match, Query
 
@@ -51,6 +52,7 @@ def embed(
     overwrite: bool = False,
     retry_failed: bool = False,
     processes: int = 1,
+    ray: str | None = None,
     allow_remote: bool = False,
     device: str = "auto",
     precision: Precision = "auto",
@@ -63,9 +65,11 @@ def embed(
     Every recording is written as soon as it is done, and the same call goes on where it was stopped; the options are
     those of `detect`.
     """
+    from earmark.api.bulk import elsewhere
     from earmark.audio.listing import Listing, Shard
     from earmark.formats.embeddings import Set, check_choice, write_card
     from earmark.runtime.archive import Archive
+    from earmark.runtime.bulk import Work, decide_all
     from earmark.runtime.place import Place
 
     check_choice(per, format)
@@ -73,21 +77,24 @@ def embed(
     shares = None if shard is None else Shard.parse(shard)
     listing = Listing([os.fspath(each) for each in inputs], files_from, shares, allow_remote)
     opener = _opener(model, per, device, precision)
-    embedder = opener()
-    card = _card(embedder, model, per, format)
-    options: dict[str, Any] = card.model_dump(include={"fingerprint", "arithmetic", "per", "format"})
-    run = Archive(
-        Place.of("embed", folder, ("csv",)),
-        listing,
-        options if shard is None else {**options, "shard": shard},
-        folder,
-        f".{format}",
-        overwrite=overwrite,
-        retry_failed=retry_failed,
-        follow=reporter.counts("embedding"),
-    )
-    before = _files_of(folder) if overwrite else set()
-    account = run.execute(_backend(embedder, opener, folder, processes))
+    work = Work("embed", root=os.fspath(folder), steady=True)
+    with contextlib.ExitStack() as stack:
+        backend = elsewhere(opener, work, processes, ray, stack)  # opens its models while this process opens its own
+        embedder = opener()
+        card = _card(embedder, model, per, format)
+        options: dict[str, Any] = card.model_dump(include={"fingerprint", "arithmetic", "per", "format"})
+        run = Archive(
+            Place.of("embed", folder, ("csv",)),
+            listing,
+            options if shard is None else {**options, "shard": shard},
+            folder,
+            f".{format}",
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+            follow=reporter.counts("embedding"),
+        )
+        before = _files_of(folder) if overwrite else set()
+        account = run.execute(backend or functools.partial(decide_all, embedder, work))
     for message in run.messages:
         reporter.say(message)
     if not account.scored:
@@ -121,17 +128,6 @@ def _opener(model: PathLike | None, per: Per, device: str, precision: Precision)
     from earmark.models.embedding import open_embedder
 
     return functools.partial(open_embedder, directory, per, device=device, precision=precision)
-
-
-def _backend(embedder: Embedder, opener: Callable[[], Embedder], folder: Path, processes: int) -> Backend:
-    from earmark.runtime.bulk import Work, decide_all
-
-    work = Work("embed", root=os.fspath(folder), steady=True)
-    if processes > 1:
-        from earmark.runtime.processes import ProcessBackend
-
-        return ProcessBackend(cast("Any", opener), work, processes)
-    return functools.partial(decide_all, embedder, work)
 
 
 def _card(embedder: Embedder, model: PathLike | None, per: Per, format: Form) -> Any:
