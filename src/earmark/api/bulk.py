@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +20,7 @@ from earmark.reporter import QUIET, Reporter
 
 if TYPE_CHECKING:
     from earmark.devices import Precision
+    from earmark.formats.ontology import Parents
     from earmark.runtime.bulk import Account, Backend, Sink, Verb, Work
     from earmark.runtime.tagger import Tagger
     from earmark.stopwatch import Stopwatch
@@ -33,6 +36,7 @@ class BulkOptions(TypedDict, total=False):
     threshold: float | None  # one for all labels, instead of the model's own
     operating_point: PathLike | None  # a file or a name (xu2018, dcase2017), instead of the model's own
     window_plan: str | None  # cut recordings as live sound is cut (`open_models`)
+    ontology: PathLike | None  # AudioSet's ontology.json or one like it: labels above are added
     device: str  # auto, cpu, cuda, cuda:1 ...
     precision: Precision  # auto, float32, bf16
     engine: str  # auto, torch, onnx (`earmark.opening`)
@@ -81,6 +85,7 @@ class Bulk:
     threshold: float | None = None
     operating_point: PathLike | None = None
     window_plan: str | None = None
+    ontology: PathLike | None = None
     device: str = "auto"
     precision: Precision = "auto"
     engine: str = "auto"
@@ -124,6 +129,7 @@ class Bulk:
         from earmark.runtime.place import Place, Stored
 
         listing, scores = self.listing, path_or_none(self.scores)
+        above = self._labels_above(tagger)
         found = Found(tagger, Account(), watch=_watch(tagger, self.began) if self.profile else None)
         follow = self.reporter.counts("scoring")
         stored = None
@@ -138,7 +144,7 @@ class Bulk:
             run = Archive(
                 place,
                 listing,
-                self._begun_with(tagger),
+                self._begun_with(tagger, above),
                 scores,
                 overwrite=self.overwrite,
                 retry_failed=self.retry_failed,
@@ -187,7 +193,17 @@ class Bulk:
             reporter=reporter,
         )
 
-    def _begun_with(self, tagger: Tagger) -> dict[str, Any]:
+    def _labels_above(self, tagger: Tagger) -> Parents:
+        """The labels above the model's own, where an ontology is given."""
+        if self.ontology is None:
+            return {}
+        from earmark.formats.ontology import read_parents
+
+        above = read_parents(Path(self.ontology), tagger.labels)
+        self.reporter.say(f"{self.ontology}: has labels above {len(above)} of the model's {len(tagger.labels)}")
+        return above
+
+    def _begun_with(self, tagger: Tagger, above: Parents) -> dict[str, Any]:
         """Everything that results depend on."""
         options = {
             "model": tagger.model.fingerprint(),
@@ -198,13 +214,16 @@ class Bulk:
         }
         if self.window_plan is not None:
             options["window plan"] = self.window_plan
+        if self.ontology is not None:
+            options["ontology"] = hashlib.sha256(json.dumps(above, sort_keys=True).encode()).hexdigest()
         return options if self.shard is None else {**options, "shard": self.shard}
 
     def _work(self) -> Work:
         from earmark.runtime.bulk import Work
 
         rates = "raven" in self.formats and self.verb == "detect"
-        return Work(self.verb, self.min_score, rates, steady=self.output is not None)
+        ontology = None if self.ontology is None else os.fspath(self.ontology)
+        return Work(self.verb, self.min_score, rates, ontology=ontology, steady=self.output is not None)
 
     def _elsewhere(self, stack: contextlib.ExitStack) -> Backend | None:
         """What scores in other processes, where that is wanted; none of them outlives the stack."""

@@ -108,6 +108,14 @@ WindowPlan = Annotated[
         "and perhaps of patience.",
     ),
 ]
+Ontology = Annotated[
+    Path | None,
+    typer.Option(
+        "--ontology",
+        help="AudioSet's ontology.json, or a file like it: also write the labels above each one, such as Animal "
+        "above Dog.",
+    ),
+]
 SegmentLength = Annotated[
     float, typer.Option("--segment-length", help="Segment length of segment-based metrics, in seconds.")
 ]

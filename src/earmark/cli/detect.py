@@ -43,6 +43,7 @@ def command(
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
     window_plan: choices.WindowPlan = None,
+    ontology: choices.Ontology = None,
     files_from: choices.FilesFrom = [],  # noqa: B006 - the same
     shard: choices.ShardName = None,
     processes: choices.Processes = 1,

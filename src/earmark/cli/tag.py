@@ -17,6 +17,7 @@ def command(
     min_score: choices.MinScore = 0.0,
     threshold: choices.Threshold = None,
     operating_point: choices.OperatingPointFile = None,
+    ontology: choices.Ontology = None,
     files_from: choices.FilesFrom = [],  # noqa: B006 - the same
     shard: choices.ShardName = None,
     processes: choices.Processes = 1,

@@ -12,6 +12,7 @@ makes scores mean what they say, and measures how far they do.
 `repeated`                   the same scores decided again and again
 `changes`                    changes of a point by hand, and what differs between two
 `calibration`, `smoothing`, `segments`, `boxes`   its steps
+`parents`                    labels that stand above others, added to what was decided
 `verdicts`                   what a person's verdicts on events say of a threshold
 `tuning`                     choosing an operating point
 `stream`                     the same decisions for a recording that goes on

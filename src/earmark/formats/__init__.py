@@ -5,6 +5,7 @@
 `score_table`  frame scores as a table, the form of sed_scores_eval
 `label_table`  the one reader of label tables: weak or strong, with header or without; `label_columns`: their columns
 `audioset`     AudioSet's lists of segments and events; `audioset_names`: what its identifiers are called
+`ontology`     which labels stand above which, in a file like AudioSet's ontology
 `json_events`  events as JSON
 `audacity`     label tracks, one file a recording
 `jams`         JAMS annotations, read only

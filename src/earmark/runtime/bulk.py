@@ -18,10 +18,12 @@ from earmark.audio import SHORT, Source, probe, too_short
 from earmark.audio.listing import Listing
 from earmark.audio.remote import close_source, is_remote, open_source
 from earmark.decisions import score_curve
+from earmark.decisions.parents import events_with_parents, tags_with_parents
 from earmark.errors import EarmarkError
 from earmark.events import Event
 from earmark.formats import write_scores
 from earmark.formats.embeddings import Embedded, write_vectors
+from earmark.formats.ontology import Parents, read_parents
 from earmark.reporter import Counts, Follow
 from earmark.runtime.embedder import Embedder
 from earmark.runtime.scorer import Job
@@ -67,6 +69,7 @@ class Work:
     min_score: float = 0.0  # tags and events that score below are left out
     rates: bool = False  # the sample rate is wanted
     root: str = ""  # folder that the names of files with embeddings are relative to
+    ontology: str | None = None  # a file: labels above what was decided are added (`formats.ontology`)
     steady: bool = False  # scores must not depend, in their last bits, on what else is scored (`Scorer.steady`)
 
 
@@ -140,6 +143,9 @@ def decide_all(tagger: Tagger | Embedder, work: Work, tasks: Iterable[Task]) -> 
     """Every task with what was decided, in their order; frame scores or embeddings are written on the way."""
     waiting: deque[tuple[Task, Source]] = deque()
     tagger.scorer.steady = work.steady
+    above: Parents = {}
+    if work.ontology is not None and isinstance(tagger, Tagger):
+        above = read_parents(Path(work.ontology), tagger.labels)
 
     def jobs() -> Iterator[Job]:
         for task in tasks:
@@ -152,7 +158,9 @@ def decide_all(tagger: Tagger | Embedder, work: Work, tasks: Iterable[Task]) -> 
         close_source(source)
         yield (
             task,
-            _embedded(work, task, outcome) if isinstance(tagger, Embedder) else _decided(tagger, work, task, outcome),
+            _embedded(work, task, outcome)
+            if isinstance(tagger, Embedder)
+            else _decided(tagger, work, above, task, outcome),
         )
 
 
@@ -170,7 +178,7 @@ def _embedded(work: Work, task: Task, outcome: Any) -> Decided:
     return Decided([item], outcome.duration, outcome.actions, outcome.problem)
 
 
-def _decided(tagger: Tagger, work: Work, task: Task, outcome: Any) -> Decided:
+def _decided(tagger: Tagger, work: Work, above: Parents, task: Task, outcome: Any) -> Decided:
     if not isinstance(outcome, Result):
         return Decided(failed=str(outcome[1]))
     seconds = outcome.scores.duration
@@ -179,7 +187,11 @@ def _decided(tagger: Tagger, work: Work, task: Task, outcome: Any) -> Decided:
     if task.scores is not None:
         with stage(tagger.scorer.stopwatch, "write"):
             write_scores(Path(task.scores), score_curve(outcome.scores, tagger.operating_point))
-    items: Items = [*outcome.events] if work.verb == "detect" else list(outcome.tags)
+    items: Items
+    if work.verb == "detect":
+        items = [*(events_with_parents(outcome.events, above) if above else outcome.events)]
+    else:
+        items = [*(tags_with_parents(outcome.tags, above) if above else outcome.tags)]
     rate = probe(open_source(task.path)).rate if work.rates else None
     return Decided(items, seconds, outcome.actions, outcome.problem, None, rate)
 
