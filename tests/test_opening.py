@@ -57,6 +57,15 @@ def test_as_many_threads_compute_as_are_asked_for(twin: Path) -> None:
     assert engine._session.get_session_options().intra_op_num_threads == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("seconds", "kept"), [(10.0, False), (100.0, True), (None, True)])
+def test_buffers_are_kept_from_window_to_window_but_for_short_jobs(
+    twin: Path, seconds: float | None, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earmark.opening.give_back_at_once", lambda: True)  # for good, in this process
+    engine = open_tagger([twin], engine="onnx", seconds=lambda: seconds).model
+    assert engine._session.get_session_options().enable_cpu_mem_arena is kept  # type: ignore[union-attr]
+
+
 PROGRAM = """
 import sys
 import numpy as np

@@ -1,10 +1,11 @@
 """Listening without PyTorch beside listening with it: the first event, memory, the environment, steady state.
 
-    python -m benchmarks.speed.light [--light LIGHT/bin/python] [--quick] [--write]
+    python -m benchmarks.speed.light [--light LIGHT/bin/python ...] [--quick] [--write]
 
 The model in the package on clips of ten seconds, one thread. `--light` is the interpreter of an environment that holds
 nothing but `pip install earmark` (`make light`): then the process is started there, and its packages are measured.
-CPU seconds are counted, so that other programs on the machine matter less. Two minutes.
+Given again, for other versions of Python, it measures their packages too. CPU seconds are counted, so that other
+programs on the machine matter less. Two minutes.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ print(done.returncode, time.perf_counter() - begin, spent, used.ru_maxrss / 1024
 
 def main() -> None:
     parser = arguments(__doc__, turns=9)
-    parser.add_argument("--light", default=sys.executable, help="interpreter of an environment without PyTorch")
+    parser.add_argument("--light", action="append", help="interpreter of an environment without PyTorch")
     asked = parsed(parser)
+    light = asked.light or [sys.executable]
     lines = [
         "## Without PyTorch",
         "",
@@ -48,7 +50,7 @@ def main() -> None:
         clip = pathlib.Path(folder) / "clip.wav"
         write(clip)
         sides = {
-            "onnx": [asked.light, "--engine", "onnx"],
+            "onnx": [light[0], "--engine", "onnx"],
             "torch, float32": [sys.executable, "--engine", "torch", "--precision", "float32"],
             "torch, bf16": [sys.executable, "--engine", "torch", "--precision", "bf16"],
         }
@@ -61,8 +63,8 @@ def main() -> None:
     for name, each in taken.items():
         wall, processor, memory = (statistics.median(column) for column in zip(*each, strict=True))
         lines.append(f"| {name} | {figure(wall)} | {figure(processor)} | {figure(memory)} |")
-    if asked.light != sys.executable:
-        lines += ["", environment(asked.light)]
+    for python in asked.light or ():
+        lines += ["", environment(python)]
     lines += ["", *steady(asked.turns)]
     publish("speed-light", lines, asked, ["torch", "onnxruntime"])
 
@@ -99,12 +101,9 @@ def process(python: str, clip: pathlib.Path, options: list[str]) -> tuple[float,
 
 def environment(python: str) -> str:
     """What the packages of an environment take on disk."""
-    place = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
+    asked = "import platform, sysconfig; print(sysconfig.get_path('purelib'), platform.python_version(), sep='\\n')"
+    done = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
+    place, version = done.stdout.splitlines()
     sizes: dict[str, int] = {}
     for path in pathlib.Path(place).rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -115,8 +114,8 @@ def environment(python: str) -> str:
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:4]
     told = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in largest)
     return (
-        f"The environment of the first row holds {(sum(sizes.values()) - tools) / 1e6:.0f} MB of packages, and "
-        f"{tools / 1e6:.0f} MB of pip and setuptools (the largest, MB: {told})."
+        f"On Python {version} an environment of nothing else holds {(sum(sizes.values()) - tools) / 1e6:.0f} MB of "
+        f"packages, and {tools / 1e6:.0f} MB of pip and setuptools (the largest, MB: {told})."
     )
 
 
@@ -132,6 +131,7 @@ def steady(turns: int) -> list[str]:
         assert apart < SAME, apart
         sides = {"onnx": onnx, "torch, float32": plain, "torch, bf16": short}
         found = take_turns(sides, "scores", turns)
+        operations, peak = plain.do("floor").result
     spent = {name: [turn.processor / turn.result for turn in each] for name, each in found.items()}
     rows = [
         Row("windows of 10 s", "torch, float32", spent["torch, float32"], spent["onnx"], WANTED),
@@ -142,7 +142,20 @@ def steady(turns: int) -> list[str]:
         f"fastest); clip scores differ by at most {apart:.0e}:",
         "",
         *table(rows, "clips"),
+        "",
+        bound(operations, peak, statistics.median(spent["torch, float32"]), statistics.median(spent["onnx"])),
     ]
+
+
+def bound(operations: float, peak: float, plain: float, onnx: float) -> str:
+    """How much faster than PyTorch any engine could be in float32; seconds of a window."""
+    least = operations / peak
+    return (
+        f"The convolutions of a window are {figure(operations / 1e9)} billion operations: {figure(1000 * least)} ms at "
+        f"the {figure(peak / 1e9)} billion a second that a core does here in float32 at best. That is "
+        f"{least / plain:.0%} of PyTorch's time and {least / onnx:.0%} of ONNX Runtime's: were all the rest free, "
+        f"nothing could be more than {figure(plain / least)} times as fast in float32 as PyTorch."
+    )
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def open_session(path: Path, threads: int | None = None, keep: bool = True) -> o
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is wrong is raised
-    options.enable_cpu_mem_arena = False
+    options.enable_cpu_mem_arena = keep  # else a layer's buffers are often mapped anew, a fifth of the time
     options.enable_mem_pattern = False  # no faster, and takes memory for each length that came
     options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they are slow, and mean nothing here
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
