@@ -88,5 +88,5 @@ def augment_features(
 
 def _rotated(values: Tensor, shifts: Tensor) -> Tensor:
     """Each clip of (batch, length, channels) begun `shifts` (batch, 1) later, its beginning moved to its end."""
-    source = (torch.arange(values.shape[1]) + shifts) % values.shape[1]  # (batch, length)
-    return values.gather(1, source[:, :, None].expand_as(values).to(values.device))
+    source = torch.arange(values.shape[1], device=values.device) + shifts.to(values.device)  # (batch, length)
+    return values.gather(1, (source % values.shape[1])[:, :, None].expand_as(values))

@@ -24,10 +24,9 @@ class SpecAugmentOptions(Options):
 def spec_augment(features: Tensor, options: SpecAugmentOptions, generator: torch.Generator) -> Tensor:
     """Features (batch, frames, bands) with stripes of zeros, drawn for each clip on its own."""
     batch, frames, bands = features.shape
-    keep_time = _stripes(batch, frames, options.time_stripes, options.time_width, generator)
-    keep_bands = _stripes(batch, bands, options.band_stripes, options.band_width, generator)
-    keep = keep_time[:, :, None] & keep_bands[:, None, :]  # (batch, frames, bands)
-    return features * keep.to(features.device)
+    keep_time = _stripes(batch, frames, options.time_stripes, options.time_width, generator).to(features.device)
+    keep_bands = _stripes(batch, bands, options.band_stripes, options.band_width, generator).to(features.device)
+    return features * (keep_time[:, :, None] & keep_bands[:, None, :])  # (batch, frames, bands)
 
 
 def _stripes(batch: int, length: int, count: int, width: int, generator: torch.Generator) -> Tensor:

@@ -22,6 +22,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from earmark.encoders import fused_norm
 from earmark.encoders.dynamic import DynamicConv2d
 from earmark.masking import MaskedBatchNorm2d
 
@@ -146,9 +147,36 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps // pool[0], bands // pool[1])."""
+        if mask is None and fused_norm.usable(x) and all(fuses(layer) for layer in self.layers):
+            fused: Tensor = self.dropout(self._fused(x))
+            return fused
         for layer in self.layers:
             if mask is not None:
                 x = x * mask[:, None, :, None]
             x = layer(x, mask)
         out: Tensor = self.dropout(self.pool(x))
         return out
+
+    def _fused(self, x: Tensor) -> Tensor:
+        """All but the dropout on a GPU: the last layer takes the pooling with it where the kernels know it."""
+        average = not isinstance(self.pool, MaxPool)
+        size = self.pool.size if isinstance(self.pool, MaxPool) else self.pool.kernel_size
+        together = not (average and isinstance(self.layers[-1], GatedConv))
+        for layer in self.layers[:-1]:
+            x = fused(layer, x)
+        x = fused(self.layers[-1], x, size if together else (1, 1), average and together)
+        return x if together else self.pool(x)
+
+
+def fuses(layer: nn.Module) -> bool:
+    """Whether a layer is one for the kernels of `fused_norm`."""
+    parts = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
+    return all(type(part) is Conv and fused_norm.fits(part.conv, part.norm) for part in parts)
+
+
+def fused(layer: nn.Module, x: Tensor, pool: tuple[int, int] = (1, 1), average: bool = False) -> Tensor:
+    """A layer that `fuses` and the pooling behind it, without a mask, of maps for which that is `usable`."""
+    parts = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
+    kind = "glu" if isinstance(layer, GatedConv) else parts[0].activation
+    y = fused_norm.convolved(x, [part.conv for part in parts])
+    return fused_norm.normed(y, [part.norm for part in parts], kind, pool, average)
