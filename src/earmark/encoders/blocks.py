@@ -178,5 +178,4 @@ def fused(layer: nn.Module, x: Tensor, pool: tuple[int, int] = (1, 1), average: 
     """A layer that `fuses` and the pooling behind it, without a mask, of maps for which that is `usable`."""
     parts = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
     kind = "glu" if isinstance(layer, GatedConv) else parts[0].activation
-    y = fused_norm.convolved(x, [part.conv for part in parts])
-    return fused_norm.normed(y, [part.norm for part in parts], kind, pool, average)
+    return fused_norm.layer(x, [part.conv for part in parts], [part.norm for part in parts], kind, pool, average)

@@ -28,7 +28,8 @@ from earmark.masking import MaskedBatchNorm2d
 Kind = Literal["linear", "relu", "glu"]
 _KINDS: dict[Kind, int] = {"linear": 0, "relu": 1, "glu": 2}
 _PROGRAMS = 1024  # that sum over a map: several for each of a GPU's multiprocessors
-_ROWS, _BLOCK, _WARPS = 32, 64, 4  # cells and channels of a program
+_FIRST = (16, 32, 64)  # channels of a first convolution whose map is not written: one program has them all
+_ROWS, _BLOCK, _WARPS = 32, 64, 8  # cells and channels of a program
 
 
 @functools.cache
@@ -60,20 +61,24 @@ def fits(conv: nn.Module, norm: nn.Module) -> bool:
     )
 
 
-def convolved(x: Tensor, convs: Sequence[nn.Conv2d]) -> Tensor:
-    """The outputs of 3 x 3 convolutions of one input, side by side in the channels; channels last in memory.
+def layer(
+    x: Tensor,
+    convs: Sequence[nn.Conv2d],
+    norms: Sequence[MaskedBatchNorm2d],
+    kind: Kind,
+    pool: tuple[int, int] = (1, 1),
+    average: bool = False,
+) -> Tensor:
+    """3 x 3 convolutions of x (of a gated layer two), their normalisations, activation and pooling.
 
-    Their biases are left out. A single input channel is a matrix product of all cells' neighbourhoods, which are few
-    numbers.
+    The convolutions' own biases are left out. The map of a single input channel is never written: each kernel
+    multiplies the nine neighbours of a cell again, for that is less work than to read what comes of it.
     """
     kernels = side_by_side(convs)
-    if x.shape[1] != 1:
-        return nn.functional.conv2d(x, kernels, padding=1)
-    batch, _, steps, bands = x.shape
-    padded = nn.functional.pad(x[:, 0], (1, 1, 1, 1)).to(torch.bfloat16)
-    around = padded.new_zeros(batch, steps, bands, 16)  # of 9 alone, rows would not be aligned
-    around[..., :9] = padded.unfold(1, 3, 1).unfold(2, 3, 1).flatten(3)
-    return nn.functional.linear(around, nn.functional.pad(kernels.flatten(1), (0, 7))).permute(0, 3, 1, 2)
+    if x.shape[1] == 1 and len(kernels) // len(convs) in _FIRST:
+        rows = nn.functional.pad(kernels.flatten(1).t(), (0, 0, 0, 7)).to(torch.bfloat16).contiguous()
+        return normed(x.to(torch.bfloat16).contiguous(), norms, kind, pool, average, rows)
+    return normed(nn.functional.conv2d(x, kernels, padding=1), norms, kind, pool, average)
 
 
 def side_by_side(convs: Sequence[nn.Conv2d]) -> Tensor:
@@ -88,24 +93,30 @@ def side_by_side(convs: Sequence[nn.Conv2d]) -> Tensor:
     return known[1]
 
 
-def normed(y: Tensor, norms: Sequence[MaskedBatchNorm2d], kind: Kind, pool: tuple[int, int], average: bool) -> Tensor:
-    """y after its normalisations (of a gated layer two, side by side), activation and pooling, all in one."""
-    width = sum(norm.num_features for norm in norms)
-    assert width == y.shape[1]
+def normed(
+    y: Tensor,
+    norms: Sequence[MaskedBatchNorm2d],
+    kind: Kind,
+    pool: tuple[int, int] = (1, 1),
+    average: bool = False,
+    first: Tensor | None = None,
+) -> Tensor:
+    """A map after its normalisations (of a gated layer two, side by side), activation and pooling, all in one.
+
+    With the kernels of a `first` convolution (16, channels) y is its input (batch, 1, steps, bands).
+    """
     weight, bias, mean, variance = (
         _joined([getattr(norm, name) for norm in norms]) for name in ("weight", "bias", "running_mean", "running_var")
     )
-    first = norms[0]
-    training = first.training
-    out: Tensor = _Fused.apply(
-        y, weight, bias, mean, variance, float(first.eps), float(first.momentum or 0.0), training, kind, pool, average
-    )
+    training = norms[0].training
+    how = float(norms[0].eps), float(norms[0].momentum or 0.0), training, kind, pool, average
+    out: Tensor = _Fused.apply(y, first, weight, bias, mean, variance, how)
     if training:
         with torch.no_grad():
-            tracked = [[getattr(norm, name) for norm in norms] for name in ("running_mean", "running_var")]
             if len(norms) > 1:
-                for joint, parts in zip((mean, variance), tracked, strict=True):
-                    torch._foreach_copy_(parts, list(joint.split([norm.num_features for norm in norms])))
+                for name, joint in (("running_mean", mean), ("running_var", variance)):
+                    parts = joint.split([norm.num_features for norm in norms])
+                    torch._foreach_copy_([getattr(norm, name) for norm in norms], list(parts))
             torch._foreach_add_([norm.num_batches_tracked for norm in norms], 1)
     return out
 
@@ -119,27 +130,29 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, y: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_var: Tensor, eps: float,
-        momentum: float, training: bool, kind: Kind, pool: tuple[int, int], average: bool,
+        ctx: Any, y: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, running_mean: Tensor,
+        running_var: Tensor, how: tuple[float, float, bool, Kind, tuple[int, int], bool],
     ) -> Tensor:  # fmt: skip
         from earmark.encoders import norm_kernels as kernels
 
+        eps, momentum, training, kind, (high, wide), average = how
         y = y.contiguous(memory_format=torch.channels_last)
-        batch, width, steps, bands = y.shape
-        cells, block = batch * steps * bands, _block(width)
+        batch, _, steps, bands = y.shape
+        width, taps = len(weight), y if first is None else first
+        channels = width // 2 if kind == "glu" else width
+        cells = batch * steps * bands
         mean, variance = running_mean, running_var
         if training:
-            mean, variance = torch.empty_like(weight), torch.empty_like(weight)
+            mean, variance, block = torch.empty_like(weight), torch.empty_like(weight), _block(width)
             programs = _programs(cells, width, block)
             parts = weight.new_empty(programs, 2, width)
             kernels.sums_kernel[programs, width // block](
-                y, running_mean, parts, cells, programs * _ROWS, width, _ROWS, block, num_warps=_WARPS
-            )
+                y, taps, running_mean, parts, cells, programs * _ROWS, steps, bands, width, first is not None, _ROWS,
+                block, num_warps=_WARPS,
+            )  # fmt: skip
             kernels.statistics_kernel[(width // 16,)](
                 parts, programs, float(cells), momentum, running_mean, running_var, mean, variance, width, 64, 16
             )
-        high, wide = pool
-        channels = width // 2 if kind == "glu" else width
         out = torch.empty(
             (batch, channels, steps // high, bands // wide),
             dtype=y.dtype, device=y.device, memory_format=torch.channels_last,
@@ -147,39 +160,56 @@ class _Fused(torch.autograd.Function):
         made, block = out.numel() // channels, _block(channels)
         if made:
             kernels.forward_kernel[-(-made // _ROWS), channels // block](
-                y, mean, variance, weight, bias, out, made, steps, bands, out.shape[2], out.shape[3], eps, channels,
-                _KINDS[kind], high, wide, average, _ROWS, block, num_warps=_WARPS,
+                y, taps, mean, variance, weight, bias, out, made, steps, bands, out.shape[2], out.shape[3], eps,
+                channels, _KINDS[kind], high, wide, average, first is not None, _ROWS, block, num_warps=_WARPS,
             )  # fmt: skip
-        ctx.save_for_backward(y, weight, bias, mean, variance)
-        ctx.how = eps, kind, pool, average
+        ctx.save_for_backward(y, first, weight, bias, mean, variance)
+        ctx.how = how
         return out
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         from earmark.encoders import norm_kernels as kernels
 
-        y, weight, bias, mean, variance = ctx.saved_tensors
-        eps, kind, (high, wide), average = ctx.how
+        y, first, weight, bias, mean, variance = ctx.saved_tensors
+        eps, _, training, kind, (high, wide), average = ctx.how
         slope = slopes[0].to(y.dtype).contiguous(memory_format=torch.channels_last)
-        batch, width, steps, bands = y.shape
+        batch, _, steps, bands = y.shape
         channels, out_steps, out_bands = slope.shape[1:]
-        block, made = _block(channels), batch * out_steps * out_bands
+        width, block, taps = len(weight), _block(channels), y if first is None else first
+        shape = channels, _KINDS[kind], high, wide, average, first is not None
+        made = batch * out_steps * out_bands
         programs = _programs(made, channels, block)
         parts = weight.new_empty(programs, 2, width)
-        shared = channels, _KINDS[kind], high, wide, average, _ROWS, block
         kernels.slopes_kernel[programs, channels // block](
-            y, slope, mean, variance, weight, bias, parts, made, programs * _ROWS, steps, bands, out_steps, out_bands,
-            eps, *shared, num_warps=_WARPS,
+            y, taps, slope, mean, variance, weight, bias, parts, made, programs * _ROWS, steps, bands, out_steps,
+            out_bands, eps, *shape, _ROWS, block, num_warps=_WARPS,
         )  # fmt: skip
         sums = parts.sum(0)
-        back = torch.empty_like(y, memory_format=torch.channels_last)
         all_steps, all_bands = -(-steps // high), -(-bands // wide)
         windows = batch * all_steps * all_bands
-        kernels.backward_kernel[-(-windows // _ROWS), channels // block](
-            y, slope, mean, variance, weight, bias, sums, back, windows, steps, bands, out_steps, out_bands, all_steps,
-            all_bands, float(batch * steps * bands), eps, *shared, num_warps=_WARPS,
+        through = first is not None and ctx.needs_input_grad[0]
+        if first is None:
+            programs = -(-windows // _ROWS)
+            back, to_input = torch.empty_like(y, memory_format=torch.channels_last), y
+        else:
+            programs = _programs(windows, channels, block)
+            back = weight.new_empty(programs, 16, width)
+            to_input = y.new_empty(y.numel() if through else 1, 16)
+        taught = sums if training else torch.zeros_like(sums)  # statistics that do not depend on the map
+        kernels.backward_kernel[programs, channels // block](
+            y, taps, slope, mean, variance, weight, bias, taught, back, to_input, windows, programs * _ROWS, steps,
+            bands, out_steps, out_bands, all_steps, all_bands, float(batch * steps * bands), eps, *shape, through,
+            _ROWS, block, num_warps=_WARPS,
         )  # fmt: skip
-        return back, sums[1], sums[0], *[None] * 8
+        of_y: Tensor | None = back
+        of_first: Tensor | None = None
+        if first is not None:
+            of_y, of_first = None, back.sum(0).to(first.dtype)
+            if through:
+                of_y = torch.empty_like(y)
+                kernels.gather_kernel[(-(-y.numel() // 256),)](to_input, of_y, y.numel(), steps, bands, 256)
+        return of_y, of_first, sums[1], sums[0], None, None, None
 
 
 def _block(width: int) -> int:

@@ -2,6 +2,9 @@
 
 A map is a matrix of cells (clip, step, band) times channels. `fused_norm` says what is computed, and calls these.
 Of a gated layer the map has twice the channels: first those of the linear part, then those of the gate.
+
+With `first` there is no map: `y` is the single channel (clip, step, band) that a network's first convolution sees, and
+`kernels` (16, channels) are that convolution's, nine rows of them and seven of zeros.
 """
 
 from __future__ import annotations
@@ -9,22 +12,55 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-LINEAR, RELU, GLU = 0, 1, 2
+
+@triton.jit
+def _around(x, clip, step, band, inside, steps, bands):
+    """The nine neighbours of every cell of one channel, and seven zeros: (rows, 16)."""
+    tap = tl.arange(0, 16)[None, :]
+    t = step[:, None] + tap // 3 - 1
+    f = band[:, None] + tap % 3 - 1
+    there = inside & (tap < 9) & (t >= 0) & (t < steps) & (f >= 0) & (f < bands)
+    return tl.load(x + (clip[:, None] * steps + t) * bands + f, mask=there, other=0.0)
 
 
 @triton.jit
-def sums_kernel(y, shift, parts, cells, step, width: tl.constexpr, rows: tl.constexpr,
-                block: tl.constexpr):  # fmt: skip
-    """Sums and sums of squares of y - shift, channel by channel, over every so-many blocks of cells."""
+def _cells(y, taps, clip, step, band, inside, steps, bands, column, width: tl.constexpr, first: tl.constexpr):
+    """The map's values at these cells and channels, (rows, block) in float32."""
+    if first:
+        found = tl.dot(_around(y, clip, step, band, inside, steps, bands), taps)
+    else:
+        at = ((clip * steps + step) * bands + band)[:, None] * width + column[None, :]
+        found = tl.load(y + at, mask=inside, other=0.0).to(tl.float32)
+    return found
+
+
+@triton.jit
+def _taps(y, kernels, column, width: tl.constexpr, first: tl.constexpr):
+    """The kernels of these channels, (16, block); anything where there is a map."""
+    if first:
+        taps = tl.load(kernels + tl.arange(0, 16)[:, None] * width + column[None, :])
+    else:
+        taps = column
+    return taps
+
+
+@triton.jit
+def sums_kernel(
+    y, kernels, shift, parts, cells, step_over, steps, bands, width: tl.constexpr, first: tl.constexpr,
+    rows: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Sums and sums of squares of y - shift, channel by channel, over every n-th block of cells."""
     column = tl.program_id(1) * block + tl.arange(0, block)
     offset = tl.load(shift + column)[None, :]
+    taps = _taps(y, kernels, column, width, first)
     total = tl.zeros((rows, block), tl.float32)
     squares = tl.zeros((rows, block), tl.float32)
-    for first in range(tl.program_id(0) * rows, cells, step):
-        row = first + tl.arange(0, rows)
-        at = row.to(tl.int64)[:, None] * width + column[None, :]
+    for begin in range(tl.program_id(0) * rows, cells, step_over):
+        row = begin + tl.arange(0, rows)
         inside = (row < cells)[:, None]
-        x = tl.where(inside, tl.load(y + at, mask=inside, other=0.0).to(tl.float32) - offset, 0.0)
+        clip = (row // (bands * steps)).to(tl.int64)
+        x = _cells(y, taps, clip, row // bands % steps, row % bands, inside, steps, bands, column, width, first)
+        x = tl.where(inside, x - offset, 0.0)
         total += x
         squares += x * x
     out = parts + tl.program_id(0) * 2 * width + column
@@ -33,15 +69,16 @@ def sums_kernel(y, shift, parts, cells, step, width: tl.constexpr, rows: tl.cons
 
 
 @triton.jit
-def statistics_kernel(parts, count, cells, momentum, running_mean, running_var,
-                      mean, variance, width: tl.constexpr, rows: tl.constexpr,
-                      block: tl.constexpr):  # fmt: skip
+def statistics_kernel(
+    parts, count, cells, momentum, running_mean, running_var, mean, variance, width: tl.constexpr, rows: tl.constexpr,
+    block: tl.constexpr,
+):  # fmt: skip
     """Mean and variance of every channel from `count` partial sums about the running mean, which is updated too."""
     column = tl.program_id(0) * block + tl.arange(0, block)
     total = tl.zeros((rows, block), tl.float32)
     squares = tl.zeros((rows, block), tl.float32)
-    for first in range(0, count, rows):
-        row = first + tl.arange(0, rows)
+    for begin in range(0, count, rows):
+        row = begin + tl.arange(0, rows)
         at = parts + row[:, None] * (2 * width) + column[None, :]
         inside = (row < count)[:, None]
         total += tl.load(at, mask=inside, other=0.0)
@@ -49,8 +86,7 @@ def statistics_kernel(parts, count, cells, momentum, running_mean, running_var,
     apart = tl.sum(total, 0) / cells
     var = tl.maximum(tl.sum(squares, 0) / cells - apart * apart, 0.0)
     before = tl.load(running_mean + column)
-    now = before + apart
-    tl.store(mean + column, now)
+    tl.store(mean + column, before + apart)
     tl.store(variance + column, var)
     tl.store(running_mean + column, before + momentum * apart)
     unbiased = var * (cells / tl.maximum(cells - 1.0, 1.0))
@@ -59,15 +95,11 @@ def statistics_kernel(parts, count, cells, momentum, running_mean, running_var,
 
 
 @triton.jit
-def _normed(y, at, inside, mean, root):
-    return (tl.load(y + at, mask=inside, other=0.0).to(tl.float32) - mean) * root
-
-
-@triton.jit
-def forward_kernel(y, mean, variance, weight, bias, out, made, steps,
-                   bands, out_steps, out_bands, eps, channels: tl.constexpr, kind: tl.constexpr,
-                   high: tl.constexpr, wide: tl.constexpr, average: tl.constexpr, rows: tl.constexpr,
-                   block: tl.constexpr):  # fmt: skip
+def forward_kernel(
+    y, kernels, mean, variance, weight, bias, out, made, steps, bands, out_steps, out_bands, eps,
+    channels: tl.constexpr, kind: tl.constexpr, high: tl.constexpr, wide: tl.constexpr, average: tl.constexpr,
+    first: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
     """Normalise, activate and pool `high` x `wide` cells to one; `made` cells come out."""
     width: tl.constexpr = 2 * channels if kind == 2 else channels
     row = tl.program_id(0) * rows + tl.arange(0, rows)
@@ -75,23 +107,26 @@ def forward_kernel(y, mean, variance, weight, bias, out, made, steps,
     inside = (row < made)[:, None]
     band = row % out_bands * wide
     step = row // out_bands % out_steps * high
-    corner = ((row // (out_bands * out_steps)).to(tl.int64) * steps + step) * bands + band
+    clip = (row // (out_bands * out_steps)).to(tl.int64)
+    taps_a = _taps(y, kernels, column, width, first)
     mean_a = tl.load(mean + column)[None, :]
     scale_a = (tl.load(weight + column) * tl.rsqrt(tl.load(variance + column) + eps))[None, :]
     bias_a = tl.load(bias + column)[None, :]
-    if kind == 2:
-        mean_b = tl.load(mean + channels + column)[None, :]
-        scale_b = (tl.load(weight + channels + column) * tl.rsqrt(tl.load(variance + channels + column) + eps))[None, :]
-        bias_b = tl.load(bias + channels + column)[None, :]
+    gate = column + (channels if kind == 2 else 0)
+    taps_b = _taps(y, kernels, gate, width, first)
+    mean_b = tl.load(mean + gate)[None, :]
+    scale_b = (tl.load(weight + gate) * tl.rsqrt(tl.load(variance + gate) + eps))[None, :]
+    bias_b = tl.load(bias + gate)[None, :]
     pooled = tl.zeros((rows, block), tl.float32)
     for i in tl.static_range(high):
         for j in tl.static_range(wide):
-            at = (corner + i * bands + j)[:, None] * width + column[None, :]
-            value = _normed(y, at, inside, mean_a, scale_a) + bias_a
+            value = _cells(y, taps_a, clip, step + i, band + j, inside, steps, bands, column, width, first)
+            value = (value - mean_a) * scale_a + bias_a
             if kind == 1:
                 value = tl.maximum(value, 0.0)
             if kind == 2:
-                value *= tl.sigmoid(_normed(y, at + channels, inside, mean_b, scale_b) + bias_b)
+                other = _cells(y, taps_b, clip, step + i, band + j, inside, steps, bands, gate, width, first)
+                value *= tl.sigmoid((other - mean_b) * scale_b + bias_b)
             if average:
                 pooled += value
             elif i == 0 and j == 0:
@@ -105,35 +140,35 @@ def forward_kernel(y, mean, variance, weight, bias, out, made, steps,
 
 
 @triton.jit
-def slopes_kernel(y, slope, mean, variance, weight, bias, parts, made,
-                  step_over, steps, bands, out_steps, out_bands, eps,
-                  channels: tl.constexpr, kind: tl.constexpr, high: tl.constexpr, wide: tl.constexpr,
-                  average: tl.constexpr, rows: tl.constexpr, block: tl.constexpr):  # fmt: skip
+def slopes_kernel(
+    y, kernels, slope, mean, variance, weight, bias, parts, made, step_over, steps, bands, out_steps, out_bands, eps,
+    channels: tl.constexpr, kind: tl.constexpr, high: tl.constexpr, wide: tl.constexpr, average: tl.constexpr,
+    first: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
     """Of what comes back of each normalised value: its sum and its sum times the value, channel by channel.
 
     Parts are (program, 2, width): the sums, then the sums of products.
     """
     width: tl.constexpr = 2 * channels if kind == 2 else channels
     column = tl.program_id(1) * block + tl.arange(0, block)
-    mean_a = tl.load(mean + column)[None, :]
+    gate = column + (channels if kind == 2 else 0)
+    taps_a = _taps(y, kernels, column, width, first)
+    taps_b = _taps(y, kernels, gate, width, first)
+    mean_a, mean_b = tl.load(mean + column)[None, :], tl.load(mean + gate)[None, :]
     root_a = tl.rsqrt(tl.load(variance + column) + eps)[None, :]
-    weight_a = tl.load(weight + column)[None, :]
-    bias_a = tl.load(bias + column)[None, :]
+    root_b = tl.rsqrt(tl.load(variance + gate) + eps)[None, :]
+    weight_a, weight_b = tl.load(weight + column)[None, :], tl.load(weight + gate)[None, :]
+    bias_a, bias_b = tl.load(bias + column)[None, :], tl.load(bias + gate)[None, :]
     sum_a = tl.zeros((rows, block), tl.float32)
     dot_a = tl.zeros((rows, block), tl.float32)
-    if kind == 2:
-        mean_b = tl.load(mean + channels + column)[None, :]
-        root_b = tl.rsqrt(tl.load(variance + channels + column) + eps)[None, :]
-        weight_b = tl.load(weight + channels + column)[None, :]
-        bias_b = tl.load(bias + channels + column)[None, :]
-        sum_b = tl.zeros((rows, block), tl.float32)
-        dot_b = tl.zeros((rows, block), tl.float32)
-    for first in range(tl.program_id(0) * rows, made, step_over):
-        row = first + tl.arange(0, rows)
+    sum_b = tl.zeros((rows, block), tl.float32)
+    dot_b = tl.zeros((rows, block), tl.float32)
+    for begin in range(tl.program_id(0) * rows, made, step_over):
+        row = begin + tl.arange(0, rows)
         inside = (row < made)[:, None]
         band = row % out_bands * wide
         step = row // out_bands % out_steps * high
-        corner = ((row // (out_bands * out_steps)).to(tl.int64) * steps + step) * bands + band
+        clip = (row // (out_bands * out_steps)).to(tl.int64)
         back = tl.load(slope + row.to(tl.int64)[:, None] * channels + column[None, :], mask=inside, other=0.0)
         back = back.to(tl.float32)
         best = tl.full((rows, block), float("-inf"), tl.float32)
@@ -141,11 +176,12 @@ def slopes_kernel(y, slope, mean, variance, weight, bias, parts, made,
         norm_b = tl.zeros((rows, block), tl.float32)
         for i in tl.static_range(high):
             for j in tl.static_range(wide):
-                at = (corner + i * bands + j)[:, None] * width + column[None, :]
-                a = _normed(y, at, inside, mean_a, root_a)
+                a = _cells(y, taps_a, clip, step + i, band + j, inside, steps, bands, column, width, first)
+                a = (a - mean_a) * root_a
                 value = a * weight_a + bias_a
                 if kind == 2:
-                    b = _normed(y, at + channels, inside, mean_b, root_b)
+                    b = _cells(y, taps_b, clip, step + i, band + j, inside, steps, bands, gate, width, first)
+                    b = (b - mean_b) * root_b
                     value *= tl.sigmoid(b * weight_b + bias_b)
                 if average:  # of a layer without a gate
                     own = back / (high * wide)
@@ -161,81 +197,127 @@ def slopes_kernel(y, slope, mean, variance, weight, bias, parts, made,
                         norm_b = tl.where(better, b, norm_b)
         if not average:
             if kind == 2:
-                gate = tl.sigmoid(norm_b * weight_b + bias_b)
-                of_b = back * (norm_a * weight_a + bias_a) * gate * (1 - gate)
+                open_b = tl.sigmoid(norm_b * weight_b + bias_b)
+                of_b = back * (norm_a * weight_a + bias_a) * open_b * (1 - open_b)
                 sum_b += of_b
                 dot_b += of_b * norm_b
-                back *= gate
+                back *= open_b
             if kind == 1:
                 back = tl.where(best > 0, back, 0.0)
             sum_a += back
             dot_a += back * norm_a
-    to = parts + tl.program_id(0) * 2 * width + column
-    tl.store(to, tl.sum(sum_a, 0))
-    tl.store(to + width, tl.sum(dot_a, 0))
+    to = parts + tl.program_id(0) * 2 * width
+    tl.store(to + column, tl.sum(sum_a, 0))
+    tl.store(to + width + column, tl.sum(dot_a, 0))
     if kind == 2:
-        tl.store(to + channels, tl.sum(sum_b, 0))
-        tl.store(to + width + channels, tl.sum(dot_b, 0))
+        tl.store(to + gate, tl.sum(sum_b, 0))
+        tl.store(to + width + gate, tl.sum(dot_b, 0))
 
 
 @triton.jit
-def backward_kernel(y, slope, mean, variance, weight, bias, sums, back_to,
-                    windows, steps, bands, out_steps, out_bands, all_steps,
-                    all_bands, cells, eps, channels: tl.constexpr, kind: tl.constexpr,
-                    high: tl.constexpr, wide: tl.constexpr, average: tl.constexpr, rows: tl.constexpr,
-                    block: tl.constexpr):  # fmt: skip
-    """Gradient of the map, window by window, also of the cells that pooling left over: `all_steps`, `all_bands`."""
+def backward_kernel(
+    y, kernels, slope, mean, variance, weight, bias, sums, back_to, to_input, windows, step_over, steps, bands,
+    out_steps, out_bands, all_steps, all_bands, cells, eps, channels: tl.constexpr, kind: tl.constexpr,
+    high: tl.constexpr, wide: tl.constexpr, average: tl.constexpr, first: tl.constexpr, through: tl.constexpr,
+    rows: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Gradient of the map, window by window, also of the cells that pooling left over: `all_steps`, `all_bands`.
+
+    With `first` the gradient of the kernels instead, in parts (program, 16, width), and if it goes `through` what each
+    cell gives back to its nine neighbours: `to_input` (cells, 16).
+    """
     width: tl.constexpr = 2 * channels if kind == 2 else channels
-    row = tl.program_id(0) * rows + tl.arange(0, rows)
     column = tl.program_id(1) * block + tl.arange(0, block)
-    w = row % all_bands
-    h = row // all_bands % all_steps
-    clip = (row // (all_bands * all_steps)).to(tl.int64)
-    there = row < windows
-    taught = (there & (w < out_bands) & (h < out_steps))[:, None]
-    corner = (clip * steps + h * high) * bands + w * wide
-    place = (clip * out_steps + h) * out_bands + w
-    back = tl.load(slope + place[:, None] * channels + column[None, :], mask=taught, other=0.0).to(tl.float32)
-    mean_a = tl.load(mean + column)[None, :]
+    gate = column + (channels if kind == 2 else 0)
+    tap = tl.arange(0, 16)
+    taps_a = _taps(y, kernels, column, width, first)
+    taps_b = _taps(y, kernels, gate, width, first)
+    mean_a, mean_b = tl.load(mean + column)[None, :], tl.load(mean + gate)[None, :]
     root_a = tl.rsqrt(tl.load(variance + column) + eps)[None, :]
-    weight_a = tl.load(weight + column)[None, :]
-    bias_a = tl.load(bias + column)[None, :]
-    sum_a = (tl.load(sums + column) / cells)[None, :]
-    dot_a = (tl.load(sums + width + column) / cells)[None, :]
-    if kind == 2:
-        mean_b = tl.load(mean + channels + column)[None, :]
-        root_b = tl.rsqrt(tl.load(variance + channels + column) + eps)[None, :]
-        weight_b = tl.load(weight + channels + column)[None, :]
-        bias_b = tl.load(bias + channels + column)[None, :]
-        sum_b = (tl.load(sums + channels + column) / cells)[None, :]
-        dot_b = (tl.load(sums + width + channels + column) / cells)[None, :]
-    best = tl.full((rows, block), float("-inf"), tl.float32)
-    chosen = tl.zeros((rows, block), tl.int32)
-    if not average:
+    root_b = tl.rsqrt(tl.load(variance + gate) + eps)[None, :]
+    weight_a, weight_b = tl.load(weight + column)[None, :], tl.load(weight + gate)[None, :]
+    bias_a, bias_b = tl.load(bias + column)[None, :], tl.load(bias + gate)[None, :]
+    sum_a, sum_b = (tl.load(sums + column) / cells)[None, :], (tl.load(sums + gate) / cells)[None, :]
+    dot_a, dot_b = (tl.load(sums + width + column) / cells)[None, :], (tl.load(sums + width + gate) / cells)[None, :]
+    of_taps_a = tl.zeros((16, block), tl.float32)
+    of_taps_b = tl.zeros((16, block), tl.float32)
+    for begin in range(tl.program_id(0) * rows, windows, step_over):
+        row = begin + tl.arange(0, rows)
+        w = row % all_bands
+        h = row // all_bands % all_steps
+        clip = (row // (all_bands * all_steps)).to(tl.int64)
+        there = row < windows
+        taught = (there & (w < out_bands) & (h < out_steps))[:, None]
+        place = (clip * out_steps + h) * out_bands + w
+        back = tl.load(slope + place[:, None] * channels + column[None, :], mask=taught, other=0.0).to(tl.float32)
+        best = tl.full((rows, block), float("-inf"), tl.float32)
+        chosen = tl.zeros((rows, block), tl.int32)
+        if not average and high * wide > 1:
+            for i in tl.static_range(high):
+                for j in tl.static_range(wide):
+                    step, band = h * high + i, w * wide + j
+                    value = _cells(y, taps_a, clip, step, band, taught, steps, bands, column, width, first)
+                    value = (value - mean_a) * root_a * weight_a + bias_a
+                    if kind == 2:
+                        b = _cells(y, taps_b, clip, step, band, taught, steps, bands, gate, width, first)
+                        value *= tl.sigmoid((b - mean_b) * root_b * weight_b + bias_b)
+                    better = value > best
+                    best = tl.where(better, value, best)
+                    chosen = tl.where(better, i * wide + j, chosen)
         for i in tl.static_range(high):
             for j in tl.static_range(wide):
-                at = (corner + i * bands + j)[:, None] * width + column[None, :]
-                value = _normed(y, at, taught, mean_a, root_a) * weight_a + bias_a
+                step, band = h * high + i, w * wide + j
+                inside = (there & (step < steps) & (band < bands))[:, None]
+                own = back / (high * wide) if average else tl.where(chosen == i * wide + j, back, 0.0)
+                a = _cells(y, taps_a, clip, step, band, inside, steps, bands, column, width, first)
+                a = (a - mean_a) * root_a
+                value = a * weight_a + bias_a
+                if kind == 1:
+                    own = tl.where(value > 0, own, 0.0)
                 if kind == 2:
-                    value *= tl.sigmoid(_normed(y, at + channels, taught, mean_b, root_b) * weight_b + bias_b)
-                better = value > best
-                best = tl.where(better, value, best)
-                chosen = tl.where(better, i * wide + j, chosen)
-    for i in tl.static_range(high):
-        for j in tl.static_range(wide):
-            inside = (there & (h * high + i < steps) & (w * wide + j < bands))[:, None]
-            at = (corner + i * bands + j)[:, None] * width + column[None, :]
-            own = back / (high * wide) if average else tl.where(chosen == i * wide + j, back, 0.0)
-            a = _normed(y, at, inside, mean_a, root_a)
-            value = a * weight_a + bias_a
-            if kind == 1:
-                own = tl.where(value > 0, own, 0.0)
-            if kind == 2:
-                b = _normed(y, at + channels, inside, mean_b, root_b)
-                gate = tl.sigmoid(b * weight_b + bias_b)
-                of_b = own * value * gate * (1 - gate)
-                own *= gate
-                result = weight_b * root_b * (of_b - sum_b - b * dot_b)
-                tl.store(back_to + at + channels, result.to(back_to.dtype.element_ty), mask=inside)
-            result = weight_a * root_a * (own - sum_a - a * dot_a)
-            tl.store(back_to + at, result.to(back_to.dtype.element_ty), mask=inside)
+                    b = _cells(y, taps_b, clip, step, band, inside, steps, bands, gate, width, first)
+                    b = (b - mean_b) * root_b
+                    open_b = tl.sigmoid(b * weight_b + bias_b)
+                    of_b = own * value * open_b * (1 - open_b)
+                    own *= open_b
+                    of_b = weight_b * root_b * (of_b - sum_b - b * dot_b)
+                of_a = weight_a * root_a * (own - sum_a - a * dot_a)
+                cell = (clip * steps + step) * bands + band
+                if first:
+                    of_a = tl.where(inside, of_a, 0.0).to(y.dtype.element_ty)
+                    patch = tl.trans(_around(y, clip, step, band, inside, steps, bands))
+                    of_taps_a += tl.dot(patch, of_a)
+                    if kind == 2:
+                        of_b = tl.where(inside, of_b, 0.0).to(y.dtype.element_ty)
+                        of_taps_b += tl.dot(patch, of_b)
+                    if through:
+                        passed = tl.dot(of_a, tl.trans(taps_a))
+                        if kind == 2:
+                            passed += tl.dot(of_b, tl.trans(taps_b))
+                        tl.store(to_input + cell[:, None] * 16 + tap[None, :], passed.to(y.dtype.element_ty), mask=inside)
+                else:
+                    at = back_to + cell[:, None] * width
+                    tl.store(at + column[None, :], of_a.to(y.dtype.element_ty), mask=inside)
+                    if kind == 2:
+                        tl.store(at + gate[None, :], of_b.to(y.dtype.element_ty), mask=inside)
+    if first:
+        at = back_to + (tl.program_id(0) * 16 + tap)[:, None] * width
+        tl.store(at + column[None, :], of_taps_a)
+        if kind == 2:
+            tl.store(at + gate[None, :], of_taps_b)
+
+
+@triton.jit
+def gather_kernel(to_input, out, cells, steps, bands, rows: tl.constexpr):
+    """The gradient of a single channel: of every cell, what its nine neighbours give back to it."""
+    row = tl.program_id(0) * rows + tl.arange(0, rows)
+    band = row % bands
+    step = row // bands % steps
+    total = tl.zeros((rows,), tl.float32)
+    for i in tl.static_range(3):
+        for j in tl.static_range(3):
+            t, f = step + 1 - i, band + 1 - j
+            there = (row < cells) & (t >= 0) & (t < steps) & (f >= 0) & (f < bands)
+            at = (row.to(tl.int64) + (1 - i) * bands + 1 - j) * 16 + i * 3 + j
+            total += tl.load(to_input + at, mask=there, other=0.0).to(tl.float32)
+    tl.store(out + row, total, mask=row < cells)
