@@ -117,3 +117,120 @@ def gru_backward_kernel(slopes, weights, lengths, states, kept, to_inputs, to_fe
         passed += tl.dot(d_update_in, of_update)
         passed += tl.dot(d_fed, of_new)
         slope = tl.where(live, passed, slope)
+
+
+@triton.jit
+def _hard(x):
+    return tl.minimum(tl.maximum(0.2 * x + 0.5, 0.0), 1.0)
+
+
+@triton.jit
+def _candidate(x, kind):
+    """Linear, sigmoid, relu or tanh, by number."""
+    smooth = tl.sigmoid(tl.where(kind == 3, 2 * x, x))
+    bent = tl.where(kind == 2, tl.maximum(x, 0.0), x)
+    return tl.where(kind == 1, smooth, tl.where(kind == 3, 2 * smooth - 1, bent))
+
+
+@triton.jit
+def _candidate_slope(c, kind):
+    bent = tl.where((kind == 2) & (c <= 0), 0.0, 1.0)
+    return tl.where(kind == 1, c * (1 - c), tl.where(kind == 3, 1 - c * c, bent))
+
+
+@triton.jit
+def _product(a, high, low):
+    """a times (high + low), all but exact: what bfloat16 leaves of a float32 is another bfloat16."""
+    rough = a.to(high.dtype)
+    rest = (a - rough.to(tl.float32)).to(high.dtype)
+    return tl.dot(rough, high) + (tl.dot(rest, high) + tl.dot(rough, low))
+
+
+@triton.jit
+def keras_forward_kernel(
+    inputs, high, low, kinds, states, kept, batch, steps, units: tl.constexpr, rows: tl.constexpr, keep: tl.constexpr
+):
+    """States (row, batch, steps, units) of Keras's cell, and with `keep` its gates and candidate (row, ..., 3 * units).
+
+    Inputs are projected, (row, batch, steps, 3 * units): update, reset, candidate.
+    """
+    row = tl.program_id(1)
+    clip = tl.program_id(0) * rows + tl.arange(0, rows)
+    unit = tl.arange(0, units)
+    there = (clip < batch)[:, None]
+    kind = tl.load(kinds + row)
+    own = row * units * 3 * units + unit[:, None] * (3 * units) + unit[None, :]  # (in, out)
+    high_update, low_update = tl.load(high + own), tl.load(low + own)
+    high_reset, low_reset = tl.load(high + own + units), tl.load(low + own + units)
+    high_new, low_new = tl.load(high + own + 2 * units), tl.load(low + own + 2 * units)
+    place = (row * batch + clip).to(tl.int64) * steps
+    state = tl.zeros((rows, units), tl.float32)
+    at = inputs + place[:, None] * (3 * units) + unit[None, :]
+    update_in = tl.load(at, mask=there, other=0.0)
+    reset_in = tl.load(at + units, mask=there, other=0.0)
+    new_in = tl.load(at + 2 * units, mask=there, other=0.0)
+    for step in range(steps):
+        after = there & (step + 1 < steps)
+        at = inputs + (place + step + 1)[:, None] * (3 * units) + unit[None, :]
+        next_update = tl.load(at, mask=after, other=0.0)
+        next_reset = tl.load(at + units, mask=after, other=0.0)
+        next_new = tl.load(at + 2 * units, mask=after, other=0.0)
+        update = _hard(update_in + _product(state, high_update, low_update))
+        reset = _hard(reset_in + _product(state, high_reset, low_reset))
+        new = _candidate(new_in + _product(reset * state, high_new, low_new), kind)
+        state = new + update * (state - new)
+        tl.store(states + (place + step)[:, None] * units + unit[None, :], state, mask=there)
+        if keep:
+            to = kept + (place + step)[:, None] * (3 * units) + unit[None, :]
+            tl.store(to, update, mask=there)
+            tl.store(to + units, reset, mask=there)
+            tl.store(to + 2 * units, new, mask=there)
+        update_in, reset_in, new_in = next_update, next_reset, next_new
+
+
+@triton.jit
+def keras_backward_kernel(
+    slopes, high, low, kinds, states, kept, to_inputs, batch, steps, units: tl.constexpr, rows: tl.constexpr
+):
+    """Gradient of the projected inputs."""
+    row = tl.program_id(1)
+    clip = tl.program_id(0) * rows + tl.arange(0, rows)
+    unit = tl.arange(0, units)
+    there = (clip < batch)[:, None]
+    kind = tl.load(kinds + row)
+    own = row * units * 3 * units + unit[None, :] * (3 * units) + unit[:, None]  # (out, in)
+    high_update, low_update = tl.load(high + own), tl.load(low + own)
+    high_reset, low_reset = tl.load(high + own + units), tl.load(low + own + units)
+    high_new, low_new = tl.load(high + own + 2 * units), tl.load(low + own + 2 * units)
+    place = (row * batch + clip).to(tl.int64) * steps
+    slope = tl.zeros((rows, units), tl.float32)
+    at = (place + steps - 1)[:, None] * units + unit[None, :]
+    had = tl.load(states + at - units, mask=there & (steps > 1), other=0.0)
+    own = tl.load(slopes + at, mask=there, other=0.0)
+    at = (place + steps - 1)[:, None] * (3 * units) + unit[None, :]
+    update = tl.load(kept + at, mask=there, other=0.0)
+    reset = tl.load(kept + at + units, mask=there, other=0.0)
+    new = tl.load(kept + at + 2 * units, mask=there, other=0.0)
+    for turn in range(steps):
+        step = steps - 1 - turn
+        before = there & (step > 0)  # what the next turn needs is on its way during this one
+        at = (place + step - 1)[:, None] * units + unit[None, :]
+        next_had = tl.load(states + at - units, mask=there & (step > 1), other=0.0)
+        next_own = tl.load(slopes + at, mask=before, other=0.0)
+        at = (place + step - 1)[:, None] * (3 * units) + unit[None, :]
+        next_update = tl.load(kept + at, mask=before, other=0.0)
+        next_reset = tl.load(kept + at + units, mask=before, other=0.0)
+        next_new = tl.load(kept + at + 2 * units, mask=before, other=0.0)
+        slope += own
+        d_new = slope * (1 - update) * _candidate_slope(new, kind)
+        d_update = tl.where((update > 0) & (update < 1), 0.2 * slope * (had - new), 0.0)
+        seen = _product(d_new, high_new, low_new)  # of what the reset let through
+        d_reset = tl.where((reset > 0) & (reset < 1), 0.2 * seen * had, 0.0)
+        to = to_inputs + (place + step)[:, None] * (3 * units) + unit[None, :]
+        tl.store(to, d_update, mask=there)
+        tl.store(to + units, d_reset, mask=there)
+        tl.store(to + 2 * units, d_new, mask=there)
+        slope = slope * update + seen * reset
+        slope += _product(d_update, high_update, low_update)
+        slope += _product(d_reset, high_reset, low_reset)
+        had, own, update, reset, new = next_had, next_own, next_update, next_reset, next_new
