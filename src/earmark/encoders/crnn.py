@@ -87,8 +87,8 @@ class CRNN(nn.Module):
     def _collapsed(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """The last convolution and the largest of all bands, (batch, last, frames)."""
         bands = (1, x.shape[3])
-        if mask is None and fused_norm.usable(x) and fuses(self.last):
-            return fused(self.last, x, bands)[..., 0].relu()
+        if fused_norm.usable(x) and fuses(self.last):
+            return fused(self.last, x, mask, bands)[..., 0].relu()
         # amax is the same, and its gradient far slower
         return nn.functional.max_pool2d(self.last(x, mask), bands)[..., 0].relu()
 

@@ -27,9 +27,9 @@ from earmark.masking import MaskedBatchNorm2d
 
 Kind = Literal["linear", "relu", "glu"]
 _KINDS: dict[Kind, int] = {"linear": 0, "relu": 1, "glu": 2}
-_PROGRAMS = 1024  # that sum over a map: several for each of a GPU's multiprocessors
+_PROGRAMS = 792  # that share a map: six for each of the multiprocessors of an H100
 _FIRST = (16, 32, 64)  # channels of a first convolution whose map is not written: one program has them all
-_ROWS, _BLOCK, _WARPS = 32, 64, 8  # cells and channels of a program
+_ROWS, _BLOCK, _WARPS = 16, 64, 8  # cells and channels that a program has at a time
 
 
 @functools.cache
@@ -68,17 +68,19 @@ def layer(
     kind: Kind,
     pool: tuple[int, int] = (1, 1),
     average: bool = False,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """3 x 3 convolutions of x (of a gated layer two), their normalisations, activation and pooling.
 
-    The convolutions' own biases are left out. The map of a single input channel is never written: each kernel
+    `mask` (batch, steps) tells each clip's valid steps, None: all are; beyond them x must be zero, and so is what comes
+    out. The convolutions' own biases are left out. The map of a single input channel is never written: each kernel
     multiplies the nine neighbours of a cell again, for that is less work than to read what comes of it.
     """
     kernels = side_by_side(convs)
     if x.shape[1] == 1 and len(kernels) // len(convs) in _FIRST:
         rows = nn.functional.pad(kernels.flatten(1).t(), (0, 0, 0, 7)).to(torch.bfloat16).contiguous()
-        return normed(x.to(torch.bfloat16).contiguous(), norms, kind, pool, average, rows)
-    return normed(nn.functional.conv2d(x, kernels, padding=1), norms, kind, pool, average)
+        return normed(x.to(torch.bfloat16).contiguous(), norms, kind, pool, average, mask, rows)
+    return normed(nn.functional.conv2d(x, kernels, padding=1), norms, kind, pool, average, mask)
 
 
 def side_by_side(convs: Sequence[nn.Conv2d]) -> Tensor:
@@ -99,6 +101,7 @@ def normed(
     kind: Kind,
     pool: tuple[int, int] = (1, 1),
     average: bool = False,
+    mask: Tensor | None = None,
     first: Tensor | None = None,
 ) -> Tensor:
     """A map after its normalisations (of a gated layer two, side by side), activation and pooling, all in one.
@@ -110,7 +113,8 @@ def normed(
     )
     training = norms[0].training
     how = float(norms[0].eps), float(norms[0].momentum or 0.0), training, kind, pool, average
-    out: Tensor = _Fused.apply(y, first, weight, bias, mean, variance, how)
+    lengths = None if mask is None else mask.sum(1, dtype=torch.int32)
+    out: Tensor = _Fused.apply(y, first, weight, bias, mean, variance, lengths, how)
     if training:
         with torch.no_grad():
             if len(norms) > 1:
@@ -131,7 +135,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, y: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, running_mean: Tensor,
-        running_var: Tensor, how: tuple[float, float, bool, Kind, tuple[int, int], bool],
+        running_var: Tensor, lengths: Tensor | None, how: tuple[float, float, bool, Kind, tuple[int, int], bool],
     ) -> Tensor:  # fmt: skip
         from earmark.encoders import norm_kernels as kernels
 
@@ -141,17 +145,20 @@ class _Fused(torch.autograd.Function):
         width, taps = len(weight), y if first is None else first
         channels = width // 2 if kind == "glu" else width
         cells = batch * steps * bands
+        ragged = lengths is not None
+        valid = taps if lengths is None else lengths
+        count = weight.new_full((1,), cells) if lengths is None else (lengths.sum() * bands).float()
         mean, variance = running_mean, running_var
         if training:
             mean, variance, block = torch.empty_like(weight), torch.empty_like(weight), _block(width)
             programs = _programs(cells, width, block)
             parts = weight.new_empty(programs, 2, width)
             kernels.sums_kernel[programs, width // block](
-                y, taps, running_mean, parts, cells, programs * _ROWS, steps, bands, width, first is not None, _ROWS,
-                block, num_warps=_WARPS,
+                y, taps, running_mean, parts, valid, cells, programs * _ROWS, steps, bands, width, first is not None,
+                ragged, _ROWS, block, num_warps=_WARPS,
             )  # fmt: skip
             kernels.statistics_kernel[(width // 16,)](
-                parts, programs, float(cells), momentum, running_mean, running_var, mean, variance, width, 64, 16
+                parts, programs, count, momentum, running_mean, running_var, mean, variance, width, 64, 16
             )
         out = torch.empty(
             (batch, channels, steps // high, bands // wide),
@@ -159,11 +166,13 @@ class _Fused(torch.autograd.Function):
         )  # fmt: skip
         made, block = out.numel() // channels, _block(channels)
         if made:
-            kernels.forward_kernel[-(-made // _ROWS), channels // block](
-                y, taps, mean, variance, weight, bias, out, made, steps, bands, out.shape[2], out.shape[3], eps,
-                channels, _KINDS[kind], high, wide, average, first is not None, _ROWS, block, num_warps=_WARPS,
+            programs = _programs(made, channels, block)
+            kernels.forward_kernel[programs, channels // block](
+                y, taps, mean, variance, weight, bias, out, valid, made, programs * _ROWS, steps, bands, out.shape[2],
+                out.shape[3], eps, channels, _KINDS[kind], high, wide, average, first is not None, ragged, _ROWS, block,
+                num_warps=_WARPS,
             )  # fmt: skip
-        ctx.save_for_backward(y, first, weight, bias, mean, variance)
+        ctx.save_for_backward(y, first, weight, bias, mean, variance, lengths, count)
         ctx.how = how
         return out
 
@@ -171,36 +180,36 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         from earmark.encoders import norm_kernels as kernels
 
-        y, first, weight, bias, mean, variance = ctx.saved_tensors
+        y, first, weight, bias, mean, variance, lengths, count = ctx.saved_tensors
         eps, _, training, kind, (high, wide), average = ctx.how
         slope = slopes[0].to(y.dtype).contiguous(memory_format=torch.channels_last)
         batch, _, steps, bands = y.shape
         channels, out_steps, out_bands = slope.shape[1:]
         width, block, taps = len(weight), _block(channels), y if first is None else first
-        shape = channels, _KINDS[kind], high, wide, average, first is not None
+        shape = channels, _KINDS[kind], high, wide, average, first is not None, lengths is not None
+        valid = taps if lengths is None else lengths
         made = batch * out_steps * out_bands
         programs = _programs(made, channels, block)
         parts = weight.new_empty(programs, 2, width)
         kernels.slopes_kernel[programs, channels // block](
-            y, taps, slope, mean, variance, weight, bias, parts, made, programs * _ROWS, steps, bands, out_steps,
-            out_bands, eps, *shape, _ROWS, block, num_warps=_WARPS,
+            y, taps, slope, mean, variance, weight, bias, parts, valid, made, programs * _ROWS, steps, bands,
+            out_steps, out_bands, eps, *shape, _ROWS, block, num_warps=_WARPS,
         )  # fmt: skip
         sums = parts.sum(0)
         all_steps, all_bands = -(-steps // high), -(-bands // wide)
         windows = batch * all_steps * all_bands
         through = first is not None and ctx.needs_input_grad[0]
+        programs = _programs(windows, channels, block)
         if first is None:
-            programs = -(-windows // _ROWS)
             back, to_input = torch.empty_like(y, memory_format=torch.channels_last), y
         else:
-            programs = _programs(windows, channels, block)
             back = weight.new_empty(programs, 16, width)
             to_input = y.new_empty(y.numel() if through else 1, 16)
         taught = sums if training else torch.zeros_like(sums)  # statistics that do not depend on the map
         kernels.backward_kernel[programs, channels // block](
-            y, taps, slope, mean, variance, weight, bias, taught, back, to_input, windows, programs * _ROWS, steps,
-            bands, out_steps, out_bands, all_steps, all_bands, float(batch * steps * bands), eps, *shape, through,
-            _ROWS, block, num_warps=_WARPS,
+            y, taps, slope, mean, variance, weight, bias, taught, back, to_input, valid, windows, programs * _ROWS,
+            steps, bands, out_steps, out_bands, all_steps, all_bands, count, eps, *shape, through, _ROWS, block,
+            num_warps=_WARPS,
         )  # fmt: skip
         of_y: Tensor | None = back
         of_first: Tensor | None = None
@@ -209,7 +218,7 @@ class _Fused(torch.autograd.Function):
             if through:
                 of_y = torch.empty_like(y)
                 kernels.gather_kernel[(-(-y.numel() // 256),)](to_input, of_y, y.numel(), steps, bands, 256)
-        return of_y, of_first, sums[1], sums[0], None, None, None
+        return of_y, of_first, sums[1], sums[0], None, None, None, None
 
 
 def _block(width: int) -> int:

@@ -48,7 +48,9 @@ class CapturedNetwork:
         tries = torch.backends.cudnn.benchmark
         torch.backends.cudnn.benchmark = True  # the fastest algorithms for this shape are looked for once
         try:
-            with torch.autocast("cuda", dtype=torch.bfloat16, enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False):
+            with torch.autocast(
+                "cuda", dtype=torch.bfloat16, enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False
+            ):
                 beside = torch.cuda.Stream()
                 beside.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(beside):

@@ -67,7 +67,7 @@ class TrainingModule(lightning.LightningModule):
             loss = self._captured(features, targets)
         else:
             loss = self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
-        self.losses.append(loss.detach().clone())
+        self.losses.append(loss.detach())
         return loss
 
     @property
