@@ -57,7 +57,7 @@ def test_one_pass_is_the_operators_one_by_one(
     mask = None if lengths is None else valid_steps(torch.tensor(lengths, device=kernels_on), 5)
     y = (2 * torch.randn(3, 16 * len(norms), 5, 7, device=kernels_on) + 1).contiguous(memory_format=torch.channels_last)
     ours, theirs = (y.clone().requires_grad_() for _ in range(2))
-    out = fused_norm.normed(ours, norms, kind, pool, average, mask)
+    out = fused_norm.normed(ours, norms, kind, pool=pool, average=average, mask=mask)
     wanted = slowly(theirs, others, kind, pool, average, mask)
     torch.testing.assert_close(out, wanted, atol=1e-5, rtol=1e-5)
     slope = torch.randn_like(wanted)
@@ -86,7 +86,7 @@ def test_a_first_convolution_is_multiplied_again_in_every_kernel(
     kernels = torch.randn(16 * len(norms), 1, 3, 3, device=kernels_on)
     ours, theirs = ([tensor.clone().requires_grad_() for tensor in (x, kernels)] for _ in range(2))
     rows = nn.functional.pad(ours[1].flatten(1).t(), (0, 0, 0, 7)).contiguous()
-    out = fused_norm.normed(ours[0], norms, kind, pool, average, mask, rows)
+    out = fused_norm.normed(ours[0], norms, kind, pool=pool, average=average, mask=mask, first=rows)
     wanted = slowly(nn.functional.conv2d(*theirs, padding=1), others, kind, pool, average, mask)
     # A GPU multiplies float32 in TF32 here; only the interpreter is exact.
     near = {"atol": 1e-4, "rtol": 1e-4} if kernels_on == "cpu" else {"atol": 0.05, "rtol": 0.05}
@@ -102,7 +102,7 @@ def test_a_first_convolution_is_multiplied_again_in_every_kernel(
 def test_maps_of_no_cell_and_pools_that_leave_none(kernels_on: str) -> None:
     norms = [norm.eval() for norm in made("relu", 16, kernels_on)]
     y = torch.randn(2, 16, 1, 7, device=kernels_on).contiguous(memory_format=torch.channels_last)
-    assert fused_norm.normed(y, norms, "relu", (2, 2), True).shape == (2, 16, 0, 3)
+    assert fused_norm.normed(y, norms, "relu", pool=(2, 2), average=True).shape == (2, 16, 0, 3)
 
 
 @pytest.mark.parametrize("lengths", [None, [9, 4]])

@@ -20,6 +20,7 @@ from earmark.data.batches import Batch
 from earmark.data.synthetic import VOICES
 from earmark.data.targets import Targets
 from earmark.labels import Labels
+from earmark.models.captured import CapturedNetwork
 from earmark.models.fast import compiled as compile_network
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
@@ -114,7 +115,9 @@ def _waveform(batch: int, rate: int) -> Tensor:
 def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
     network = _tagger(network).eval().to(device)
     heard = _waveform(batch, network.rate).to(device)
-    call = compile_network(network) if compiled else network
+    shape = (batch, network.front_end.frames_in(heard.shape[1]), network.front_end.bands)
+    recorded = CapturedNetwork(network, shape)  # as the engine has it for full batches
+    call = compile_network(network) if compiled else lambda heard: recorded(*network.features(heard))
 
     @torch.inference_mode()
     def listen() -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -160,7 +160,7 @@ class ConvBlock(nn.Module):
     def _fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """All but the dropout on a GPU: the last layer takes the pooling with it where the kernels know it."""
         average = not isinstance(self.pool, MaxPool)
-        size = self.pool.size if isinstance(self.pool, MaxPool) else self.pool.kernel_size
+        size: Any = self.pool.size if isinstance(self.pool, MaxPool) else self.pool.kernel_size
         together = not (average and isinstance(self.layers[-1], GatedConv))
         for layer in self.layers[:-1]:
             x = fused(layer, x, mask)
@@ -170,7 +170,7 @@ class ConvBlock(nn.Module):
 
 def fuses(layer: nn.Module) -> bool:
     """Whether a layer is one for the kernels of `fused_norm`."""
-    parts = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
+    parts: list[nn.Module] = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
     return all(type(part) is Conv and fused_norm.fits(part.conv, part.norm) for part in parts)
 
 
@@ -178,7 +178,7 @@ def fused(
     layer: nn.Module, x: Tensor, mask: Tensor | None, pool: tuple[int, int] = (1, 1), average: bool = False
 ) -> Tensor:
     """A layer that `fuses` and the pooling behind it, of maps for which that is `usable` and zero outside the mask."""
-    parts = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
-    kind = "glu" if isinstance(layer, GatedConv) else parts[0].activation
+    parts: list[Any] = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
+    kind: fused_norm.Kind = "glu" if isinstance(layer, GatedConv) else parts[0].activation
     convs, norms = [part.conv for part in parts], [part.norm for part in parts]
-    return fused_norm.layer(x, convs, norms, kind, pool, average, mask)
+    return fused_norm.layer(x, convs, norms, kind, pool=pool, average=average, mask=mask)

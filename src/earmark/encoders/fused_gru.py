@@ -33,7 +33,7 @@ def runs(gru: nn.GRU, x: Tensor) -> bool:
 
 
 def run(gru: nn.GRU, x: Tensor, lengths: Tensor | None) -> Tensor:
-    """States (batch, steps, channels) of inputs (batch, steps, inputs), zero beyond each clip's `lengths`; None: all."""
+    """States (batch, steps, channels) of x (batch, steps, inputs), zero beyond each clip's `lengths`; None: all."""
     for layer in range(gru.num_layers):
         inputs, fed, bias, fed_bias = (
             torch.cat([getattr(gru, f"{part}_l{layer}{way}") for way in ("", "_reverse")[: 1 + gru.bidirectional]])
@@ -49,7 +49,7 @@ def scan(projected: Tensor, weights: Tensor, biases: Tensor, lengths: Tensor | N
 
     `weights` (way * 3 * units, units) and `biases` (way * 3 * units,) are the recurrent ones.
     """
-    states: Tensor = _Scan.apply(projected, weights, biases, lengths)
+    states: Tensor = _Scan.apply(projected, weights, biases, lengths)  # type: ignore[no-untyped-call]
     return states
 
 

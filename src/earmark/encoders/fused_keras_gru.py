@@ -27,7 +27,7 @@ def runs(projected: Tensor) -> bool:
 
 def recur(projected: Tensor, weights: Tensor, kinds: Tensor) -> Tensor:
     """States (row, batch, steps, units); `weights` (row, units, 3 * units), `kinds` (row,) int32 of candidates."""
-    states: Tensor = _Recur.apply(projected, weights, kinds)
+    states: Tensor = _Recur.apply(projected, weights, kinds)  # type: ignore[no-untyped-call]
     return states
 
 

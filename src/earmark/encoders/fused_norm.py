@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -66,6 +67,7 @@ def layer(
     convs: Sequence[nn.Conv2d],
     norms: Sequence[MaskedBatchNorm2d],
     kind: Kind,
+    *,
     pool: tuple[int, int] = (1, 1),
     average: bool = False,
     mask: Tensor | None = None,
@@ -79,12 +81,14 @@ def layer(
     kernels = side_by_side(convs)
     if x.shape[1] == 1 and len(kernels) // len(convs) in _FIRST:
         rows = nn.functional.pad(kernels.flatten(1).t(), (0, 0, 0, 7)).to(torch.bfloat16).contiguous()
-        return normed(x.to(torch.bfloat16).contiguous(), norms, kind, pool, average, mask, rows)
-    return normed(nn.functional.conv2d(x, kernels, padding=1), norms, kind, pool, average, mask)
+        single = x.to(torch.bfloat16).contiguous()
+        return normed(single, norms, kind, pool=pool, average=average, mask=mask, first=rows)
+    made = nn.functional.conv2d(x, kernels, padding=1)
+    return normed(made, norms, kind, pool=pool, average=average, mask=mask)
 
 
 def side_by_side(convs: Sequence[nn.Conv2d]) -> Tensor:
-    """Kernels (all outputs, inputs, 3, 3); without gradients in bfloat16, made once for as long as they stay the same."""
+    """Kernels (all outputs, inputs, 3, 3); without gradients in bfloat16, made once while they stay the same."""
     if torch.is_grad_enabled():
         return _joined([conv.weight for conv in convs])
     state = tuple((conv.weight.data_ptr(), conv.weight._version) for conv in convs)
@@ -95,10 +99,26 @@ def side_by_side(convs: Sequence[nn.Conv2d]) -> Tensor:
     return known[1]
 
 
+@dataclass(frozen=True)
+class _How:
+    """What a pass does, and the statistics that it begins with; in training these are updated in place."""
+
+    kind: Kind
+    pool: tuple[int, int]
+    average: bool
+    eps: float
+    momentum: float
+    training: bool
+    mean: Tensor
+    variance: Tensor
+    lengths: Tensor | None  # (batch,) int32, valid steps of each clip
+
+
 def normed(
     y: Tensor,
     norms: Sequence[MaskedBatchNorm2d],
     kind: Kind,
+    *,
     pool: tuple[int, int] = (1, 1),
     average: bool = False,
     mask: Tensor | None = None,
@@ -111,17 +131,17 @@ def normed(
     weight, bias, mean, variance = (
         _joined([getattr(norm, name) for norm in norms]) for name in ("weight", "bias", "running_mean", "running_var")
     )
-    training = norms[0].training
-    how = float(norms[0].eps), float(norms[0].momentum or 0.0), training, kind, pool, average
     lengths = None if mask is None else mask.sum(1, dtype=torch.int32)
-    out: Tensor = _Fused.apply(y, first, weight, bias, mean, variance, lengths, how)
+    eps, momentum, training = float(norms[0].eps), float(norms[0].momentum or 0.0), norms[0].training
+    how = _How(kind, pool, average, eps, momentum, training, mean, variance, lengths)
+    out: Tensor = _Fused.apply(y, first, weight, bias, how)  # type: ignore[no-untyped-call]
     if training:
         with torch.no_grad():
             if len(norms) > 1:
+                sizes = [norm.num_features for norm in norms]
                 for name, joint in (("running_mean", mean), ("running_var", variance)):
-                    parts = joint.split([norm.num_features for norm in norms])
-                    torch._foreach_copy_([getattr(norm, name) for norm in norms], list(parts))
-            torch._foreach_add_([norm.num_batches_tracked for norm in norms], 1)
+                    torch._foreach_copy_([getattr(norm, name) for norm in norms], torch.split(joint, sizes))
+            torch._foreach_add_([getattr(norm, "num_batches_tracked") for norm in norms], 1)  # noqa: B009
     return out
 
 
@@ -130,35 +150,31 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 
 class _Fused(torch.autograd.Function):
-    """The kernels, as an operator with a gradient. The running statistics are updated in place, in training."""
+    """The kernels, as an operator with a gradient."""
 
     @staticmethod
-    def forward(
-        ctx: Any, y: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, running_mean: Tensor,
-        running_var: Tensor, lengths: Tensor | None, how: tuple[float, float, bool, Kind, tuple[int, int], bool],
-    ) -> Tensor:  # fmt: skip
+    def forward(ctx: Any, y: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, how: _How) -> Tensor:
         from earmark.encoders import norm_kernels as kernels
 
-        eps, momentum, training, kind, (high, wide), average = how
+        high, wide = how.pool
         y = y.contiguous(memory_format=torch.channels_last)
         batch, _, steps, bands = y.shape
         width, taps = len(weight), y if first is None else first
-        channels = width // 2 if kind == "glu" else width
+        channels = width // 2 if how.kind == "glu" else width
         cells = batch * steps * bands
-        ragged = lengths is not None
-        valid = taps if lengths is None else lengths
-        count = weight.new_full((1,), cells) if lengths is None else (lengths.sum() * bands).float()
-        mean, variance = running_mean, running_var
-        if training:
+        ragged, valid = how.lengths is not None, taps if how.lengths is None else how.lengths
+        count = weight.new_full((1,), cells) if how.lengths is None else (how.lengths.sum() * bands).float()
+        mean, variance = how.mean, how.variance
+        if how.training:
             mean, variance, block = torch.empty_like(weight), torch.empty_like(weight), _block(width)
             programs = _programs(cells, width, block)
             parts = weight.new_empty(programs, 2, width)
             kernels.sums_kernel[programs, width // block](
-                y, taps, running_mean, parts, valid, cells, programs * _ROWS, steps, bands, width, first is not None,
+                y, taps, how.mean, parts, valid, cells, programs * _ROWS, steps, bands, width, first is not None,
                 ragged, _ROWS, block, num_warps=_WARPS,
             )  # fmt: skip
             kernels.statistics_kernel[(width // 16,)](
-                parts, programs, count, momentum, running_mean, running_var, mean, variance, width, 64, 16
+                parts, programs, count, how.momentum, how.mean, how.variance, mean, variance, width, 64, 16
             )
         out = torch.empty(
             (batch, channels, steps // high, bands // wide),
@@ -169,10 +185,10 @@ class _Fused(torch.autograd.Function):
             programs = _programs(made, channels, block)
             kernels.forward_kernel[programs, channels // block](
                 y, taps, mean, variance, weight, bias, out, valid, made, programs * _ROWS, steps, bands, out.shape[2],
-                out.shape[3], eps, channels, _KINDS[kind], high, wide, average, first is not None, ragged, _ROWS, block,
-                num_warps=_WARPS,
+                out.shape[3], how.eps, channels, _KINDS[how.kind], high, wide, how.average, first is not None, ragged,
+                _ROWS, block, num_warps=_WARPS,
             )  # fmt: skip
-        ctx.save_for_backward(y, first, weight, bias, mean, variance, lengths, count)
+        ctx.save_for_backward(y, first, weight, bias, mean, variance, count)
         ctx.how = how
         return out
 
@@ -180,20 +196,21 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         from earmark.encoders import norm_kernels as kernels
 
-        y, first, weight, bias, mean, variance, lengths, count = ctx.saved_tensors
-        eps, _, training, kind, (high, wide), average = ctx.how
+        y, first, weight, bias, mean, variance, count = ctx.saved_tensors
+        how: _How = ctx.how
+        high, wide = how.pool
         slope = slopes[0].to(y.dtype).contiguous(memory_format=torch.channels_last)
         batch, _, steps, bands = y.shape
         channels, out_steps, out_bands = slope.shape[1:]
         width, block, taps = len(weight), _block(channels), y if first is None else first
-        shape = channels, _KINDS[kind], high, wide, average, first is not None, lengths is not None
-        valid = taps if lengths is None else lengths
+        valid = taps if how.lengths is None else how.lengths
+        shape = channels, _KINDS[how.kind], high, wide, how.average, first is not None, how.lengths is not None
         made = batch * out_steps * out_bands
         programs = _programs(made, channels, block)
         parts = weight.new_empty(programs, 2, width)
         kernels.slopes_kernel[programs, channels // block](
             y, taps, slope, mean, variance, weight, bias, parts, valid, made, programs * _ROWS, steps, bands,
-            out_steps, out_bands, eps, *shape, _ROWS, block, num_warps=_WARPS,
+            out_steps, out_bands, how.eps, *shape, _ROWS, block, num_warps=_WARPS,
         )  # fmt: skip
         sums = parts.sum(0)
         all_steps, all_bands = -(-steps // high), -(-bands // wide)
@@ -205,10 +222,10 @@ class _Fused(torch.autograd.Function):
         else:
             back = weight.new_empty(programs, 16, width)
             to_input = y.new_empty(y.numel() if through else 1, 16)
-        taught = sums if training else torch.zeros_like(sums)  # statistics that do not depend on the map
+        taught = sums if how.training else torch.zeros_like(sums)  # else statistics do not depend on the map
         kernels.backward_kernel[programs, channels // block](
             y, taps, slope, mean, variance, weight, bias, taught, back, to_input, valid, windows, programs * _ROWS,
-            steps, bands, out_steps, out_bands, all_steps, all_bands, count, eps, *shape, through, _ROWS, block,
+            steps, bands, out_steps, out_bands, all_steps, all_bands, count, how.eps, *shape, through, _ROWS, block,
             num_warps=_WARPS,
         )  # fmt: skip
         of_y: Tensor | None = back
@@ -218,7 +235,7 @@ class _Fused(torch.autograd.Function):
             if through:
                 of_y = torch.empty_like(y)
                 kernels.gather_kernel[(-(-y.numel() // 256),)](to_input, of_y, y.numel(), steps, bands, 256)
-        return of_y, of_first, sums[1], sums[0], None, None, None, None
+        return of_y, of_first, sums[1], sums[0], None
 
 
 def _block(width: int) -> int:

@@ -38,7 +38,7 @@ def gru_forward_kernel(inputs, weights, biases, lengths, states, kept, batch,
         length = tl.load(lengths + clip, mask=there, other=0).to(tl.int32)
     first = clip.to(tl.int64) * steps
     state = tl.zeros((rows, units), tl.float32)
-    live = (there & (0 < length))[:, None]
+    live = (there & (length > 0))[:, None]
     at = inputs + ((first + _place(0, length, way)) * (ways * 3 * units) + way * 3 * units)[:, None] + unit[None, :]
     reset_in = tl.load(at, mask=live, other=0.0)
     update_in = tl.load(at + units, mask=live, other=0.0)
@@ -73,7 +73,7 @@ def gru_forward_kernel(inputs, weights, biases, lengths, states, kept, batch,
 def gru_backward_kernel(slopes, weights, lengths, states, kept, to_inputs, to_fed,
                         batch, steps, ways: tl.constexpr, units: tl.constexpr, rows: tl.constexpr,
                         ragged: tl.constexpr):  # fmt: skip
-    """Gradients of the projected inputs, and of the products of state and weights, both (batch, steps, way, 3 * units)."""
+    """Gradients of projected inputs, and of the products of state and weights: (batch, steps, way, 3 * units)."""
     way = tl.program_id(1)
     clip = tl.program_id(0) * rows + tl.arange(0, rows)
     unit = tl.arange(0, units)
@@ -140,7 +140,7 @@ def _candidate_slope(c, kind):
 
 @triton.jit
 def _product(a, high, low):
-    """a times (high + low), all but exact: what bfloat16 leaves of a float32 is another bfloat16."""
+    """Product of a and (high + low), all but exact: what bfloat16 leaves of a float32 is another bfloat16."""
     rough = a.to(high.dtype)
     rest = (a - rough.to(tl.float32)).to(high.dtype)
     return tl.dot(rough, high) + (tl.dot(rest, high) + tl.dot(rough, low))

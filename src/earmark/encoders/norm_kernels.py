@@ -3,8 +3,8 @@
 A map is a matrix of cells (clip, step, band) times channels. `fused_norm` says what is computed, and calls these.
 Of a gated layer the map has twice the channels: first those of the linear part, then those of the gate.
 
-With `ragged` each clip has so many valid steps (`lengths`), and all clips `count` valid cells: what lies beyond counts in
-no sum, and zero comes out of it.
+With `ragged` each clip has so many valid steps (`lengths`), and all clips `count` valid cells: what lies beyond counts
+in no sum, and zero comes out of it.
 
 With `first` there is no map: `y` is the single channel (clip, step, band) that a network's first convolution sees, and
 `kernels` (16, channels) are that convolution's, nine rows of them and seven of zeros.
@@ -59,7 +59,7 @@ def _cells(y, taps, cell, clip, step, band, inside, steps, bands, column, width:
 @triton.jit
 def _taps(y, kernels, column, width: tl.constexpr, first: tl.constexpr):
     """The kernels of these channels, (16, block); anything where there is a map."""
-    if first:
+    if first:  # noqa: SIM108 - a ternary of Triton wants both sides of one type
         taps = tl.load(kernels + tl.arange(0, 16)[:, None] * width + column[None, :])
     else:
         taps = column
@@ -100,8 +100,8 @@ def sums_kernel(
 
 @triton.jit
 def statistics_kernel(
-    parts, programs, count, momentum, running_mean, running_var, mean, variance, width: tl.constexpr, rows: tl.constexpr,
-    block: tl.constexpr,
+    parts, programs, count, momentum, running_mean, running_var, mean, variance, width: tl.constexpr,
+    rows: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     """Mean and variance of every channel from `programs` partial sums about the running mean, which is updated too."""
     column = tl.program_id(0) * block + tl.arange(0, block)
@@ -174,9 +174,9 @@ def forward_kernel(
 
 @triton.jit(do_not_specialize=SIZES)
 def slopes_kernel(
-    y, kernels, slope, mean, variance, weight, bias, parts, lengths, made, step_over, steps, bands, out_steps, out_bands, eps,
-    channels: tl.constexpr, kind: tl.constexpr, high: tl.constexpr, wide: tl.constexpr, average: tl.constexpr,
-    first: tl.constexpr, ragged: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
+    y, kernels, slope, mean, variance, weight, bias, parts, lengths, made, step_over, steps, bands, out_steps,
+    out_bands, eps, channels: tl.constexpr, kind: tl.constexpr, high: tl.constexpr, wide: tl.constexpr,
+    average: tl.constexpr, first: tl.constexpr, ragged: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
     """Of what comes back of each normalised value: its sum and its sum times the value, channel by channel.
 

@@ -37,7 +37,7 @@ class CapturedLoss:
         if kind not in self._made:
             return self.loss(features, targets)
         recording = self._made[kind]
-        found: Tensor = _Replayed.apply(recording, features, targets, *recording.weights)
+        found: Tensor = _Replayed.apply(recording, features, targets, *recording.weights)  # type: ignore[no-untyped-call]
         return found
 
     def usable(self, features: Tensor) -> bool:
@@ -78,7 +78,7 @@ class Recording:
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.features, self.targets = features.clone(), targets.clone()
         self.slope = torch.ones((), device=features.device)
-        beside = torch.cuda.Stream()
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             for _ in range(_TRIALS):
