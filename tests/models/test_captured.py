@@ -19,9 +19,9 @@ def network() -> Network:
 def test_a_cpu_takes_the_usual_way() -> None:
     own = network()
     features = torch.randn(2, 50, 64)
-    captured = CapturedNetwork(own, (2, 50, 64))
+    captured = CapturedNetwork(own, 2)
     torch.testing.assert_close(captured(features), own.classify(features), atol=0, rtol=0)
-    assert captured._state is None
+    assert not captured._made
 
 
 @gpu
@@ -29,16 +29,18 @@ def test_a_cpu_takes_the_usual_way() -> None:
 @pytest.mark.parametrize("bf16", [False, True])
 def test_a_replay_gives_the_scores_of_its_own_input(bf16: bool) -> None:
     own = network().cuda()
-    captured = CapturedNetwork(own, (2, 50, 64))
+    captured = CapturedNetwork(own, 2)
     batches = [torch.randn(2, 50, 64, device="cuda") for _ in range(3)]
     with torch.autocast("cuda", dtype=torch.bfloat16, enabled=bf16):
         made = [captured(features) for features in batches]
-        assert captured._state is not None
+        assert list(captured._made) == [(2, 50, 64)]
         assert captured.possible
         for features, pooled in zip(batches, made, strict=True):
             torch.testing.assert_close(pooled.frames, own.classify(features).frames, atol=1e-4, rtol=1e-3)
-        others = torch.randn(3, 50, 64, device="cuda")
-        torch.testing.assert_close(captured(others).clip, own.classify(others).clip, atol=1e-4, rtol=1e-3)
+        for shape in ((3, 50), (2, 40), (2, 30)):  # not a full batch; a second length; one too many
+            others = torch.randn(*shape, 64, device="cuda")
+            torch.testing.assert_close(captured(others).clip, own.classify(others).clip, atol=1e-4, rtol=1e-3)
+        assert list(captured._made) == [(2, 50, 64), (2, 40, 64)]
     assert not torch.equal(made[0].frames, made[1].frames)
 
 
@@ -46,7 +48,7 @@ def test_a_replay_gives_the_scores_of_its_own_input(bf16: bool) -> None:
 @torch.inference_mode()
 def test_changed_weights_are_recorded_anew() -> None:
     own = network().cuda()
-    captured = CapturedNetwork(own, (2, 50, 64))
+    captured = CapturedNetwork(own, 2)
     features = torch.randn(2, 50, 64, device="cuda")
     with torch.autocast("cuda", dtype=torch.bfloat16):
         before = captured(features).frames

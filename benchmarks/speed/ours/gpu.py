@@ -115,8 +115,7 @@ def _waveform(batch: int, rate: int) -> Tensor:
 def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
     network = _tagger(network).eval().to(device)
     heard = _waveform(batch, network.rate).to(device)
-    shape = (batch, network.front_end.frames_in(heard.shape[1]), network.front_end.bands)
-    recorded = CapturedNetwork(network, shape)  # as the engine has it for full batches
+    recorded = CapturedNetwork(network, batch)  # as the engine has it for full batches
     call = compile_network(network) if compiled else lambda heard: recorded(*network.features(heard))
 
     @torch.inference_mode()

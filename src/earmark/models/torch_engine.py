@@ -127,10 +127,9 @@ class TorchEngine:
         return Pooled(torch.cat(clip), torch.cat(frames), torch.cat(weights))
 
     def _recorded(self, features: Tensor, lengths: Tensor | None) -> Pooled:
-        """As `Network.classify`; full batches of whole windows by a recording of what the device does for them."""
+        """As `Network.classify`; full batches by a recording of what the device does for them."""
         if self._captured is None:
-            front = self.network.front_end
-            self._captured = CapturedNetwork(self.network, (self.batch, front.frames_in(self.plan.size), front.bands))
+            self._captured = CapturedNetwork(self.network, self.batch)
         return self._captured(features, lengths)
 
     def _computed(
