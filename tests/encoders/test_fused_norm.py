@@ -140,15 +140,36 @@ def test_an_encoder_is_as_near_to_float32_as_without_the_kernels(
             assert (other - there).norm() <= allowed
 
 
-def test_kernels_are_joined_once_while_they_stay_the_same() -> None:
+def test_kernels_are_joined_once_where_nobody_trains_them() -> None:
     convs = [nn.Conv2d(4, 8, 3, bias=False) for _ in range(2)]
     with torch.no_grad():
-        first = fused_norm.side_by_side(convs)
-        assert fused_norm.side_by_side(convs) is first
+        first = fused_norm.side_by_side(convs, final=True)
+        assert fused_norm.side_by_side(convs, final=True) is first
         convs[1].weight.mul_(2)
-        second = fused_norm.side_by_side(convs)
-    torch.testing.assert_close(second, torch.cat([conv.weight for conv in convs]).to(torch.bfloat16))
+        second = fused_norm.side_by_side(convs, final=True)
+        torch.testing.assert_close(second, torch.cat([conv.weight for conv in convs]).to(torch.bfloat16))
+        assert fused_norm.side_by_side(convs) is not fused_norm.side_by_side(convs)
     assert fused_norm.side_by_side(convs).requires_grad
+
+
+def test_an_optimiser_that_counts_no_versions_changes_what_is_scored(
+    kernels_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch's fused optimisers change weights without a trace; a validation must see the new ones."""
+    torch.manual_seed(0)
+    block = ConvBlock(1, 16, 1, activation="relu", pool=(1, 2), pool_kind="max", dropout=0.0).to(kernels_on)
+    optimiser = torch.optim.AdamW(block.parameters(), lr=0.1, fused=True)
+    x = torch.randn(2, 1, 4, 8, device=kernels_on)
+    with torch.autocast(kernels_on, dtype=torch.bfloat16):
+        block.eval()(x).sum().backward()
+        with torch.no_grad():
+            before = block(x)
+        optimiser.step()
+        with torch.no_grad():
+            after = block(x)
+            monkeypatch.setattr(fused_norm, "usable", lambda x: False)
+            torch.testing.assert_close(after, block(x).to(after.dtype), atol=0.05, rtol=0.05)
+    assert not torch.allclose(before, after, atol=0.05)
 
 
 def test_a_cpu_keeps_to_its_own_operators(monkeypatch: pytest.MonkeyPatch) -> None:

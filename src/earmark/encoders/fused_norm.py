@@ -78,7 +78,7 @@ def layer(
     out. The convolutions' own biases are left out. The map of a single input channel is never written: each kernel
     multiplies the nine neighbours of a cell again, for that is less work than to read what comes of it.
     """
-    kernels = side_by_side(convs)
+    kernels = side_by_side(convs, all(norm.final for norm in norms))
     if x.shape[1] == 1 and len(kernels) // len(convs) in _FIRST:
         rows = nn.functional.pad(kernels.flatten(1).t(), (0, 0, 0, 7)).to(torch.bfloat16).contiguous()
         single = x.to(torch.bfloat16).contiguous()
@@ -87,9 +87,9 @@ def layer(
     return normed(made, norms, kind, pool=pool, average=average, mask=mask)
 
 
-def side_by_side(convs: Sequence[nn.Conv2d]) -> Tensor:
-    """Kernels (all outputs, inputs, 3, 3); without gradients in bfloat16, made once while they stay the same."""
-    if torch.is_grad_enabled():
+def side_by_side(convs: Sequence[nn.Conv2d], final: bool = False) -> Tensor:
+    """Kernels (all outputs, inputs, 3, 3); of layers that are `final` in bfloat16, made once and kept beside them."""
+    if not final or torch.is_grad_enabled():
         return _joined([conv.weight for conv in convs])
     state = tuple((conv.weight.data_ptr(), conv.weight._version) for conv in convs)
     known: tuple[Any, Tensor] | None = convs[0].__dict__.get("_side_by_side")
