@@ -10,6 +10,9 @@ from pathlib import Path
 # Small networks run fastest on one thread, and several test processes must not fight over the cores.
 # Set before any test imports torch, which reads it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Kernels for a GPU run in Triton's interpreter where there is none. Read when Triton is first imported.
+if not os.path.exists("/proc/driver/nvidia"):
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 import numpy as np
 import pytest

@@ -53,6 +53,8 @@ def turned(x: Tensor, order: Tensor | None) -> Tensor:
 class MaskedBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation of (batch, channels, steps, bands) that takes its statistics from valid steps alone."""
 
+    final = False  # whether nobody will train it, nor the layer that it follows
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise; `mask` (batch, steps), None when every step is valid."""
         if mask is None or not self.training:

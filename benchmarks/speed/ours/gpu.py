@@ -20,6 +20,8 @@ from earmark.data.batches import Batch
 from earmark.data.synthetic import VOICES
 from earmark.data.targets import Targets
 from earmark.labels import Labels
+from earmark.models.captured import CapturedNetwork
+from earmark.models.directory import fast
 from earmark.models.fast import compiled as compile_network
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
@@ -112,9 +114,10 @@ def _waveform(batch: int, rate: int) -> Tensor:
 
 
 def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
-    network = _tagger(network).eval().to(device)
+    network = fast(_tagger(network).eval(), device, "bf16").to(device)
     heard = _waveform(batch, network.rate).to(device)
-    call = compile_network(network) if compiled else network
+    recorded = CapturedNetwork(network, batch)  # as the engine has it for full batches
+    call = compile_network(network) if compiled else lambda heard: recorded(*network.features(heard))
 
     @torch.inference_mode()
     def listen() -> int:

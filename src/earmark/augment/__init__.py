@@ -57,7 +57,7 @@ def augment_clips(
     """
     if options.gain_db:
         gain = 10 ** ((torch.rand(len(clips), 1, generator=generator) * 2 - 1) * options.gain_db / 20)
-        clips = clips * beside(gain[:, 0].to(clips.device), clips)
+        clips = clips * beside(gain[:, 0].to(clips.device, non_blocking=True), clips)
     if options.overlay:
         return overlay(clips, lengths, targets, options.overlay, options.overlay_db, generator)
     return clips, lengths, targets
@@ -88,5 +88,6 @@ def augment_features(
 
 def _rotated(values: Tensor, shifts: Tensor) -> Tensor:
     """Each clip of (batch, length, channels) begun `shifts` (batch, 1) later, its beginning moved to its end."""
-    source = (torch.arange(values.shape[1]) + shifts) % values.shape[1]  # (batch, length)
-    return values.gather(1, source[:, :, None].expand_as(values).to(values.device))
+    there = values.device
+    source = torch.arange(values.shape[1], device=there) + shifts.to(there, non_blocking=True)  # (batch, length)
+    return values.gather(1, (source % values.shape[1])[:, :, None].expand_as(values))

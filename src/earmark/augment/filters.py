@@ -34,10 +34,10 @@ def random_filter(features: Tensor, options: FilterOptions, generator: torch.Gen
     if options.shift:
         moved = torch.randint(-options.shift, options.shift + 1, (batch, 1), generator=generator)
         source = (torch.arange(bands) + moved).clamp(0, bands - 1)  # (batch, bands)
-        features = features.gather(2, source[:, None, :].to(features.device).expand_as(features))
+        features = features.gather(2, source[:, None, :].to(features.device, non_blocking=True).expand_as(features))
     if options.spread:
         gains = _lines(batch, bands, options.knots, generator) * options.spread
-        features = features + gains[:, None, :].to(features.device)
+        features = features + gains[:, None, :].to(features.device, non_blocking=True)
     return features
 
 

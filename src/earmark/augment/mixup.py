@@ -22,8 +22,8 @@ def mixup(features: Tensor, targets: Tensor, alpha: float, generator: torch.Gene
     """Mix features (batch, frames, bands) and targets (batch, ..., classes), each clip with another of the batch."""
     batch = len(features)
     share = _beta(alpha, batch, generator)
-    share = torch.maximum(share, 1 - share).to(features.device)
-    partner = torch.randperm(batch, generator=generator).to(features.device)
+    share = torch.maximum(share, 1 - share).to(features.device, non_blocking=True)
+    partner = torch.randperm(batch, generator=generator).to(features.device, non_blocking=True)
     wide = share[:, None, None]
     mixed = wide * features + (1 - wide) * features[partner]
     wide = beside(share, targets)
@@ -47,7 +47,7 @@ def overlay(
     chosen = torch.rand(batch, generator=generator) < probability
     partner = torch.randperm(batch, generator=generator)
     gain = 10 ** ((torch.rand(batch, generator=generator) * 2 - 1) * level_db / 20) * chosen
-    chosen, partner, gain = (tensor.to(clips.device) for tensor in (chosen, partner, gain))
+    chosen, partner, gain = (tensor.to(clips.device, non_blocking=True) for tensor in (chosen, partner, gain))
     mixed = clips + beside(gain, clips) * clips[partner]
     lengths = torch.where(chosen, torch.maximum(lengths, lengths[partner]), lengths)
     united = torch.maximum(targets, targets[partner])

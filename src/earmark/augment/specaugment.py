@@ -24,10 +24,12 @@ class SpecAugmentOptions(Options):
 def spec_augment(features: Tensor, options: SpecAugmentOptions, generator: torch.Generator) -> Tensor:
     """Features (batch, frames, bands) with stripes of zeros, drawn for each clip on its own."""
     batch, frames, bands = features.shape
-    keep_time = _stripes(batch, frames, options.time_stripes, options.time_width, generator)
-    keep_bands = _stripes(batch, bands, options.band_stripes, options.band_width, generator)
-    keep = keep_time[:, :, None] & keep_bands[:, None, :]  # (batch, frames, bands)
-    return features * keep.to(features.device)
+    masks = (
+        _stripes(batch, frames, options.time_stripes, options.time_width, generator),
+        _stripes(batch, bands, options.band_stripes, options.band_width, generator),
+    )
+    keep_time, keep_bands = (mask.to(features.device, non_blocking=True) for mask in masks)
+    return features * (keep_time[:, :, None] & keep_bands[:, None, :])  # (batch, frames, bands)
 
 
 def _stripes(batch: int, length: int, count: int, width: int, generator: torch.Generator) -> Tensor:

@@ -11,6 +11,8 @@
 `resnet`, `vggish`, `segment_cnn`, `frame_cnn`, `mlp`, `embedding_net`   the systems that the papers compare with
 `mobilenet`, `dymn`       MobileNetV3 of Schmid et al. 2023 and 2025, and with kernels that depend on the clip
 `blocks`, `dynamic`       convolution blocks: plain, gated, frequency-dynamic
+`fused_norm`, `fused_gru`, `fused_keras_gru`   what lies between convolutions, and GRUs, in few launches on an NVIDIA
+                          GPU, by the Triton kernels of `norm_kernels` and `gru_kernels`
 """
 
 from __future__ import annotations

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from earmark.encoders import fused_norm
 from earmark.encoders.dynamic import DynamicConv2d
 from earmark.masking import MaskedBatchNorm2d
 
@@ -146,9 +147,38 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (batch, inputs, steps, bands) to (batch, outputs, steps // pool[0], bands // pool[1])."""
+        if fused_norm.usable(x) and all(fuses(layer) for layer in self.layers):
+            fused: Tensor = self.dropout(self._fused(x if mask is None else x * mask[:, None, :, None], mask))
+            return fused
         for layer in self.layers:
             if mask is not None:
                 x = x * mask[:, None, :, None]
             x = layer(x, mask)
         out: Tensor = self.dropout(self.pool(x))
         return out
+
+    def _fused(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """All but the dropout on a GPU: the last layer takes the pooling with it where the kernels know it."""
+        average = not isinstance(self.pool, MaxPool)
+        size: Any = self.pool.size if isinstance(self.pool, MaxPool) else self.pool.kernel_size
+        together = not (average and isinstance(self.layers[-1], GatedConv))
+        for layer in self.layers[:-1]:
+            x = fused(layer, x, mask)
+        x = fused(self.layers[-1], x, mask, size if together else (1, 1), average and together)
+        return x if together else self.pool(x)
+
+
+def fuses(layer: nn.Module) -> bool:
+    """Whether a layer is one for the kernels of `fused_norm`."""
+    parts: list[nn.Module] = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
+    return all(type(part) is Conv and fused_norm.fits(part.conv, part.norm) for part in parts)
+
+
+def fused(
+    layer: nn.Module, x: Tensor, mask: Tensor | None, pool: tuple[int, int] = (1, 1), average: bool = False
+) -> Tensor:
+    """A layer that `fuses` and the pooling behind it, of maps for which that is `usable` and zero outside the mask."""
+    parts: list[Any] = [layer.linear, layer.gate] if isinstance(layer, GatedConv) else [layer]
+    kind: fused_norm.Kind = "glu" if isinstance(layer, GatedConv) else parts[0].activation
+    convs, norms = [part.conv for part in parts], [part.norm for part in parts]
+    return fused_norm.layer(x, convs, norms, kind, pool=pool, average=average, mask=mask)

@@ -20,7 +20,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from earmark.encoders.blocks import Activation, Conv, ConvBlock, check_pools
+from earmark.encoders import fused_norm
+from earmark.encoders.blocks import Activation, Conv, ConvBlock, check_pools, fused, fuses
 from earmark.encoders.contract import Encoded
 from earmark.encoders.recurrence import recur
 from earmark.masking import valid_steps
@@ -80,10 +81,16 @@ class CRNN(nn.Module):
             x = block(x, mask)
         if mask is not None:
             x = x * mask[:, None, :, None]
-        x = self.last(x, mask)
-        x = nn.functional.max_pool2d(x, (1, x.shape[3]))[..., 0]  # amax is the same, and its gradient far slower
-        x = x.relu().transpose(1, 2)  # (batch, frames, last)
+        x = self._collapsed(x, mask).transpose(1, 2)  # (batch, frames, last)
         return Encoded(self.dropout(recur(self.gru, x, lengths)), lengths)
+
+    def _collapsed(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The last convolution and the largest of all bands, (batch, last, frames)."""
+        bands = (1, x.shape[3])
+        if fused_norm.usable(x) and fuses(self.last):
+            return fused(self.last, x, mask, bands)[..., 0].relu()
+        # amax is the same, and its gradient far slower
+        return nn.functional.max_pool2d(self.last(x, mask), bands)[..., 0].relu()
 
 
 def make_blocks(options: BlocksOptions, bands: int) -> nn.ModuleList:

@@ -28,6 +28,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from earmark.encoders import fused_keras_gru
 from earmark.masking import backwards, turned, valid_steps
 
 Candidate = Literal["linear", "sigmoid", "relu", "tanh"]
@@ -44,6 +45,9 @@ class KerasBiGRUs(nn.Module):
         super().__init__()
         self.candidates = candidates
         rows = 2 * len(candidates)
+        kinds = [fused_keras_gru.KINDS[kind] for kind in candidates for _ in range(2)]
+        self.register_buffer("kinds", torch.tensor(kinds, dtype=torch.int32), persistent=False)
+        self.kinds: Tensor
         self.kernel = nn.Parameter(torch.empty(rows, inputs, 3 * units))  # W
         self.recurrent = nn.Parameter(torch.empty(rows, units, 3 * units))  # U
         self.bias = nn.Parameter(torch.zeros(rows, 1, 3 * units))  # b
@@ -67,6 +71,8 @@ class KerasBiGRUs(nn.Module):
 
     def _recur(self, projected: Tensor) -> Tensor:
         """The loop over steps: from projected inputs (rows, batch, steps, 3 * units) to states (..., units)."""
+        if fused_keras_gru.runs(projected):
+            return fused_keras_gru.recur(projected, self.recurrent, self.kinds)
         units = projected.shape[-1] // 3
         gates, inputs = projected.tensor_split([2 * units], dim=-1)
         update_reset, candidate = self.recurrent.tensor_split([2 * units], dim=-1)

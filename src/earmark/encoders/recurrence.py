@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from earmark.encoders import fused_gru
 from earmark.masking import backwards, turned, valid_steps
 
 PACKING = ("cpu",)  # devices on which reading the lengths costs nothing
@@ -27,6 +28,8 @@ def recur(gru: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
     if not isinstance(gru, nn.GRU):
         states: Tensor = gru(x, lengths)
         return states
+    if fused_gru.runs(gru, x):
+        return fused_gru.run(gru, x, lengths)
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         with torch.autocast("cpu", enabled=False):
             return _run(gru, x.float(), lengths)

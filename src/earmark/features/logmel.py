@@ -64,6 +64,7 @@ from earmark.masking import valid_steps
 from earmark.options import Options
 
 _BLOCK = 256  # frames transformed at once
+_VALUES_CUDA = 2**26  # of windows transformed at once on a GPU, which wants few and large calls: 256 MB
 _POVEY = 0.85  # power of a Hann window that makes Kaldi's
 
 
@@ -181,7 +182,8 @@ class LogMel(nn.Module):
     def _transform_all(self, frames: Tensor) -> Tensor:
         if torch.compiler.is_compiling():  # a traced graph has no loop whose turns depend on the length
             return self._transform(frames)
-        block = max(1, _BLOCK // max(1, len(frames)))
+        block = _BLOCK if not frames.is_cuda else _VALUES_CUDA // self.n_fft
+        block = max(1, block // max(1, len(frames)))
         return torch.cat([self._transform(piece) for piece in torch.split(frames, block, dim=1)], dim=1)
 
     def _spectra_in(self, samples: Count) -> Count:

@@ -84,6 +84,8 @@ FOLLOWS: dict[type[nn.Module], dict[str, str]] = {
 class Folded(MaskedBatchNorm2d):
     """Stands where a normalisation was. Its state is that of one that adds the folded layer's shift."""
 
+    final = True
+
     def __init__(self, norm: MaskedBatchNorm2d) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self.load_state_dict(norm.state_dict())  # for the count of batches seen

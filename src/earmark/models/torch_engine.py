@@ -19,6 +19,7 @@ from earmark.devices import Precision, arithmetic_of, resolve_precision
 from earmark.engine import WindowPlan, rounded_to_one
 from earmark.features import EmbeddingOptions
 from earmark.labels import Labels
+from earmark.models.captured import CapturedNetwork
 from earmark.models.fusion import Fusion, Model
 from earmark.models.network import Network
 from earmark.pooling import Pooled
@@ -41,6 +42,7 @@ class TorchEngine:
         self.network = network.to(device).eval()
         self.device, self.precision = device, resolve_precision(precision, device)
         self.features = features or Features(network)
+        self._captured: CapturedNetwork | None = None
         options = network.options
         self.plan = WindowPlan.of(options.window_seconds, options.overlap_seconds, network.rate, network.clock)
 
@@ -112,6 +114,8 @@ class TorchEngine:
         classes of a frame seldom fill whole vectors, so these few would fall on other frames of a clip at other places
         of the batch. The channels of encoders and the bands of front-ends do fill them.
         """
+        if self.device.startswith("cuda"):
+            return self._recorded(features, lengths)
         if self.device != "cpu" or len(features) == 1:
             return self.network.classify(features, lengths)
         embeddings, steps = self.network.encoder(features, lengths)
@@ -121,6 +125,12 @@ class TorchEngine:
             pooled.append(self.network.pooling(embeddings[own], None if steps is None else steps[own]))
         clip, frames, weights, *_ = zip(*pooled, strict=True)
         return Pooled(torch.cat(clip), torch.cat(frames), torch.cat(weights))
+
+    def _recorded(self, features: Tensor, lengths: Tensor | None) -> Pooled:
+        """As `Network.classify`; full batches by a recording of what the device does for them."""
+        if self._captured is None:
+            self._captured = CapturedNetwork(self.network, self.batch)
+        return self._captured(features, lengths)
 
     def _computed(
         self,

@@ -10,6 +10,7 @@
 `objective.py`        the loss
 `module.py`           a network as the training engine sees it; randomness and learning rate as functions of the step;
                       figures after every epoch
+`captured.py`         the same, recorded and replayed as two launches on an NVIDIA GPU
 `loop.py`             one training, resumed where it stopped
 `callbacks.py`        log, checkpoints, and where the time of a training goes
 `weights.py`          weights of the last epochs averaged, batch statistics taken anew

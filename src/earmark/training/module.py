@@ -30,6 +30,7 @@ from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
 from earmark.models.network import Network
 from earmark.pooling import Pooled
+from earmark.training.captured import CapturedLoss
 from earmark.training.objective import clip_loss, frame_loss
 from earmark.training.options import TrainingOptions
 from earmark.training.transfer import settle
@@ -44,6 +45,7 @@ class TrainingModule(lightning.LightningModule):
         self.losses: list[Tensor] = []  # of this epoch's steps
         self.scored: list[tuple[list[int], Tensor, Tensor]] = []  # clips, clip scores, frame scores of a validation
         self.valid_losses: list[Tensor] = []
+        self._captured = CapturedLoss(network, self._whole_loss)
         self._underway: tuple[list[int], Tensor, Tensor] | None = None  # scores that the device is still computing
 
     def on_train_epoch_start(self) -> None:
@@ -61,9 +63,20 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, augmented."""
         features, lengths, targets = self.augmented(batch, self.global_step)
-        loss = self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
+        if lengths is None and self._alone:
+            loss = self._captured(features, targets)
+        else:
+            loss = self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
         self.losses.append(loss.detach())
         return loss
+
+    @property
+    def _alone(self) -> bool:
+        """Whether this process trains alone: several exchange gradients while they go back."""
+        return self._trainer is None or self._trainer.world_size == 1
+
+    def _whole_loss(self, features: Tensor, targets: Tensor) -> Tensor:
+        return self.loss_of(self.tagger.classify(features), None, targets)
 
     def loss_of(self, pooled: Pooled, lengths: Tensor | None, targets: Tensor) -> Tensor:
         """The objective: of clip scores, and of frame scores where they are taught; `lengths` (batch,) valid frames."""
