@@ -29,6 +29,8 @@ from earmark.runtime.windows import Assembly, Window, cut
 from earmark.scores import Scores
 from earmark.stopwatch import Stopwatch, each, stage
 
+_AHEAD = 16  # windows that are read before they are asked for, at least
+
 
 class StoppedError(EarmarkError):
     """Whoever wanted the scores has set `Scorer.stop`."""
@@ -126,7 +128,7 @@ class Scorer:
     """Scores recordings with one model, an engine or an ensemble, a batch of windows at a time."""
 
     model: Engine | Ensemble
-    batch_size: int = 8  # windows at most; an engine may ask for fewer
+    batch_size: int = 64  # windows at most; an engine may ask for fewer
     steady: bool = field(default=False, kw_only=True)  # see `_consume`
     stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # measures where the time goes
     stop: threading.Event | None = field(default=None, kw_only=True, compare=False)  # set: give up, `StoppedError`
@@ -147,7 +149,8 @@ class Scorer:
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
         """Outcome of every job, in their order; `StoppedError` soon after `stop` is set."""
-        messages: queue.Queue[_Message] = queue.Queue(maxsize=2 * self.batch_size)
+        ahead = max(_AHEAD, 2 * max(panel.batch for panel in self.panels))
+        messages: queue.Queue[_Message] = queue.Queue(maxsize=ahead)
         stop = threading.Event()
         reader = threading.Thread(target=self._read_all, args=(jobs, messages, stop), daemon=True)
         reader.start()
@@ -240,7 +243,7 @@ class Scorer:
                         continue
                     pending[-1].windows += 1
                     panel = self.panels[number]
-                    short = self.steady and len(window.samples) < panel.plan.size
+                    short = self.steady and len(window.samples) != panel.plan.size
                     (alone if short else batches)[number].append((pending[-1], window))
                     waiting = len(batches[number])
                     if waiting == panel.batch or (alone[number] and not waiting) or len(alone[number]) > panel.batch:
