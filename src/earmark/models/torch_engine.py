@@ -29,6 +29,7 @@ from earmark.stopwatch import Stopwatch, stage
 _WINDOWS = 4  # twice as many: a twentieth less time with the default recipe's network, and half as much memory again
 _VALUES = 2**18  # of features, in a batch: with 64 filters in float32, 64 MB of activations a layer
 _WINDOWS_GPU = 32
+_ALONE_GPU = 8  # of these it is as soon done as with one
 
 Made = TypeVar("Made")
 
@@ -75,6 +76,11 @@ class TorchEngine:
         return max(1, min(_WINDOWS, _VALUES // values))
 
     @property
+    def alone(self) -> int:
+        """Windows in a batch of a length that few have (`earmark.runtime.ensemble.Panel`)."""
+        return 1 if self.device == "cpu" else _ALONE_GPU
+
+    @property
     def arithmetic(self) -> str:
         """Where and in which precision it computes: "cpu, bf16"."""
         return f"{self.device}, {self.precision}"
@@ -103,9 +109,9 @@ class TorchEngine:
         """
         return self.listen_later(waveform, lengths, watch)()
 
-    def memory(self, shape: tuple[int, int]) -> FloatArray:
-        """An array for waveforms that the device reads by itself: bringing it there makes nobody wait."""
-        made: FloatArray = torch.zeros(shape, pin_memory=self.device.startswith("cuda")).numpy()
+    def memory(self, samples: int) -> FloatArray:
+        """An array for samples that the device reads by itself: bringing it there makes nobody wait."""
+        made: FloatArray = torch.zeros(samples, pin_memory=self.device.startswith("cuda")).numpy()
         return made
 
     @torch.inference_mode()

@@ -8,8 +8,8 @@ Windows of all processes share a batch, and the next batch is under way before t
 back. The rest is as with several processes that each have a model (`processes.py`): order, journal, and what becomes
 of a recording that its process dies of.
 
-A recording's scores do not depend on what is scored beside it: windows of the plan's size go through in batches of one
-size, filled with silence, and others go alone, as with a scorer that is `steady`.
+A recording's scores do not depend on what is scored beside it: windows go through in batches of one length, filled
+with silence to one size, as with a scorer that is `steady`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from earmark.arrays import FloatArray, IntArray
-from earmark.engine import Engine, WindowPlan
+from earmark.engine import Engine
 from earmark.errors import EarmarkError, ModelError
 from earmark.runtime.bulk import Decided, Task, Work
 from earmark.runtime.ensemble import Ensemble, Panel, engines_of, panels_of
@@ -76,21 +76,31 @@ class _Seat:
     buffers: list[FloatArray] = field(default_factory=list)
     turn: int = 0
 
+    def next(self) -> list[_Row]:
+        """The windows that have waited longest, of one length."""
+        samples = _length(self.waiting[0])
+        most = self.panel.batch if samples in self.panel.sizes else self.panel.alone
+        rows: list[_Row] = []
+        rest: list[_Row] = []
+        while self.waiting and len(rows) < most:
+            row = self.waiting.popleft()
+            (rows if _length(row) == samples else rest).append(row)
+        self.waiting.extendleft(reversed(rest))
+        return rows
+
     def waveform(self, rows: Sequence[_Row]) -> tuple[FloatArray, IntArray]:
         """The batch (batch, samples) of these rows, filled with silence, and its lengths."""
-        size = self.panel.plan.size
-        if rows[0][0].lengths[rows[0][1]] != size:  # alone
-            samples = rows[0][0].window(rows[0][1])[None].copy()
-            return samples, np.array([samples.shape[1]], np.int64)
+        panel, samples = self.panel, _length(rows[0])
+        batch = panel.batch if samples in panel.sizes else panel.alone
         if not self.buffers:
-            shape = (self.panel.batch, size)
-            self.buffers = [_memory(next(iter(self.panel.engines.values())), shape) for _ in range(2)]
+            engine = next(iter(panel.engines.values()))
+            self.buffers = [_memory(engine, panel.batch * max(panel.sizes)) for _ in range(2)]
         self.turn = 1 - self.turn
-        waveform = self.buffers[self.turn][:]  # an array of its own: engines know a batch again by it
+        waveform = self.buffers[self.turn][: batch * samples].reshape(batch, samples)
         for place, (asked, row) in enumerate(rows):
             waveform[place] = asked.window(row)
         waveform[len(rows) :] = 0.0
-        return waveform, np.full(len(waveform), size, np.int64)
+        return waveform, np.full(batch, samples, np.int64)
 
 
 class SharedModel:
@@ -113,7 +123,7 @@ class SharedModel:
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
         ours, theirs = context.Pipe()
-        windows = context.RawArray("f", max(_windows(panel) * _longest(panel) for panel in self.panels))
+        windows = context.RawArray("f", max(_windows(panel) * max(panel.sizes) for panel in self.panels))
         scores = context.RawArray("f", max(_room(panel) for panel in self.panels))
         self._new.append(Line(ours, windows, scores))
         self._bell.send(True)
@@ -193,16 +203,7 @@ class SharedModel:
     def _begin(self) -> _Underway | None:
         """Give the device the next batch, of the panel whose windows are most."""
         seat = max(self._seats, key=lambda each: len(each.waiting))
-        if not seat.waiting:
-            return None
-        size, rest = seat.panel.plan.size, deque[_Row]()
-        rows = [seat.waiting.popleft()]
-        if _length(rows[0]) == size:
-            while seat.waiting and len(rows) < seat.panel.batch:
-                row = seat.waiting.popleft()
-                (rows if _length(row) == size else rest).append(row)
-            seat.waiting.extendleft(reversed(rest))
-        return self._underway(seat, rows)
+        return self._underway(seat, seat.next()) if seat.waiting else None
 
     def _underway(self, seat: _Seat, rows: list[_Row]) -> _Underway | None:
         try:
@@ -255,15 +256,9 @@ def _windows(panel: Panel) -> int:
     return min(WINDOWS, panel.batch)
 
 
-def _longest(panel: Panel) -> int:
-    """Samples of the longest window of a panel."""
-    plan = panel.plan
-    return max(plan.size, plan.longest) if isinstance(plan, WindowPlan) else plan.size
-
-
 def _room(panel: Panel) -> int:
     """Scores of as many windows as a process asks about."""
-    longest = _longest(panel)
+    longest = max(panel.sizes)
     each = sum(len(engine.labels) * (1 + engine.steps_in(longest)) for engine in panel.engines.values())
     return _windows(panel) * each
 
@@ -277,12 +272,12 @@ def _later(engine: Any, waveform: FloatArray, lengths: IntArray) -> Callable[[],
     return lambda: found
 
 
-def _memory(engine: Any, shape: tuple[int, int]) -> FloatArray:
+def _memory(engine: Any, samples: int) -> FloatArray:
     """An array that the engine's device reads by itself, where the engine gives such."""
     if hasattr(engine, "memory"):
-        made: FloatArray = engine.memory(shape)
+        made: FloatArray = engine.memory(samples)
         return made
-    return np.zeros(shape, np.float32)
+    return np.zeros(samples, np.float32)
 
 
 class SharedBackend(ProcessBackend):
