@@ -48,7 +48,7 @@ class BulkOptions(TypedDict, total=False):
     shard: str | None  # "2/4": the second of four parts of the recordings, for `merge` to put together
     overwrite: bool  # begin anew what is in `output`
     retry_failed: bool  # try again what failed
-    processes: int | None  # on this machine; None: as many as suit it (`Bulk`)
+    processes: int | None  # on this machine, 1 if left out; None: as many as suit it (`Bulk`)
     ray: str | None  # address of a Ray cluster, or "auto"
     allow_remote: bool  # read inputs that are URLs
     tagger: Tagger | Callable[[], Tagger] | None  # a model of your own, or a function that opens one
@@ -79,8 +79,9 @@ class Found:
 class Bulk:
     """Recordings, what is wanted of each, and the models to score them with; checked when made.
 
-    Without a number of `processes` a processor reads, scores and decides in one. For many recordings on a GPU there are
-    as many as processors, but for one: they read and decide, and share the models in this process.
+    Several `processes` each have the models. Where these are on a GPU, they are in this process alone, and the others
+    read and decide around them. None is one process, and for many recordings on a GPU as many as there are processors
+    but one. A program that asks for more than one must be guarded by `if __name__ == "__main__"`.
     """
 
     verb: Verb
@@ -101,7 +102,7 @@ class Bulk:
     shard: str | None = None
     overwrite: bool = False
     retry_failed: bool = False
-    processes: int | None = None
+    processes: int | None = 1
     ray: str | None = None
     allow_remote: bool = False
     tagger: Tagger | Callable[[], Tagger] | None = None
@@ -285,6 +286,7 @@ def sharing(
 ) -> Backend | None:
     """A backend around a model on a GPU, ended with the stack; None where it is on none, or one process is enough."""
     from earmark.runtime.ensemble import engines_of
+    from earmark.runtime.processes import processors
     from earmark.runtime.shared_model import SharedBackend
 
     if any(getattr(engine, "device", "cpu") == "cpu" for engine in engines_of(model)):
@@ -304,11 +306,6 @@ def may_be_on_gpu(device: str) -> bool:
     if device != "auto":
         return device != "cpu"
     return sys.platform != "linux" or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg")))
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ from earmark.runtime.processes import ProcessBackend, Worker
 from earmark.runtime.shared_engine import WINDOWS, Line, Opener, describe
 
 _MOST = 10_000  # windows in a batch, whatever an engine asks for
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MOMENT = 0.001  # seconds between two looks at a batch that is under way
 
 
@@ -306,6 +308,22 @@ class SharedBackend(ProcessBackend):
         if self.shared.fault is not None:
             raise self.shared.fault
         theirs = self.shared.line(self._context)
-        worker = Worker(self._context, Opener(self.shared.described, self.around, theirs), self.work)
+        with _one_thread():
+            worker = Worker(self._context, Opener(self.shared.described, self.around, theirs), self.work)
         theirs.pipe.close()
         return worker
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes that are started within compute in one thread each: there are as many as processors."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
