@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from earmark.data.batches import Batch
-from earmark.devices import arithmetic_of
+from earmark.devices import arithmetic_of, seed_generators
 from earmark.models.network import ModelOptions, Network
 from earmark.models.torch_engine import TorchEngine
 from earmark.recipes import Recipe, load_recipe, recipe_names
@@ -40,6 +40,13 @@ def test_float32_scores_are_those_of_the_cpu(recipe: Recipe) -> None:
     here, there = (TorchEngine(network(recipe), device, "float32") for device in ("cpu", "cuda"))
     for ours, theirs in zip(there.listen(waveform, lengths), here.listen(waveform, lengths), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_a_step_is_seeded_as_pytorch_seeds_it() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(4, device="cuda")
+    seed_generators(5, torch.device("cuda", 0))
+    assert torch.equal(torch.rand(4, device="cuda"), expected)
 
 
 @pytest.mark.parametrize("recipe", recipes())

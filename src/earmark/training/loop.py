@@ -18,6 +18,7 @@ from typing import Any
 
 import lightning
 import safetensors.torch
+import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.profilers import SimpleProfiler
 from torch import Tensor
@@ -133,12 +134,22 @@ class Loaders(lightning.LightningDataModule):
             self.profile.arrived()
         return batch
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """A batch brought to the device; of pinned memory it is under way when this returns."""
+        inputs, lengths, targets = (part.to(device, non_blocking=True) for part in batch[:3])
+        return batch._replace(inputs=inputs, lengths=lengths, targets=targets)
+
     def ahead(self) -> dict[str, Any]:
         """How batches are made ready while the device computes: by other processes, in memory that it reads itself."""
         if self.machine.hold:
-            return {"num_workers": 0}  # they are on the device already
+            return {"num_workers": 0, "collate_fn": _as_it_is}  # they are on the device already
         workers = self.machine.workers or (GPU_WORKERS if self.machine.gpu else 0)
-        return {"num_workers": workers, "pin_memory": self.machine.gpu}
+        return {"num_workers": workers, "pin_memory": self.machine.gpu, "collate_fn": _as_it_is}
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    """Batches come whole: there is nothing to put together."""
+    return batch
 
 
 def _stream(targets: TargetRows, balance: BalanceOptions, seed: int) -> Stream:
