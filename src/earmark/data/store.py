@@ -38,7 +38,7 @@ from earmark.errors import AudioError, ConfigError, MissingExtraError
 from earmark.runtime.processes import processors
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
-_THREADS = 8  # that decode at once; of more, those in Python's own code wait for each other
+_THREADS = 16  # that decode at once
 
 
 class ClipStore(Protocol):
@@ -76,7 +76,7 @@ def open_store(
 
     They are packed in the folder `cache` (made, and reused when nothing has changed), or read directly.
 
-    A pack is decoded by so many `threads`, by default as many as there are processors, up to 8. It takes two bytes a
+    A pack is decoded by so many `threads`, by default as many as there are processors, up to 16. It takes two bytes a
     sample: 640 kB for ten seconds at 32 kHz, 1.3 GB for 2,000 of them.
     """
     if any(clip.record is not None for clip in clips):
