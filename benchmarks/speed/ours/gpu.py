@@ -236,13 +236,7 @@ def _fed(network: str, store: ClipStore, device: str, workers: int, batch: int, 
     options = recipe.training.model_copy(update={"batch_size": batch})
     machine = Machine(device, "bf16", workers=workers, hold=hold)
     loaded = endless(store, Labels(LABELS), options, module.tagger.rate, machine)
-    return _learning(module, optimiser, (_there(each, device) for each in loaded), device)
-
-
-def _there(batch: Batch, device: str) -> Batch:
-    """A batch brought to the device as the engine does it."""
-    parts = (part.to(device, non_blocking=True) for part in batch[:3])
-    return Batch(*parts, batch.clips, batch.whole)
+    return _learning(module, optimiser, (each.on(device) for each in loaded), device)
 
 
 def _learning(

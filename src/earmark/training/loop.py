@@ -117,6 +117,7 @@ class Loaders(lightning.LightningDataModule):
             rank=rank,
             world=world,
             frames=self.train_set.frames,
+            narrow=self.machine.gpu,
         )
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
@@ -124,7 +125,8 @@ class Loaders(lightning.LightningDataModule):
         if self.valid_set is None:
             return []
         batches = EvaluationBatches(
-            self.valid_set.inputs, self.valid_set.targets, self.options.batch_size, 6 * self.longest
+            *(self.valid_set.inputs, self.valid_set.targets, self.options.batch_size, 6 * self.longest),
+            narrow=self.machine.gpu,
         )
         return DataLoader(batches, batch_size=None, **self.ahead())
 
@@ -136,8 +138,7 @@ class Loaders(lightning.LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """A batch brought to the device; of pinned memory it is under way when this returns."""
-        inputs, lengths, targets = (part.to(device, non_blocking=True) for part in batch[:3])
-        return batch._replace(inputs=inputs, lengths=lengths, targets=targets)
+        return batch.on(device)
 
     def ahead(self) -> dict[str, Any]:
         """How batches are made ready while the device computes: by other processes, in memory that it reads itself."""
@@ -221,13 +222,7 @@ def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: P
     def batches() -> Iterator[tuple[Tensor, Tensor | None]]:
         found = loaders.batches(0, 1)
         for step in steps:
-            batch = found[step]
-            there = batch._replace(
-                inputs=batch.inputs.to(machine.device),
-                lengths=batch.lengths.to(machine.device),
-                targets=batch.targets.to(machine.device),
-            )
-            features, lengths, _ = module.augmented(there, step)
+            features, lengths, _ = module.augmented(found[step].on(machine.device), step)
             yield features, lengths
 
     bf16 = resolve_precision(machine.precision, machine.device) == "bf16"
