@@ -3,7 +3,7 @@
     python -m benchmarks.speed.gpu [--device cuda] [--compile] [--limit 240] [--quick] [--write]
 
 The gated CRNN in the sizes of Xu et al. 2018, and Cnn14, in bfloat16, batches of ten-second clips at 32 kHz. The rows,
-in this order:
+in the order that shows most the soonest:
 
 - from waveforms on the device to tags, and to the update. Operations are those of matrix products and convolutions, an
   update counting three times what listening does; the peak is that of large matrix products in the same run
@@ -30,6 +30,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -83,20 +84,24 @@ def main() -> None:
     if asked.quick:
         asked.batch, asked.times, asked.turns, asked.workers = 2, 1, 1, 2
         asked.files, asked.size, asked.steps, asked.epochs = 40, 512, 2, 1
-    name = device_name(asked.device)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    report = Report(asked.limit)
     with tempfile.TemporaryDirectory() as folder:
+        sounds = {"folder": os.path.join(folder, "sounds"), "rate": 32_000}
         options = {"folder": folder, "device": asked.device, "batch": asked.batch, "size": asked.size}
-        report = Report(asked.limit)
-        with Worker("ours.gpu:start", options, threads=cores) as ours:
-            try:
-                measure(asked, ours, report)
-            except KeyboardInterrupt:
-                report.missing.append("what would have followed when the run was stopped")
-                ours.kill()
-            except EndedError as error:
-                report.missing.append(f"what would have followed: {error}")
-    publish("speed-gpu", report.lines(name, asked), asked)
+        with Worker("ours.flac:start", sounds) as files:
+            writing = threading.Thread(target=files.do, args=("write", asked.files, asked.workers))
+            writing.start()  # while the other side loads PyTorch
+            with Worker("ours.gpu:start", options, threads=asked.workers) as ours:
+                try:
+                    measure(asked, ours, files, writing, report)
+                except KeyboardInterrupt:
+                    report.missing.append("what would have followed when the run was stopped")
+                    ours.kill()
+                    files.kill()
+                except EndedError as error:
+                    report.missing.append(f"what would have followed: {error}")
+    publish("speed-gpu", report.lines(asked), asked)
 
 
 @dataclass
@@ -104,6 +109,7 @@ class Report:
     """Rows as they come."""
 
     limit: float
+    name: str = ""  # what the device calls itself
     began: float = field(default_factory=time.perf_counter)
     peak: float = 0.0  # billion operations a second
     rows: dict[str, list[str]] = field(default_factory=lambda: {part: [] for part in PARTS})
@@ -128,14 +134,14 @@ class Report:
             self.say(f"{title} failed: {error}")
             self.missing.append(f"{title} (failed: {str(error).strip().splitlines()[-1]})")
 
-    def lines(self, name: str, asked: argparse.Namespace) -> list[str]:
+    def lines(self, asked: argparse.Namespace) -> list[str]:
         """The section of the page."""
         found = [
             "## GPU",
             "",
-            f"{name}, bf16, batches of {asked.batch} clips of 10 s; medians of {asked.turns} runs of {asked.times} "
-            f"batches (min-max). Large matrix products: {self.peak / 1000:.1f} TFLOP/s. {asked.workers} workers or "
-            f"processes. The whole run took {time.perf_counter() - self.began:.0f} s.",
+            f"{self.name}, bf16, batches of {asked.batch} clips of 10 s; medians of {asked.turns} runs of "
+            f"{asked.times} batches (min-max). Large matrix products: {self.peak / 1000:.1f} TFLOP/s. "
+            f"{asked.workers} workers or processes. The whole run took {time.perf_counter() - self.began:.0f} s.",
         ]
         for part, head in PARTS.items():
             if self.rows[part]:
@@ -163,8 +169,12 @@ PARTS = {
 }
 
 
-def measure(asked: argparse.Namespace, ours: Worker, report: Report) -> None:
+def measure(asked: argparse.Namespace, ours: Worker, files: Worker, writing: threading.Thread, report: Report) -> None:
     """All rows, the soonest first."""
+    try:
+        report.name = ours.do("name").result
+    except FailedError:
+        sys.exit("benchmarks.speed.gpu: this PyTorch sees no GPU; nothing was measured")
     alone: dict[str, list[float]] = {}
     work: dict[str, float] = {}
     cuda = asked.device.startswith("cuda")
@@ -216,21 +226,24 @@ def measure(asked: argparse.Namespace, ours: Worker, report: Report) -> None:
         wanted = reckoned(took, WANTED_RECIPE, " s", most=True).partition(" (")[2].rstrip(")")
         report.add("recipe", f"| --cache {cache} | {took:.1f} s | {wanted} |")
 
-    report.peak = max(again("peak"))
-    report.say(f"peak {report.peak / 1000:.1f} TFLOP/s")
-    for network, job in itertools.product(NETWORKS, JOBS):
-        report.attempt(f"{network}, {JOBS[job][0]}", partial(alone_on_the_device, network, job, compiled=False))
-    decoders: list[float] = []
-    report.say(f"{ours.do('write', asked.files, asked.workers).result} files written")
-    report.attempt("the decoders alone", lambda: decoders.append(ours.do("decoders", asked.workers).result))
-    if decoders:
+    def decode() -> None:
+        decoders.append(files.do("alone", asked.workers).result)
         report.add("bulk", f"| the decoders alone, 44.1 to 32 kHz | {figure(decoders[0])} | | | | |")
-        for network in NETWORKS:
-            report.attempt(f"detect by {network}", partial(bulk, network))
-    report.attempt("a whole training", partial(recipe, "device" if cuda else "on"))
-    for network, source in itertools.product(NETWORKS, SOURCES):
-        if network in alone:
+
+    decoders: list[float] = []
+    report.peak = max(again("peak"))
+    report.say(f"{report.name}: {report.peak / 1000:.1f} TFLOP/s")
+    for network in NETWORKS:
+        for job in ("train", "infer"):
+            report.attempt(f"{network}, {JOBS[job][0]}", partial(alone_on_the_device, network, job, compiled=False))
+        writing.join()
+        for source in SOURCES if network in alone else ():
             report.attempt(f"{network} {SOURCES[source]}", partial(fed, network, source))
+        if network == NETWORKS[0]:
+            report.attempt("a whole training", partial(recipe, "device" if cuda else "on"))
+            report.attempt("the decoders alone", decode)
+        if decoders:
+            report.attempt(f"detect by {network}", partial(bulk, network))
     for hold in (True, False):
         report.attempt("the profile of an epoch", partial(epoch, hold))
     for network, job in itertools.product(NETWORKS, JOBS if asked.compile else ()):
@@ -249,17 +262,6 @@ def reckoned(reached: float, wanted: float | None, unit: str = "", *, most: bool
     if most:
         return f"{reached:,.0f}{unit} (under {wanted:,.0f}{unit}: {met})"
     return f"{wanted:.0%}: {met}" if share else f"{wanted:,.0f}{unit}: {met}"
-
-
-def device_name(device: str) -> str:
-    """What the device calls itself; the program ends where there is none."""
-    import torch
-
-    if not device.startswith("cuda"):
-        return device
-    if not torch.cuda.is_available():
-        sys.exit("benchmarks.speed.gpu: this PyTorch sees no GPU; nothing was measured")
-    return torch.cuda.get_device_name(device)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import csv
 import pathlib
+import time
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 
 import numpy as np
 import soundfile
 
+from benchmarks.speed.worker import Jobs
 from earmark.audio import read_blocks
 from earmark.data.synthetic import make_clip
 
 SECONDS, RATE = 10.0, 44_100
 TABLE = "clips.csv"
 _DISTINCT = 250  # sounds; further files are the same, begun elsewhere
+
+
+def start(folder: str, rate: int) -> Jobs:
+    """Jobs that write files into a folder, and decode them for a network of this rate."""
+    place = pathlib.Path(folder)
+    files: list[str] = []
+
+    def write(count: int, processes: int) -> int:
+        """Files of ten seconds with their labels."""
+        place.mkdir(exist_ok=True)
+        files[:] = written(place, count, processes)
+        return len(files)
+
+    def alone(processes: int) -> float:
+        """Files a second that so many processes decode and do nothing else with."""
+        with pool_of(processes) as pool:
+            decoded(files[: 4 * processes], rate, pool, processes)
+            began = time.perf_counter()
+            return decoded(files, rate, pool, processes) / (time.perf_counter() - began)
+
+    return {"write": write, "alone": alone}
 
 
 def written(folder: pathlib.Path, count: int, processes: int) -> list[str]:
