@@ -84,3 +84,13 @@ def test_float32_on_a_gpu_is_ieee_float32_unless_tf32_is_asked_for() -> None:
     with devices.arithmetic_of("bf16"):
         assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
     assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
+
+
+def test_seeding_a_step_draws_what_pytorch_draws_and_keeps_nothing() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(4)
+    kept = [len(getattr(kind, "_queued_calls", ())) for kind in (torch.cuda, torch.xpu)]
+    for seed in (1, 2, 3, 5):
+        devices.seed_generators(seed, torch.device("cpu"))
+    assert torch.equal(torch.rand(4), expected)
+    assert [len(getattr(kind, "_queued_calls", ())) for kind in (torch.cuda, torch.xpu)] == kept

@@ -1,18 +1,23 @@
 """What only a GPU can show: it computes what the CPU computes, and no step waits for it."""
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from earmark import api
 from earmark.data.batches import Batch
-from earmark.devices import arithmetic_of
+from earmark.devices import arithmetic_of, seed_generators
 from earmark.models.network import ModelOptions, Network
 from earmark.models.torch_engine import TorchEngine
 from earmark.recipes import Recipe, load_recipe, recipe_names
 from earmark.training.module import TrainingModule
 
+DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU here")
 
 
@@ -40,6 +45,64 @@ def test_float32_scores_are_those_of_the_cpu(recipe: Recipe) -> None:
     here, there = (TorchEngine(network(recipe), device, "float32") for device in ("cpu", "cuda"))
     for ours, theirs in zip(there.listen(waveform, lengths), here.listen(waveform, lengths), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+def flacs(folder: Path) -> Path:
+    """Recordings of a window, of less and of more; one is broken."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(40):
+        seconds = (10.0, 3.3, 25.0, 10.0)[number % 4]
+        wave = 0.1 * random.standard_normal(round(seconds * 22_050)) * (random.random() + 0.1)
+        soundfile.write(folder / f"{number:02d}.flac", wave, 22_050)
+    (folder / "07.flac").write_bytes(b"no sound at all")
+    return folder
+
+
+def files_of(output: Path) -> dict[str, bytes]:
+    paths = (path for path in output.rglob("*") if path.is_file() and ".earmark" not in path.parts)
+    return {path.relative_to(output).as_posix(): path.read_bytes() for path in paths}
+
+
+def detect(sounds: Path, output: Path, processes: int, **options: Any) -> Any:
+    told: dict[str, Any] = {"device": DEVICE, "precision": "bf16", "engine": "torch", "formats": ["csv", "json"]}
+    return api.detect([sounds], output=output, scores=output / "scores", processes=processes, **told, **options)
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_detecting_on_a_gpu_keeps_the_order_and_goes_on_where_it_was_stopped(tmp_path: Path, processes: int) -> None:
+    """Byte for byte, by one process or by several that read and decide around it."""
+    sounds = flacs(tmp_path / "sounds")
+    whole = detect(sounds, tmp_path / "whole", 1)
+    assert (whole.account.scored, len(whole.account.failed)) == (39, 1)
+    expected = files_of(tmp_path / "whole")
+
+    class StopError(Exception):
+        pass
+
+    class Stopping(api.Reporter):
+        def counts(self, text: str) -> Any:
+            def follow(now: Any) -> None:
+                if now.done >= 10:
+                    raise StopError
+
+            return follow
+
+    output = tmp_path / "stopped"
+    with contextlib.suppress(StopError):
+        detect(sounds, output, processes, reporter=Stopping())
+    journal = output / ".earmark" / "detect.jsonl"
+    assert journal.read_bytes().count(b"\n") >= 10
+    found = detect(sounds, output, processes)
+    assert found.account.scored == 39
+    assert files_of(output) == expected
+
+
+def test_a_step_is_seeded_as_pytorch_seeds_it() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(4, device="cuda")
+    seed_generators(5, torch.device("cuda", 0))
+    assert torch.equal(torch.rand(4, device="cuda"), expected)
 
 
 @pytest.mark.parametrize("recipe", recipes())

@@ -33,6 +33,14 @@ class MissingRivalError(Exception):
     """A side cannot be made here: a package is not installed."""
 
 
+class FailedError(RuntimeError):
+    """A job raised something; its process goes on."""
+
+
+class EndedError(RuntimeError):
+    """The process of a side has ended."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """One job, done."""
@@ -80,7 +88,7 @@ class Worker:
         self._process.stdin.flush()
         answer = self._answer()
         if "failed" in answer:
-            raise RuntimeError(f"{self.target}, {job}:\n{answer['failed']}")
+            raise FailedError(f"{self.target}, {job}:\n{answer['failed']}")
         return Turn(**answer)
 
     def close(self) -> None:
@@ -89,11 +97,15 @@ class Worker:
         self._process.stdin.close()
         self._process.wait()
 
+    def kill(self) -> None:
+        """End the process now, whatever it does."""
+        self._process.kill()
+
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.target} ended with code {self._process.wait()}; see above")
+            raise EndedError(f"{self.target} ended with code {self._process.wait()}; see above")
         found: dict[str, Any] = json.loads(line)
         return found
 

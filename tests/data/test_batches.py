@@ -157,3 +157,32 @@ def test_vectors_go_where_samples_go() -> None:
     assert embedded.inputs.shape == (*sound.inputs.shape, 2)
     assert all(torch.equal(embedded.inputs[:, :, place], sound.inputs) for place in (0, 1))
     assert torch.equal(embedded.lengths, sound.lengths)
+
+
+class Integral(Ramps):
+    """The same as 16-bit integers and a step of each clip."""
+
+    def integers(self, index: int) -> tuple[np.ndarray, np.float32]:
+        return (np.arange(LENGTHS[index]) - 40).astype(np.int16), np.float32(1 / (3 + index))
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> np.ndarray:
+        integers, step = self.integers(index)
+        return (integers * step)[start : None if length is None else start + length]
+
+
+def test_a_narrow_batch_is_the_same_once_it_is_on_the_device() -> None:
+    stream = BalancedStream(TARGETS, 5, 0)
+    made = [
+        TrainingBatches(Integral(), TARGETS, stream, batch_size=8, longest=100, seed=0, narrow=narrow)
+        for narrow in (False, True)
+    ]
+    for step in range(5):
+        plain, narrow = (batches[step] for batches in made)
+        assert (plain.inputs.dtype, narrow.inputs.dtype) == (torch.float32, torch.int16)
+        assert torch.equal(narrow.on("cpu").inputs, plain.inputs)
+        assert torch.equal(narrow.on("cpu").targets, plain.targets)
+        assert narrow.on("cpu").steps is None
+    whole, small = (EvaluationBatches(Integral(), TARGETS, 4, 1000, narrow=narrow) for narrow in (False, True))
+    for plain, narrow in zip(whole, small, strict=True):
+        assert torch.equal(narrow.on("cpu").inputs, plain.inputs)
+    assert next(iter(EvaluationBatches(Ramps(), TARGETS, 4, 1000, narrow=True))).steps is None  # no integers are known

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earmark.data.pack import quantise
+from earmark.data.decoding import quantise
 from earmark.data.store import open_store
 
 RATE = 16_000

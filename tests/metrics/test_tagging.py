@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from earmark.labels import Labels
-from earmark.metrics import average_precision, d_prime, roc_auc, tagging_metrics
+from earmark.metrics import average_precision, d_prime, roc_auc, tagging, tagging_metrics
 
 
 def names(count):
@@ -157,3 +157,39 @@ def test_a_long_tailed_set_is_scored_as_scikit_learn_does(kind):
     assert found.map == pytest.approx(np.mean([average_precision_score(*pair) for pair in pairs]), abs=1e-9)
     assert found.mauc == pytest.approx(area, abs=1e-9)
     assert found.dprime == pytest.approx(math.sqrt(2) * scipy.stats.norm.ppf(area), abs=1e-9)
+
+
+WIDE = st.one_of(
+    st.floats(-(2.0**100), 2.0**100, width=32, allow_subnormal=False),
+    st.floats(width=32, allow_nan=False, allow_subnormal=False),
+    st.sampled_from([0.0, 0.5, 0.5000001, 1.0, 2.0**-126]),
+)
+
+
+@given(st.lists(st.tuples(WIDE, st.booleans()), min_size=1, max_size=60), st.sampled_from([np.float32, np.float64]))
+def test_counting_places_clips_as_sorting_does(clips: list[tuple[float, bool]], kind: type) -> None:
+    """Scores of any size, close together or far apart, equal or infinite."""
+    scores = np.array([score for score, _ in clips], kind)
+    positive = np.sort(scores[[held for _, held in clips]])
+    with np.errstate(over="ignore"):
+        found = tagging._counted(positive, scores)
+    for counted, sorted_ in zip(found, tagging._places(positive, np.sort(scores)), strict=True):
+        np.testing.assert_array_equal(counted, sorted_)
+
+
+@pytest.mark.parametrize("levels", [None, 100, 1])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_processor_that_sorts_slowly_gives_the_same_figures(
+    monkeypatch: pytest.MonkeyPatch, levels: int | None, kind: type
+) -> None:
+    random = np.random.default_rng(0)
+    reference = random.random((5_000, 20)) < np.linspace(0, 1, 20)
+    scores = (1 / (1 + np.exp(3 - 2 * random.standard_normal(reference.shape) - reference))).astype(kind)
+    scores = scores if levels is None else np.round(scores * levels) / levels
+    found = []
+    for fast in (True, False):
+        monkeypatch.setattr(tagging, "_sorts_fast", lambda fast=fast: fast)
+        found.append((average_precision(reference, scores), roc_auc(reference, scores)))
+    np.testing.assert_array_equal(found[0], found[1])
+    with pytest.raises(ValueError, match="a score is NaN"):
+        average_precision(reference, np.where(reference, np.nan, scores))

@@ -36,6 +36,7 @@ class Loudness:
     batch = 8
     arithmetic = "numpy"
     parameters = 0
+    device = "cpu"
 
     def fingerprint(self) -> str:
         return "loudness"
@@ -95,6 +96,8 @@ def main() -> None:
     for word in rest:
         name, _, value = word.partition("=")
         options[name] = value.split(",") if name == "formats" else int(value) if name == "processes" else value
+    if device := os.environ.get("DEVICE"):
+        Loudness.device = device
     found = api.detect([folder], output=Path(output), tagger=open_tagger, **options)
     print(found.account.scored, found.account.before, len(found.account.failed))  # noqa: T201 - read by tests
 

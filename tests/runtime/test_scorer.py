@@ -121,6 +121,65 @@ def test_a_steady_scorer_gives_the_same_scores_whatever_comes_beside(precision: 
         same(scored.scores, together[scored.job.name])
 
 
+class Uneven:
+    """Frames of 300 samples, windows of 1,000 seconds' samples: recordings of 1,000 samples are just not cut."""
+
+    labels, rate, clock = Labels(["sound"]), 100, Clock(Fraction(3))
+    plan = WindowPlan.of(10.0, 3.0, 100, clock)
+    takes, batch, arithmetic, parameters = "sound", 4, "cpu", 0
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int]] = []
+
+    def fingerprint(self) -> str:
+        return "uneven"
+
+    def steps_in(self, samples: int) -> int:
+        return -(-samples // 300)
+
+    def listen(self, waveform: np.ndarray, lengths: np.ndarray, watch: object = None) -> tuple[np.ndarray, np.ndarray]:
+        assert (lengths == waveform.shape[1]).all()
+        self.batches.append(waveform.shape)
+        steps = self.steps_in(waveform.shape[1])
+        padded = np.zeros((len(waveform), steps * 300), np.float32)
+        padded[:, : waveform.shape[1]] = waveform
+        frames = padded.reshape(len(waveform), steps, 300).max(axis=2)[:, :, None]
+        return frames.max(axis=1), frames
+
+
+def test_a_steady_scorer_puts_windows_of_one_length_together() -> None:
+    """Also those of recordings that are just not cut, as ten seconds are for Cnn14."""
+    engine = Uneven()
+    assert (engine.plan.size, engine.plan.longest) == (900, 1_000)
+    lengths = [1_000, 2_600, 1_000, 900, 1_000, 700, 1_000, 3_400, 950, 1_000, 2_500, 1_000, 1_000, 1_600]
+    rng = np.random.default_rng(0)
+    jobs = [job(rng.random(length, np.float32), str(length), 100) for length in lengths]
+    together = list(Scorer(engine, steady=True).score_all(jobs))
+    assert {shape[0] for shape in engine.batches if shape[1] in (900, 1_000)} == {4}
+    assert {shape[0] for shape in engine.batches if shape[1] not in (900, 1_000)} == {1}
+    assert engine.batches.count((4, 1_000)) <= 3  # 7 recordings and some ends
+    for scored, given in zip(together, jobs, strict=True):
+        assert scored.job is given
+        alone = next(iter(Scorer(engine).score_all([given])))
+        same(scored.scores, alone.scores)
+
+
+def test_a_recording_of_a_rare_length_does_not_hold_up_those_after_it() -> None:
+    rng = np.random.default_rng(0)
+    first = job(rng.random(1_000, np.float32), "first", 100)
+    read = 0
+
+    def jobs() -> Iterator[Job]:
+        nonlocal read
+        yield first
+        for read in range(1, 1_000):
+            yield job(rng.random(700, np.float32), str(read), 100)
+
+    scored = next(iter(Scorer(Uneven(), steady=True).score_all(jobs())))
+    assert scored.job is first
+    assert read < 100
+
+
 def test_it_makes_no_difference_how_a_file_is_read(
     network: Callable[..., Network],
     noise: Callable[..., np.ndarray],

@@ -1,10 +1,16 @@
-"""Our networks on a GPU, in bfloat16: listening, learning, and what the device could do at most."""
+"""Our networks on a GPU, in bfloat16: listening, learning, files in bulk, a whole training, and what the device could.
+
+A job's result is what was done; how long it took is measured outside, except where a job says so.
+"""
 
 from __future__ import annotations
 
 import itertools
 import pathlib
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,10 +19,14 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.speed.ours.listening import in_training, update
-from benchmarks.speed.ours.loader import endless, made_store
+from benchmarks.speed.ours.flac import SECONDS, TABLE
+from benchmarks.speed.ours.listening import in_training, save, update
+from benchmarks.speed.ours.loader import endless
 from benchmarks.speed.worker import Jobs
+from earmark import api
 from earmark.data.batches import Batch
+from earmark.data.manifest import read_manifest
+from earmark.data.store import ClipStore, open_store
 from earmark.data.synthetic import VOICES
 from earmark.data.targets import Targets
 from earmark.labels import Labels
@@ -25,11 +35,10 @@ from earmark.models.directory import fast
 from earmark.models.fast import compiled as compile_network
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
+from earmark.reporter import Counts, Reporter
 from earmark.training.callbacks import Stage
 from earmark.training.loop import SUMMARY, ClipSet, Machine, fit
 
-SECONDS = 10.0
-CLIPS = 128  # files that `fed` goes through again and again
 LABELS = tuple(sorted(VOICES))
 NETWORKS: dict[str, dict[str, Any]] = {
     "gated CRNN": {"encoder": {"kind": "crnn"}},  # sizes of Xu et al. 2018
@@ -42,10 +51,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "features": {"kind": "logmel", "rate": 32_000, "window": 1024, "hop": 320, "bands": 64},
     },
 }
+CLASSES = {"gated CRNN": 17, "Cnn14": 527}  # of the models that hear files in bulk
+FEW = 256  # files that updates go through again and again
+_MIN_SCORE = 0.6  # weights are random: nearly nothing scores more, so nearly nothing is written
 
 
 def start(folder: str, device: str, batch: int, size: int) -> Jobs:
     """Jobs of networks by name, as they are or compiled; `size` is that of the matrices of `peak`."""
+    place = pathlib.Path(folder)
+    sounds = place / "sounds"
     made: dict[tuple[str, str, int], Callable[[], int]] = {}
 
     def finish() -> None:
@@ -60,13 +74,25 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
         key = job, network, how
         if key not in made:
             made.clear()  # one network at a time in the device's memory
+            forget()
             if job in ("infer", "train"):
                 made[key] = {"infer": _listener, "train": _learner}[job](network, bool(how), device, batch)
             else:
-                made[key] = _fed(network, pathlib.Path(folder), device, job, how, batch)
+                store = _store(sounds, None if job == "flac" else place / "cache")
+                made[key] = _fed(network, store, device, how, batch, hold=job == "device")
         clips = sum(made[key]() for _ in range(times))
         finish()
         return clips
+
+    def forget() -> None:
+        """Count the device's memory anew."""
+        if device.startswith("cuda"):
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def held() -> float:
+        """MB of the device's memory at most, since the last network was made."""
+        return torch.cuda.max_memory_allocated() / 2**20 if device.startswith("cuda") else 0.0
 
     def peak(times: int) -> float:
         """Billion operations of so many matrix products."""
@@ -78,34 +104,86 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
 
     def work(network: str) -> float:
         """Billion operations of the matrix products and convolutions of one clip heard."""
-        network = _tagger(network).eval()
+        network = _network(network).eval()
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             network(_waveform(1, network.rate))
         return counter.get_total_flops() / 1e9
 
-    def held() -> float:
-        """MB of the device's memory at most."""
-        return torch.cuda.max_memory_allocated() / 2**20 if device.startswith("cuda") else 0.0
+    def name() -> str:
+        """What the device calls itself."""
+        return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+    def bulk(network: str, processes: int) -> tuple[float, float]:
+        """Files a second that `detect` decides and writes, once it is under way; seconds before."""
+        made.clear()
+        forget()
+        model, output = place / network, place / "found"
+        if not model.exists():
+            save(_network(network, [f"class {number}" for number in range(CLASSES[network])]), model)
+        clock = _Clock()
+        options: dict[str, Any] = {"device": device, "precision": "bf16", "processes": processes}
+        found = api.detect(
+            [sounds], models=[model], output=output, min_score=_MIN_SCORE, overwrite=True, reporter=clock, **options
+        )
+        assert not found.account.failed, found.account.failed[0]
+        return clock.speed()
 
     def epoch(network: str, hold: bool, steps: int) -> list[str]:
         """Where the time of a training's first epoch goes, as `earmark train --profile` says it."""
         made.clear()
-        place = pathlib.Path(folder)
         options = load_recipe().training.model_copy(update={"batch_size": batch, "settle": 0}).lasting(None, steps)
         machine = Machine(device, "bf16", profile=True, hold=hold)
-        own = _tagger(network)
-        store = made_store(place, "pack", CLIPS, SECONDS, 44_100, own.rate)
+        own = _network(network)
+        store = _store(sounds, place / "cache")
         clips = ClipSet(store, Targets.of_clips(store.clips, Labels(LABELS)))
         with tempfile.TemporaryDirectory() as run_folder:
             fit(own, clips, None, options, pathlib.Path(run_folder), seed=0, machine=machine)
             return (pathlib.Path(run_folder) / Stage().state / SUMMARY).read_text().splitlines()
 
-    return {"peak": peak, "run": run, "work": work, "held": held, "epoch": epoch}
+    def recipe(epochs: int, cache: str) -> float:
+        """Seconds of `earmark train` on all files by the default recipe, from the shell and back."""
+        made.clear()
+        forget()
+        began = time.perf_counter()
+        words = ["train", str(sounds / TABLE), "-o", str(place / f"trained-{cache}"), "--from", "none", "--quiet"]
+        options = ["--epochs", str(epochs), "--device", device, "--cache", cache]
+        subprocess.run([sys.executable, "-m", "earmark", *words, *options], check=True)
+        return time.perf_counter() - began
+
+    return {
+        "peak": peak,
+        "run": run,
+        "work": work,
+        "held": held,
+        "name": name,
+        "bulk": bulk,
+        "epoch": epoch,
+        "recipe": recipe,
+    }
 
 
-def _tagger(network: str) -> Network:
+class _Clock(Reporter):
+    """Notes how many recordings are done when."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.seen: list[tuple[float, int]] = []
+
+    def counts(self, text: str) -> Callable[[Counts], None]:
+        return lambda now: self.seen.append((time.perf_counter(), now.done))
+
+    def speed(self) -> tuple[float, float]:
+        """Recordings a second from the first look that saw a twentieth of them on; seconds before that look."""
+        end, count = self.seen[-1]
+        since, before = next((each for each in self.seen if each[1] >= count / 20), self.seen[0])
+        if before == count:
+            since, before = self.began, 0
+        return (count - before) / (end - since), since - self.began
+
+
+def _network(network: str, labels: Any = LABELS) -> Network:
     torch.manual_seed(0)
-    return Network(ModelOptions(labels=LABELS, **{**dict(load_recipe().network), **NETWORKS[network]}))
+    return Network(ModelOptions(labels=tuple(labels), **{**dict(load_recipe().network), **NETWORKS[network]}))
 
 
 def _waveform(batch: int, rate: int) -> Tensor:
@@ -113,8 +191,14 @@ def _waveform(batch: int, rate: int) -> Tensor:
     return torch.from_numpy(0.1 * random.standard_normal((batch, round(SECONDS * rate)), np.float32))
 
 
+def _store(sounds: pathlib.Path, cache: pathlib.Path | None) -> ClipStore:
+    """The first files as clips with their labels; packed where there is a cache."""
+    clips = read_manifest(sounds / TABLE).clips[:FEW]
+    return open_store(clips, load_recipe().network.features.rate, cache)
+
+
 def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
-    network = fast(_tagger(network).eval(), device, "bf16").to(device)
+    network = fast(_network(network).eval(), device, "bf16").to(device)
     heard = _waveform(batch, network.rate).to(device)
     recorded = CapturedNetwork(network, batch)  # as the engine has it for full batches
     call = compile_network(network) if compiled else lambda heard: recorded(*network.features(heard))
@@ -129,29 +213,21 @@ def _listener(network: str, compiled: bool, device: str, batch: int) -> Callable
 
 
 def _learner(network: str, compiled: bool, device: str, batch: int) -> Callable[[], int]:
-    module, optimiser = in_training(_tagger(network).to(device), load_recipe().training)
+    module, optimiser = in_training(_network(network).to(device), load_recipe().training)
     if compiled:
         module.tagger.classify = compile_network(module.tagger.classify)
     given = _batch(_waveform(batch, module.tagger.rate), (torch.rand(batch, len(LABELS)) < 0.2).float(), device)
     return _learning(module, optimiser, itertools.repeat(given), device)
 
 
-def _fed(network: str, folder: pathlib.Path, device: str, source: str, workers: int, batch: int) -> Callable[[], int]:
-    """Updates whose clips come from flac files, from the pack, or are cut on the device."""
+def _fed(network: str, store: ClipStore, device: str, workers: int, batch: int, hold: bool) -> Callable[[], int]:
+    """Updates whose clips come from a store by so many workers, or are cut on the device."""
     recipe = load_recipe()
-    module, optimiser = in_training(_tagger(network).to(device), recipe.training)
+    module, optimiser = in_training(_network(network).to(device), recipe.training)
     options = recipe.training.model_copy(update={"batch_size": batch})
-    kind = "flac" if source == "flac" else "pack"
-    store = made_store(folder, kind, CLIPS, SECONDS, 44_100, module.tagger.rate)
-    machine = Machine(device, "bf16", workers=workers, hold=source == "device")
+    machine = Machine(device, "bf16", workers=workers, hold=hold)
     loaded = endless(store, Labels(LABELS), options, module.tagger.rate, machine)
-    return _learning(module, optimiser, (_there(each, device) for each in loaded), device)
-
-
-def _there(batch: Batch, device: str) -> Batch:
-    """A batch brought to the device as the engine does it."""
-    parts = (part.to(device, non_blocking=True) for part in batch[:3])
-    return Batch(*parts, batch.clips, batch.whole)
+    return _learning(module, optimiser, (each.on(device) for each in loaded), device)
 
 
 def _learning(

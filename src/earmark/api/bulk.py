@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from earmark.files import PathLike, path_or_none
 from earmark.reporter import QUIET, Reporter
 
 if TYPE_CHECKING:
+    from earmark.audio.listing import Listing
     from earmark.devices import Precision
+    from earmark.engine import Engine
     from earmark.formats.ontology import Parents
     from earmark.runtime.bulk import Account, Backend, Sink, Verb, Work
+    from earmark.runtime.ensemble import Ensemble
     from earmark.runtime.tagger import Tagger
     from earmark.stopwatch import Stopwatch
 
@@ -44,7 +48,7 @@ class BulkOptions(TypedDict, total=False):
     shard: str | None  # "2/4": the second of four parts of the recordings, for `merge` to put together
     overwrite: bool  # begin anew what is in `output`
     retry_failed: bool  # try again what failed
-    processes: int  # on this machine
+    processes: int | None  # on this machine, 1 if left out; None: as many as suit it (`Bulk`)
     ray: str | None  # address of a Ray cluster, or "auto"
     allow_remote: bool  # read inputs that are URLs
     tagger: Tagger | Callable[[], Tagger] | None  # a model of your own, or a function that opens one
@@ -73,7 +77,12 @@ class Found:
 
 @dataclass(kw_only=True)
 class Bulk:
-    """Recordings, what is wanted of each, and the models to score them with; checked when made."""
+    """Recordings, what is wanted of each, and the models to score them with; checked when made.
+
+    Several `processes` each have the models. Where these are on a GPU, they are in this process alone, and the others
+    read and decide around them. None is one process, and for many recordings on a GPU as many as there are processors
+    but one. A program that asks for more than one must be guarded by `if __name__ == "__main__"`.
+    """
 
     verb: Verb
     inputs: Sequence[PathLike]
@@ -93,7 +102,7 @@ class Bulk:
     shard: str | None = None
     overwrite: bool = False
     retry_failed: bool = False
-    processes: int = 1
+    processes: int | None = 1
     ray: str | None = None
     allow_remote: bool = False
     tagger: Tagger | Callable[[], Tagger] | None = None
@@ -117,8 +126,11 @@ class Bulk:
         from earmark.runtime.bulk import decide_all
 
         with contextlib.ExitStack() as stack:
-            elsewhere = self._elsewhere(stack)  # opens its models while this process opens its own
+            may_share = self.ray is None and may_be_on_gpu(self.device)
+            elsewhere = None if may_share else self._elsewhere(stack)  # opens its models while this one opens its own
             tagger = self._open()
+            if may_share:
+                elsewhere = self._sharing(tagger, stack) or self._elsewhere(stack)
             return self._run(tagger, elsewhere or functools.partial(decide_all, tagger, self._work()), sink)
 
     def _run(self, tagger: Tagger, backend: Backend, sink: Sink) -> tuple[Found, Mapping[str, Any] | None]:
@@ -227,13 +239,22 @@ class Bulk:
 
     def _elsewhere(self, stack: contextlib.ExitStack) -> Backend | None:
         """What scores in other processes, where that is wanted; none of them outlives the stack."""
-        if self.ray is None and self.processes == 1:
+        if self.ray is None and self.processes in (None, 1):
             return None
         return elsewhere(self._open_elsewhere(), self._work(), self.processes, self.ray, stack)
 
+    def _sharing(self, tagger: Tagger, stack: contextlib.ExitStack) -> Backend | None:
+        """Other processes that read and decide, around the models in this one, where these are on a GPU."""
+        from earmark.runtime.tagger import Tagger
+
+        if type(tagger) is not Tagger:  # what a kind of one's own does is not known elsewhere
+            return None
+        around = functools.partial(Tagger, operating_point=tagger.operating_point)
+        return sharing(tagger.model, around, self._work(), self.processes, self.listing, stack)
+
 
 def elsewhere(
-    opener: Callable[[], Any], work: Work, processes: int, ray: str | None, stack: contextlib.ExitStack
+    opener: Callable[[], Any], work: Work, processes: int | None, ray: str | None, stack: contextlib.ExitStack
 ) -> Backend | None:
     """Processes that begin to open their models now, or a Ray cluster; None where one process is to do all.
 
@@ -243,7 +264,7 @@ def elsewhere(
         from earmark.runtime.distributed import RayBackend
 
         return RayBackend(opener, work, ray)
-    if processes > 1:
+    if processes is not None and processes > 1:
         from earmark.runtime.processes import ProcessBackend
 
         backend = ProcessBackend(opener, work, processes)
@@ -251,6 +272,42 @@ def elsewhere(
         backend.start()
         return backend
     return None
+
+
+MANY = 100  # recordings, for which starting further processes is worth its second
+MOST_PROCESSES = 24  # that are started without being asked for
+
+
+def sharing(
+    model: Engine | Ensemble,
+    around: Callable[[Any], Any],
+    work: Work,
+    processes: int | None,
+    listing: Listing,
+    stack: contextlib.ExitStack,
+) -> Backend | None:
+    """A backend around a model on a GPU, ended with the stack; None where it is on none, or one process is enough."""
+    from earmark.runtime.ensemble import engines_of
+    from earmark.runtime.processes import processors
+    from earmark.runtime.shared_model import SharedBackend
+
+    if any(getattr(engine, "device", "cpu") == "cpu" for engine in engines_of(model)):
+        return None
+    if processes is None:
+        processes = 1 if listing.few(MANY) is not None else min(MOST_PROCESSES, processors() - 1)
+    if processes < 2:
+        return None
+    backend = SharedBackend(model, around, work, processes)
+    stack.callback(backend.close)
+    backend.start()
+    return backend
+
+
+def may_be_on_gpu(device: str) -> bool:
+    """Whether a model may be opened on a GPU; found out without PyTorch, which takes seconds to load."""
+    if device != "auto":
+        return device != "cpu"
+    return sys.platform != "linux" or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg")))
 
 
 @dataclass(frozen=True)

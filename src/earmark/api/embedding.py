@@ -51,7 +51,7 @@ def embed(
     shard: str | None = None,
     overwrite: bool = False,
     retry_failed: bool = False,
-    processes: int = 1,
+    processes: int | None = 1,
     ray: str | None = None,
     allow_remote: bool = False,
     device: str = "auto",
@@ -65,11 +65,12 @@ def embed(
     Every recording is written as soon as it is done, and the same call goes on where it was stopped; the options are
     those of `detect`.
     """
-    from earmark.api.bulk import elsewhere
+    from earmark.api.bulk import elsewhere, may_be_on_gpu, sharing
     from earmark.audio.listing import Listing, Shard
     from earmark.formats.embeddings import Set, check_choice, write_card
     from earmark.runtime.archive import Archive
     from earmark.runtime.bulk import Work, decide_all
+    from earmark.runtime.embedder import Embedder
     from earmark.runtime.place import Place
 
     check_choice(per, format)
@@ -79,8 +80,14 @@ def embed(
     opener = _opener(model, per, device, precision)
     work = Work("embed", root=os.fspath(folder), steady=True)
     with contextlib.ExitStack() as stack:
-        backend = elsewhere(opener, work, processes, ray, stack)  # opens its models while this process opens its own
+        may_share = ray is None and may_be_on_gpu(device)
+        # Others open their models while this process opens its own.
+        backend = None if may_share else elsewhere(opener, work, processes, ray, stack)
         embedder = opener()
+        if may_share:
+            around = functools.partial(Embedder, per=per)
+            backend = sharing(embedder.model, around, work, processes, listing, stack)
+            backend = backend or elsewhere(opener, work, processes, ray, stack)
         card = _card(embedder, model, per, format)
         options: dict[str, Any] = card.model_dump(include={"fingerprint", "arithmetic", "per", "format"})
         run = Archive(

@@ -31,7 +31,7 @@ from earmark.audio.wav import WavSound, find_wav_sound
 from earmark.errors import AudioError
 
 BLOCK = 65_536  # frames given out at once
-STEP = 4_096  # frames asked of libsndfile at once: what is lost when it raises within one step
+STEP = 4_096  # frames asked of libsndfile at once near damage: what is lost when it raises within one step
 SHORTFALL = 0.05  # seconds that may be missing before a recording counts as cut short
 _MALFORMED = 3  # libsndfile's code for a known format whose content makes no sense
 _UNKNOWN = 1 << 62  # libsndfile promises 2**63 - 1 frames when it cannot know
@@ -104,15 +104,18 @@ class SndfileDecoder:
         for link in range(len(self._links)):
             if link and not self._follow(link, done):
                 return
-            total, damaged = 0, None
+            total, damaged, step = 0, None, BLOCK
             buffer = np.empty((BLOCK, self.info.channels), dtype=np.float32)
             ended = False
             while not ended:
                 filled = 0
                 while filled < BLOCK and not ended:
                     try:  # `out` reads on where a wrong promise (mp3) would stop `frames`
-                        got = len(self._file.read(out=buffer[filled : filled + STEP]))
+                        got = len(self._file.read(out=buffer[filled : filled + step]))
                     except soundfile.LibsndfileError as error:
+                        if step != STEP and self._back_to(link, total + filled):
+                            step = STEP
+                            continue
                         damaged, got = error, 0
                     filled += got
                     ended = got == 0
@@ -121,6 +124,18 @@ class SndfileDecoder:
                     yield buffer[:filled]
             self.problem = self.problem or self._loss(total, done, damaged)
             done += total / self.info.rate
+
+    def _back_to(self, link: int, frame: int) -> bool:
+        """Open a recording anew and read up to a frame; whether that is possible. What raised has lost its place."""
+        self._file.close()
+        try:
+            self._file = self._opened.enter_context(self._open(link))
+            passed = np.empty((STEP, self.info.channels), dtype=np.float32)
+            while frame and (got := len(self._file.read(out=passed[: min(frame, STEP)]))):
+                frame -= got
+        except soundfile.LibsndfileError:
+            return False
+        return frame == 0
 
     def _follow(self, link: int, done: float) -> bool:
         """Go on with the next recording in the file; whether that is possible."""

@@ -72,7 +72,16 @@ ShardName = Annotated[
     str | None,
     typer.Option("--shard", metavar="i/n", help="Do part i of n of the recordings; 'earmark merge' joins the parts."),
 ]
-Processes = Annotated[int, typer.Option("--processes", min=1, help="Processes on this machine.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        help="Processes on this machine. Default: one; for many recordings on a GPU as many as processors, which read "
+        "and decide while one computes.",
+        show_default=False,
+    ),
+]
 Ray = Annotated[str | None, typer.Option("--ray", help="Work on a Ray cluster: its address, or auto.")]
 AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Read inputs that are URLs: s3://, https:// ...")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew instead of continuing a run that stopped.")]

@@ -38,7 +38,7 @@ def command(
             "--shard", metavar="i/n", help="Do part i of n of the recordings; 'earmark similar' takes all the folders."
         ),
     ] = None,
-    processes: choices.Processes = 1,
+    processes: choices.Processes = None,
     ray: choices.Ray = None,
     allow_remote: choices.AllowRemote = False,
     overwrite: choices.Overwrite = False,

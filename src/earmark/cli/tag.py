@@ -20,7 +20,7 @@ def command(
     ontology: choices.Ontology = None,
     files_from: choices.FilesFrom = [],  # noqa: B006 - the same
     shard: choices.ShardName = None,
-    processes: choices.Processes = 1,
+    processes: choices.Processes = None,
     ray: choices.Ray = None,
     allow_remote: choices.AllowRemote = False,
     overwrite: choices.Overwrite = False,

@@ -55,6 +55,9 @@ class Batch(NamedTuple):
     bands) and lengths count valid vectors; float32. With frame targets these are (batch, 1 + steps, classes), the
     clip's labels first. `whole` says that no clip is padded; the code that makes a batch knows it, so it need not be
     read from the lengths, which may lie on a GPU.
+
+    On its way to a GPU a batch of a pack is of 16-bit integers, half the bytes, with `steps` (batch,) that one integer
+    of each clip stands for; `on` widens it there.
     """
 
     inputs: Tensor
@@ -62,13 +65,22 @@ class Batch(NamedTuple):
     targets: Tensor
     clips: list[int]
     whole: bool = False
+    steps: Tensor | None = None
+
+    def on(self, device: torch.device | str) -> Batch:
+        """The batch on a device, in float32; of pinned memory it is under way when this returns."""
+        inputs, lengths, targets = (part.to(device, non_blocking=True) for part in self[:3])
+        if self.steps is not None:
+            inputs = inputs.float().mul_(self.steps.to(device, non_blocking=True)[:, None])
+        return Batch(inputs, lengths, targets, self.clips, self.whole)
 
 
 class TrainingBatches(Dataset[Batch]):
     """Batch k as a function of (seed, k).
 
     `longest` (samples or vectors): longer clips give a random cut of that length. With several processes, process
-    `rank` of `world` takes every `world`-th clip of the same batch.
+    `rank` of `world` takes every `world`-th clip of the same batch. `narrow` batches are 16-bit integers where the
+    clips are known so.
     """
 
     def __init__(
@@ -83,8 +95,9 @@ class TrainingBatches(Dataset[Batch]):
         rank: int = 0,
         world: int = 1,
         frames: FrameTargets | None = None,
+        narrow: bool = False,
     ) -> None:
-        self.inputs, self.targets, self.stream = inputs, targets, stream
+        self.inputs, self.targets, self.stream, self.narrow = inputs, targets, stream, narrow
         self.batch_size, self.longest, self.seed = batch_size, longest, seed
         self.rank, self.world, self.frames = rank, world, frames
 
@@ -102,14 +115,16 @@ class TrainingBatches(Dataset[Batch]):
             if self.frames is not None:
                 start -= int(start % self.frames.step)  # the cut and its frame targets begin together
             cuts.append((clip, start, min(self.inputs.length(clip), self.longest)))
-        return fill(self.inputs, self.targets, cuts, self.frames)
+        return fill(self.inputs, self.targets, cuts, self.frames, self.narrow)
 
 
 class EvaluationBatches(Dataset[Batch]):
     """Every clip once and whole, clips of like length together so that little is padding."""
 
-    def __init__(self, inputs: Inputs, targets: TargetRows, batch_size: int, longest: int) -> None:
-        self.inputs, self.targets, self.longest = inputs, targets, longest
+    def __init__(
+        self, inputs: Inputs, targets: TargetRows, batch_size: int, longest: int, narrow: bool = False
+    ) -> None:
+        self.inputs, self.targets, self.longest, self.narrow = inputs, targets, longest, narrow
         order = sorted(range(len(inputs)), key=inputs.length)
         self._groups = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
@@ -120,7 +135,7 @@ class EvaluationBatches(Dataset[Batch]):
         if number >= len(self):
             raise IndexError(number)
         cuts = [(clip, 0, min(self.inputs.length(clip), self.longest)) for clip in self._groups[number]]
-        return fill(self.inputs, self.targets, cuts)
+        return fill(self.inputs, self.targets, cuts, narrow=self.narrow)
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(len(self)))
@@ -131,9 +146,16 @@ def fill(
     targets: TargetRows,
     cuts: Sequence[Cut],
     frames: FrameTargets | None = None,
+    narrow: bool = False,
 ) -> Batch:
     """One batch from cuts (clip, begin, length), on the device where the clips are held, or on the host."""
-    buffer = inputs.gather(cuts) if isinstance(inputs, HeldClips) else _read(inputs, cuts)
+    narrow_steps: Tensor | None = None
+    if isinstance(inputs, HeldClips):
+        buffer = inputs.gather(cuts)
+    elif narrow and isinstance(inputs, Integers):
+        buffer, narrow_steps = _read_narrow(inputs, cuts)
+    else:
+        buffer = _read(inputs, cuts)
     device = buffer.device
     clips = [clip for clip, _, _ in cuts]
     wanted = targets[clips]
@@ -147,7 +169,19 @@ def fill(
         torch.from_numpy(wanted.astype(np.float32)).to(device, non_blocking=True),
         clips,
         whole=all(length == buffer.shape[1] for _, _, length in cuts),
+        steps=narrow_steps,
     )
+
+
+def _read_narrow(inputs: Integers, cuts: Sequence[Cut]) -> tuple[Tensor, Tensor]:
+    """Integers (batch, samples) of cuts, and what one of each stands for (batch,)."""
+    buffer = torch.zeros(len(cuts), max(length for _, _, length in cuts), dtype=torch.int16)
+    steps = torch.empty(len(cuts))
+    for row, (clip, start, length) in enumerate(cuts):
+        samples, step = inputs.integers(clip)
+        buffer.numpy()[row, :length] = samples[start : start + length]
+        steps[row] = float(step)
+    return buffer, steps
 
 
 def _read(inputs: Inputs, cuts: Sequence[Cut]) -> Tensor:

@@ -10,9 +10,11 @@ and renamed, the index last, so that a stopped run leaves no half pack.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,13 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from earmark.audio import read_audio
+from earmark.data.decoding import Decoders, Quantised, decode
 from earmark.data.records import Clip, Problem
-from earmark.errors import AudioError, DataError, MissingExtraError
+from earmark.errors import DataError
 from earmark.files import write_aside, write_text
 
 VERSION = 1  # of the layout; part of the key
-_STEPS = 32_767  # integer that stands for a clip's peak
+MANY = 200  # clips, for which processes are worth starting
+_PROCESSES = 3  # at once, from which on they decode faster than threads
 
 
 class PackedClips:
@@ -143,40 +146,16 @@ def _write(
     return index
 
 
-Quantised = tuple[npt.NDArray[np.int16], float]
-
-
 def _decoded(clips: Sequence[Clip], rate: int, keep_truncated: bool, threads: int) -> Iterator[Quantised | str]:
     """Outcomes in the order of the clips; a few clips ahead are in memory, never all."""
     waiting: deque[Future[Quantised | str]] = deque()
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    with contextlib.ExitStack() as stack:
+        many = len(clips) >= MANY and threads >= _PROCESSES and bool(sys.executable)
+        read = stack.enter_context(Decoders(threads)).decode if many else decode
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=max(1, threads)))
         for clip in clips:
-            waiting.append(pool.submit(_decode, clip, rate, keep_truncated))
+            waiting.append(pool.submit(read, str(clip.path), rate, keep_truncated))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _decode(clip: Clip, rate: int, keep_truncated: bool) -> Quantised | str:
-    """One clip as integers and the size of their step, or the reason why it is left out."""
-    try:
-        audio = read_audio(clip.path, rate)
-    except (AudioError, MissingExtraError) as error:
-        return str(error)
-    if audio.problem is not None and not keep_truncated:
-        return f"{clip.path}: {audio.problem}"
-    return quantise(audio.samples)
-
-
-def quantise(samples: npt.NDArray[np.float32]) -> Quantised:
-    """Integers (samples,) and their step, a float32: `integers * step` is the waveform to within half a step.
-
-    >>> quantise(np.array([0.5, -0.25, 0.0], dtype=np.float32))[0].tolist()
-    [32767, -16384, 0]
-    """
-    peak = float(np.abs(samples).max(initial=0.0))
-    step = float(np.float32(peak / _STEPS))
-    if step == 0.0:  # silence, or values too small for a float32 step
-        return np.zeros(len(samples), dtype=np.int16), 1.0
-    return np.clip(np.rint(samples / step), -_STEPS, _STEPS).astype("<i2"), step

@@ -35,8 +35,10 @@ from earmark.data.datasets.embeddings import EmbeddingStore
 from earmark.data.pack import PackedClips, open_pack
 from earmark.data.records import Clip, Problem
 from earmark.errors import AudioError, ConfigError, MissingExtraError
+from earmark.runtime.processes import processors
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
+_THREADS = 16  # that decode at once
 
 
 class ClipStore(Protocol):
@@ -67,18 +69,20 @@ def open_store(
     cache: Path | None = None,
     *,
     keep_truncated: bool = False,
-    threads: int = 2,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> ClipStore:
     """The clips at `rate` Hz, or embeddings as they are.
 
     They are packed in the folder `cache` (made, and reused when nothing has changed), or read directly.
 
-    A pack takes two bytes a sample: 640 kB for ten seconds at 32 kHz, 1.3 GB for 2,000 of them.
+    A pack is decoded by so many `threads`, by default as many as there are processors, up to 16. It takes two bytes a
+    sample: 640 kB for ten seconds at 32 kHz, 1.3 GB for 2,000 of them.
     """
     if any(clip.record is not None for clip in clips):
         return EmbeddingStore(clips, cache, progress)
     if cache is not None:
+        threads = threads or min(_THREADS, processors())
         return open_pack(clips, rate, cache, keep_truncated=keep_truncated, threads=threads, progress=progress)
     return DirectClips(clips, rate, keep_truncated=keep_truncated, progress=progress)
 

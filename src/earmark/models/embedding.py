@@ -21,7 +21,7 @@ from earmark.formats.embeddings import Per
 from earmark.labels import Labels
 from earmark.models.directory import fast, precision_of
 from earmark.models.network import Network
-from earmark.models.torch_engine import TorchEngine, fingerprint_of
+from earmark.models.torch_engine import Coming, Later, TorchEngine, fingerprint_of
 from earmark.runtime.directory import fusion_options
 from earmark.runtime.embedder import Embedder
 from earmark.stopwatch import Stopwatch
@@ -47,13 +47,12 @@ class EmbeddingEngine(TorchEngine):
         return super().fingerprint() if self._fingerprint is None else self._fingerprint
 
     @torch.inference_mode()
-    def listen(
-        self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Zeros (batch, channels) and embeddings (batch, steps, channels); see `earmark.engine.Engine.listen`."""
+    def listen_later(self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None) -> Later:
+        """Zeros (batch, channels) and embeddings (batch, steps, channels), by a function that waits for them."""
         encoded = self._computed(self.network.encoder, waveform, lengths, watch)
-        vectors = encoded.embeddings.float().cpu().numpy()
-        return np.zeros((len(vectors), vectors.shape[2]), np.float32), vectors
+        vectors = Coming(encoded.embeddings)
+        nothing = np.zeros((len(waveform), encoded.embeddings.shape[2]), np.float32)
+        return Later(lambda: (nothing, vectors()), vectors.done)
 
 
 def open_embedder(

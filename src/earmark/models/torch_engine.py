@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,7 +29,8 @@ from earmark.stopwatch import Stopwatch, stage
 
 _WINDOWS = 4  # twice as many: a twentieth less time with the default recipe's network, and half as much memory again
 _VALUES = 2**18  # of features, in a batch: with 64 filters in float32, 64 MB of activations a layer
-_WINDOWS_GPU = 8
+_WINDOWS_GPU = 32
+_ALONE_GPU = 8  # of these it is as soon done as with one
 
 Made = TypeVar("Made")
 
@@ -76,6 +78,11 @@ class TorchEngine:
         return max(1, min(_WINDOWS, _VALUES // values))
 
     @property
+    def alone(self) -> int:
+        """Windows in a batch of a length that few have (`earmark.runtime.ensemble.Panel`)."""
+        return 1 if self.device == "cpu" else _ALONE_GPU
+
+    @property
     def arithmetic(self) -> str:
         """Where and in which precision it computes: "cpu, bf16"."""
         return f"{self.device}, {self.precision}"
@@ -93,7 +100,6 @@ class TorchEngine:
         """Frames of the scores of a waveform of this many samples."""
         return self.network.steps_in(samples)
 
-    @torch.inference_mode()
     def listen(
         self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None
     ) -> tuple[FloatArray, FloatArray]:
@@ -103,8 +109,22 @@ class TorchEngine:
         the batch are. In a batch of another size, with another number of threads or on another machine they may
         differ by about 1e-7: matrix products are then computed in another order.
         """
+        return self.listen_later(waveform, lengths, watch)()
+
+    def memory(self, samples: int) -> FloatArray:
+        """An array for samples that the device reads by itself: bringing it there makes nobody wait."""
+        made: FloatArray = torch.zeros(samples, pin_memory=self.device.startswith("cuda")).numpy()
+        return made
+
+    @torch.inference_mode()
+    def listen_later(self, waveform: FloatArray, lengths: IntArray, watch: Stopwatch | None = None) -> Later:
+        """`listen` as a function that waits for the scores: a GPU computes until it is called.
+
+        Until then the arrays must stay as they are.
+        """
         pooled = self._computed(self._classify, waveform, lengths, watch)
-        return probabilities(pooled.clip), probabilities(pooled.frames)
+        clip, frames = Coming(pooled.clip), Coming(pooled.frames)
+        return Later(lambda: (rounded_to_one(clip()), rounded_to_one(frames())), frames.done)
 
     def _classify(self, features: Tensor, lengths: Tensor | None) -> Pooled:
         """As `Network.classify`; on a CPU each clip is pooled alone.
@@ -182,7 +202,7 @@ class Features:
             self._made = None  # the features of the last batch need not stay while these are computed
             whole = bool((lengths == waveform.shape[1]).all())
             valid = None if whole else torch.from_numpy(lengths).to(device)
-            self._made = self.network.features(torch.from_numpy(waveform).to(device), valid)
+            self._made = self.network.features(torch.from_numpy(waveform).to(device, non_blocking=True), valid)
             self._waveform = waveform
         return self._made
 
@@ -224,4 +244,40 @@ def network_of(model: TorchEngine | Ensemble | object) -> Network:
 
 def probabilities(tensor: Tensor) -> FloatArray:
     """Probabilities as numpy."""
-    return rounded_to_one(tensor.float().cpu().numpy())
+    return rounded_to_one(Coming(tensor)())
+
+
+class Coming:
+    """A tensor on its way to the host, as float32; from a GPU it sets out at once."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._event: Any = None
+        self._tensor = tensor.float()
+        if tensor.is_cuda:
+            self._tensor = torch.empty(tensor.shape, dtype=torch.float32, pin_memory=True)
+            self._tensor.copy_(tensor, non_blocking=True)
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._event.record()
+
+    def done(self) -> bool:
+        """Whether it is there."""
+        return self._event is None or bool(self._event.query())
+
+    def __call__(self) -> FloatArray:
+        """The values, once they are there."""
+        if self._event is not None:
+            self._event.synchronize()
+        found: FloatArray = self._tensor.numpy()
+        return found
+
+
+@dataclass(frozen=True)
+class Later:
+    """Scores that a device may still compute: called, it waits for them; `done` says whether it would."""
+
+    wait: Callable[[], tuple[FloatArray, FloatArray]]
+    done: Callable[[], bool]
+
+    def __call__(self) -> tuple[FloatArray, FloatArray]:
+        """The scores."""
+        return self.wait()

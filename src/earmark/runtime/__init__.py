@@ -14,6 +14,7 @@
 `lock`        one run at a time in a folder
 `tables`      output tables that grow
 `processes`   several processes on one machine
+`shared_model`, `shared_engine`   one model on a GPU, and processes that read and decide around it
 `distributed` many machines, by Ray
 `merging`     shards put together
 `onnx`        an engine over ONNX Runtime

@@ -214,6 +214,13 @@ class Panel:
     plan: WindowPlan | LivePlan
     engines: dict[int, Engine]
     batch: int  # windows at once
+    alone: int = 1  # windows in a batch of a length that is not the plan's, of a steady scorer
+
+    @property
+    def sizes(self) -> frozenset[int]:
+        """Samples of windows that are many: of the plan's, and of recordings that are just not cut."""
+        plan = self.plan
+        return frozenset((plan.size, max(plan.size, plan.longest) if isinstance(plan, WindowPlan) else plan.size))
 
 
 def panels_of(engines: Sequence[Engine], most: int) -> list[Panel]:
@@ -221,7 +228,9 @@ def panels_of(engines: Sequence[Engine], most: int) -> list[Panel]:
     seats: dict[tuple[int, WindowPlan | LivePlan], dict[int, Engine]] = {}
     for place, engine in enumerate(engines):
         seats.setdefault((engine.rate, engine.plan), {})[place] = engine
-    return [
-        Panel(rate, plan, members, min(most, *(engine.batch for engine in members.values())))
-        for (rate, plan), members in seats.items()
-    ]
+    panels = []
+    for (rate, plan), members in seats.items():
+        batch = min(most, *(engine.batch for engine in members.values()))
+        alone = min(batch, *(getattr(engine, "alone", 1) for engine in members.values()))
+        panels.append(Panel(rate, plan, members, batch, alone))
+    return panels

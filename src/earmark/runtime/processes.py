@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -18,11 +19,17 @@ from typing import Any
 
 from earmark.errors import EarmarkError, ModelError
 from earmark.runtime.bulk import Decided, Suspects, Task, Work, decide_all
+from earmark.runtime.shared_engine import ModelGoneError
 from earmark.runtime.tagger import Tagger
 
 AHEAD = 40  # tasks with a worker: more than its queue and its batch hold
 TRIES = 2  # workers that may end before they have their models
 _READY, _DONE, _FAULT = "ready", "done", "fault"
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ProcessBackend:
@@ -31,7 +38,7 @@ class ProcessBackend:
     def __init__(self, open_tagger: Callable[[], Tagger], work: Work, processes: int) -> None:
         self.open_tagger, self.work, self.processes = open_tagger, work, processes
         self._context = multiprocessing.get_context("spawn")
-        self._begun: list[_Worker] = []
+        self._begun: list[Worker] = []
 
     def start(self) -> None:
         """Begin to open the models now, beside what the caller does next; `close` where no tasks follow."""
@@ -52,10 +59,10 @@ class ProcessBackend:
             for worker in workers:
                 worker.stop()
 
-    def _worker(self) -> _Worker:
-        return _Worker(self._context, self.open_tagger, self.work)
+    def _worker(self) -> Worker:
+        return Worker(self._context, self.open_tagger, self.work)
 
-    def _deal(self, workers: list[_Worker], tasks: Iterator[Task]) -> Iterator[tuple[Task, Decided]]:
+    def _deal(self, workers: list[Worker], tasks: Iterator[Task]) -> Iterator[tuple[Task, Decided]]:
         suspects = Suspects("processes ended while they worked on it")
         exhausted = False
         still_born = 0  # workers that died before they had their models
@@ -66,13 +73,7 @@ class ProcessBackend:
                     worker = workers[place] = self._worker()
                 if worker.open and not worker.holds and suspects.groups:
                     worker.give_alone(suspects.groups.popleft())
-                while worker.open and len(worker.holds) < AHEAD:
-                    task = None if exhausted else next(tasks, None)
-                    if task is None:
-                        exhausted = True
-                        worker.end()  # it scores what is left of a batch
-                    else:
-                        worker.give(task)
+            exhausted = self._give(workers, tasks, exhausted)
             busy = {worker.pipe: worker for worker in workers if worker.holds}
             if not busy:
                 return
@@ -87,8 +88,20 @@ class ProcessBackend:
                 yield from suspects.add(list(worker.holds.values()))
                 worker.holds = {}
 
+    @staticmethod
+    def _give(workers: list[Worker], tasks: Iterator[Task], exhausted: bool) -> bool:
+        """Deal out tasks, each to the worker that holds the fewest; whether there are no more."""
+        while takers := [worker for worker in workers if worker.open and len(worker.holds) < AHEAD]:
+            task = None if exhausted else next(tasks, None)
+            if task is None:
+                for worker in takers:
+                    worker.end()  # it scores what is left of a batch
+                return True
+            min(takers, key=lambda worker: len(worker.holds)).give(task)
+        return exhausted
 
-class _Worker:
+
+class Worker:
     """A process, as seen from this one."""
 
     def __init__(self, context: Any, open_tagger: Callable[[], Tagger], work: Work) -> None:
@@ -169,8 +182,8 @@ def _serve(pipe: Connection, open_tagger: Callable[[], Tagger], work: Work) -> N
         pipe.send((_READY,))
         for task, decided in decide_all(tagger, work, tasks()):
             pipe.send((_DONE, task.position, decided))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the first process is gone
+    except (EOFError, BrokenPipeError, ConnectionResetError, ModelGoneError):
+        return  # the first process is gone, or has no model any more
     except EarmarkError as error:
         pipe.send((_FAULT, error))
     except Exception as error:  # noqa: BLE001 - handed over, raised there

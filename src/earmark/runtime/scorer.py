@@ -29,6 +29,8 @@ from earmark.runtime.windows import Assembly, Window, cut
 from earmark.scores import Scores
 from earmark.stopwatch import Stopwatch, each, stage
 
+_AHEAD = 16  # windows that are read before they are asked for, at least
+
 
 class StoppedError(EarmarkError):
     """Whoever wanted the scores has set `Scorer.stop`."""
@@ -121,12 +123,67 @@ class _Pending:
         self.fault = self.fault or recording_error(self.job.name, error)
 
 
+_Batch = list[tuple[_Pending, Window]]
+_PATIENCE = 8  # batches: so many windows may come while others wait for company
+
+
+class _Line:
+    """Windows of a panel that wait for a batch; those of a recording leave it in their order."""
+
+    def __init__(self, panel: Panel, steady: bool) -> None:
+        self.panel, self.steady = panel, steady
+        self._waiting: dict[int, _Batch] = {}  # by length; all under 0 if it makes no difference
+        self._since: dict[int, int] = {}  # windows that had come when the first of them did
+        self._alone: _Batch = []
+        self._count = 0
+
+    def put(self, recording: _Pending, window: Window) -> Iterator[_Batch]:
+        """Take a window; batches that are to be scored now, in this order."""
+        self._count += 1
+        length = len(window.samples) if self.steady else 0
+        if self.steady and length not in self.panel.sizes:
+            self._alone.append((recording, window))
+        else:
+            waiting = self._waiting.setdefault(length, [])
+            self._since.setdefault(length, self._count)
+            waiting.append((recording, window))
+            if len(waiting) == self.panel.batch:
+                yield from self._leave(length)
+        most = _PATIENCE * self.panel.batch
+        for late in [length for length, count in self._since.items() if self._count - count > most]:
+            yield from self._leave(late)
+        size = self.panel.plan.size
+        if self._alone and (size not in self._waiting or len(self._alone) > self.panel.batch):
+            yield from self._leave(size)  # they may end what it holds
+
+    def rest(self) -> Iterator[_Batch]:
+        """What waits at the end."""
+        yield from self._leave(0)
+        yield from self._leave(self.panel.plan.size)
+        for length in list(self._waiting):
+            yield from self._leave(length)
+
+    def _leave(self, length: int) -> Iterator[_Batch]:
+        """Windows of a length; before the last of a recording those before it."""
+        size = self.panel.plan.size
+        if length not in (size, 0) and (before := self._waiting.get(size)) is not None:
+            recordings = {id(recording) for recording, _ in self._waiting.get(length, ())}
+            if any(id(recording) in recordings for recording, _ in before):
+                yield from self._leave(size)
+        if batch := self._waiting.pop(length, None):
+            del self._since[length]
+            yield batch
+        if length == size:
+            yield from ([one] for one in self._alone)
+            self._alone = []
+
+
 @dataclass
 class Scorer:
     """Scores recordings with one model, an engine or an ensemble, a batch of windows at a time."""
 
     model: Engine | Ensemble
-    batch_size: int = 8  # windows at most; an engine may ask for fewer
+    batch_size: int = 64  # windows at most; an engine may ask for fewer
     steady: bool = field(default=False, kw_only=True)  # see `_consume`
     stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # measures where the time goes
     stop: threading.Event | None = field(default=None, kw_only=True, compare=False)  # set: give up, `StoppedError`
@@ -147,7 +204,8 @@ class Scorer:
 
     def score_all(self, jobs: Iterable[Job]) -> Iterator[Scored]:
         """Outcome of every job, in their order; `StoppedError` soon after `stop` is set."""
-        messages: queue.Queue[_Message] = queue.Queue(maxsize=2 * self.batch_size)
+        ahead = max(_AHEAD, 2 * max(panel.batch for panel in self.panels))
+        messages: queue.Queue[_Message] = queue.Queue(maxsize=ahead)
         stop = threading.Event()
         reader = threading.Thread(target=self._read_all, args=(jobs, messages, stop), daemon=True)
         reader.start()
@@ -222,15 +280,12 @@ class Scorer:
         """Outcomes as they are complete.
 
         Arithmetic rounds differently in batches of other sizes. A `steady` scorer gives a recording the same scores,
-        whatever is scored beside it: windows of the plan's size go through in batches of one size, filled with silence
-        in the end, and shorter ones go alone. An engine must give a clip the same scores at every place of a batch;
-        those of this package do on a CPU (`earmark.models.torch_engine`).
+        whatever is scored beside it: windows of the lengths that are many (`Panel.sizes`) go through in batches of one
+        length and size, filled with silence in the end, and others go alone. An engine must give a clip the same scores
+        at every place of a batch; those of this package do on a CPU (`earmark.models.torch_engine`).
         """
         pending: list[_Pending] = []
-        batches: list[list[tuple[_Pending, Window]]] = [[] for _ in self.panels]
-        alone: list[list[tuple[_Pending, Window]]] = [
-            [] for _ in self.panels
-        ]  # after the batch: they may end what it holds
+        lines = [_Line(panel, self.steady) for panel in self.panels]
         while not isinstance(message := self._next(messages), _Stop):
             match message:
                 case _Begin(job, seconds):
@@ -239,28 +294,17 @@ class Scorer:
                     if pending[-1].fault is not None:
                         continue
                     pending[-1].windows += 1
-                    panel = self.panels[number]
-                    short = self.steady and len(window.samples) < panel.plan.size
-                    (alone if short else batches)[number].append((pending[-1], window))
-                    waiting = len(batches[number])
-                    if waiting == panel.batch or (alone[number] and not waiting) or len(alone[number]) > panel.batch:
-                        self._flush(panel, batches[number], alone[number])
+                    for batch in lines[number].put(pending[-1], window):
+                        self._score(self.panels[number], batch)
                 case _End():
                     pending[-1].end = message
             yield from self._finished(pending)
         if message.fault is not None:
             raise message.fault
-        for number, panel in enumerate(self.panels):
-            self._flush(panel, batches[number], alone[number])
+        for line in lines:
+            for batch in line.rest():
+                self._score(line.panel, batch)
         yield from self._finished(pending)
-
-    def _flush(self, panel: Panel, batch: list[tuple[_Pending, Window]], alone: list[tuple[_Pending, Window]]) -> None:
-        """Score a batch, then what goes alone; both are empty after."""
-        self._score(panel, batch)
-        for one in alone:
-            self._score(panel, [one])
-        batch.clear()
-        alone.clear()
 
     def _next(self, messages: queue.Queue[_Message]) -> _Message:
         if self.stop is not None and self.stop.is_set():
@@ -315,8 +359,9 @@ class Scorer:
     def _listen(self, panel: Panel, windows: Sequence[Window]) -> dict[int, tuple[FloatArray, FloatArray]]:
         """What each engine of a panel says of windows: {place: (clip scores, frame scores)}."""
         lengths = np.array([len(window.samples) for window in windows], np.int64)
-        if self.steady and lengths.max() == panel.plan.size:
-            lengths = np.full(panel.batch, panel.plan.size, np.int64)
+        if self.steady:  # windows of one length
+            size = panel.batch if lengths[0] in panel.sizes else panel.alone
+            lengths = np.full(size, lengths[0], np.int64)
         if len(lengths) == 1 and len(windows[0].samples) == lengths[0]:
             waveform = windows[0].samples[None]
         else:

@@ -18,6 +18,7 @@ from typing import Any
 
 import lightning
 import safetensors.torch
+import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.profilers import SimpleProfiler
 from torch import Tensor
@@ -116,6 +117,7 @@ class Loaders(lightning.LightningDataModule):
             rank=rank,
             world=world,
             frames=self.train_set.frames,
+            narrow=self.machine.gpu,
         )
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
@@ -123,7 +125,8 @@ class Loaders(lightning.LightningDataModule):
         if self.valid_set is None:
             return []
         batches = EvaluationBatches(
-            self.valid_set.inputs, self.valid_set.targets, self.options.batch_size, 6 * self.longest
+            *(self.valid_set.inputs, self.valid_set.targets, self.options.batch_size, 6 * self.longest),
+            narrow=self.machine.gpu,
         )
         return DataLoader(batches, batch_size=None, **self.ahead())
 
@@ -133,12 +136,21 @@ class Loaders(lightning.LightningDataModule):
             self.profile.arrived()
         return batch
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """A batch brought to the device; of pinned memory it is under way when this returns."""
+        return batch.on(device)
+
     def ahead(self) -> dict[str, Any]:
         """How batches are made ready while the device computes: by other processes, in memory that it reads itself."""
         if self.machine.hold:
-            return {"num_workers": 0}  # they are on the device already
+            return {"num_workers": 0, "collate_fn": _as_it_is}  # they are on the device already
         workers = self.machine.workers or (GPU_WORKERS if self.machine.gpu else 0)
-        return {"num_workers": workers, "pin_memory": self.machine.gpu}
+        return {"num_workers": workers, "pin_memory": self.machine.gpu, "collate_fn": _as_it_is}
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    """Batches come whole: there is nothing to put together."""
+    return batch
 
 
 def _stream(targets: TargetRows, balance: BalanceOptions, seed: int) -> Stream:
@@ -210,13 +222,7 @@ def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: P
     def batches() -> Iterator[tuple[Tensor, Tensor | None]]:
         found = loaders.batches(0, 1)
         for step in steps:
-            batch = found[step]
-            there = batch._replace(
-                inputs=batch.inputs.to(machine.device),
-                lengths=batch.lengths.to(machine.device),
-                targets=batch.targets.to(machine.device),
-            )
-            features, lengths, _ = module.augmented(there, step)
+            features, lengths, _ = module.augmented(found[step].on(machine.device), step)
             yield features, lengths
 
     bf16 = resolve_precision(machine.precision, machine.device) == "bf16"

@@ -25,6 +25,7 @@ from earmark.augment import augment_clips, augment_features, step_generator, ste
 from earmark.clock import Clock
 from earmark.data.batches import Batch
 from earmark.data.records import Clip
+from earmark.devices import seed_generators
 from earmark.encoders import blocks_in_order
 from earmark.labels import Labels
 from earmark.metrics.tagging import tagging_metrics
@@ -55,7 +56,7 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set all randomness and the learning rate of this step."""
-        torch.manual_seed(step_seed(self.seed, self.global_step, f"network/{self.global_rank}"))
+        seed_generators(step_seed(self.seed, self.global_step, f"network/{self.global_rank}"), self.device)
         rate = learning_rate(self.options, self.global_step, self.total_steps)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate * group.get("share", 1.0)
