@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # Small networks run fastest on one thread, and several test processes must not fight over the cores.
 # Set before any test imports torch, which reads it once.
@@ -155,3 +156,39 @@ def earmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(code, out, err)
 
     return call
+
+
+@pytest.fixture
+def kernels_on(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The device on which Triton's kernels are tried: a GPU, or else the CPU, by the interpreter; used by default."""
+    pytest.importorskip("triton", reason="Triton, which comes with PyTorch for NVIDIA GPUs, is not installed")
+    import torch
+
+    for name in ("encoders.fused_norm.usable", "features.logmel.runs_kernels"):
+        monkeypatch.setattr(f"earmark.{name}", lambda x: True)
+    if torch.cuda.is_available():
+        return "cuda"
+    from triton.runtime import interpreter
+
+    patch_tensor = interpreter._patch_lang_tensor
+
+    def patched(tensor: Any, scope: Any) -> None:
+        patch_tensor(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())  # its own fails with numpy 2.4
+
+    monkeypatch.setattr(interpreter, "_patch_lang_tensor", patched)
+    monkeypatch.setattr(interpreter.InterpreterBuilder, "create_dot", _dot)
+    return "cpu"
+
+
+def _dot(self: Any, a: Any, b: Any, d: Any, *precision: Any) -> Any:
+    """The interpreter's own multiplies the bits of bfloat16 numbers as if they were integers."""
+    import triton.language as tl
+    from triton.runtime.interpreter import TensorHandle
+
+    def values(x: Any) -> Any:
+        if x.dtype.scalar != tl.bfloat16:
+            return x.data
+        return (x.data.astype(np.uint32) << 16).view(np.float32)
+
+    return TensorHandle(np.matmul(values(a), values(b), dtype=d.data.dtype) + d.data, d.dtype.scalar)

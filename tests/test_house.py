@@ -264,6 +264,7 @@ THROUGH = {  # modules that the tests of another file exercise, and which
     "data/datasets/collections.py": "tests/data/datasets/test_published.py",  # each a row of its table
     "encoders/gru_kernels.py": "tests/encoders/test_fused_gru.py",
     "encoders/norm_kernels.py": "tests/encoders/test_fused_norm.py",
+    "features/mel_kernels.py": "tests/features/test_fused_mel.py",
     "export/network.py": "tests/test_export.py",  # one graph: its parts are tested by what the whole computes
     "export/parity.py": "tests/test_export.py",
     "export/recurrence.py": "tests/test_export.py",

@@ -1,7 +1,7 @@
 """What the machine is good at: arithmetic precision and memory.
 
 `resolve_precision` finds out whether bfloat16 is the faster arithmetic here (some processors emulate it, slowly);
-`arithmetic_of` holds a GPU to the precision that was asked for;
+`runs_kernels` says where our own GPU kernels run; `arithmetic_of` holds a GPU to the precision that was asked for;
 `tune_allocator` keeps freed activations mapped. Both are for programs to call at start-up, never at import.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
+import importlib.util
 import math
 import platform
 import time
@@ -108,6 +110,26 @@ def seed_generators(seed: int, device: torch.device) -> None:
         torch.cuda.default_generators[index].manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
+
+
+@functools.cache
+def has_triton() -> bool:
+    """Whether Triton, which comes with PyTorch for NVIDIA GPUs, is installed."""
+    return importlib.util.find_spec("triton") is not None
+
+
+def runs_kernels(x: torch.Tensor) -> bool:
+    """Whether x is on an NVIDIA GPU and computed with in bfloat16, so that our kernels are for it.
+
+    Not while a compiler records what is done.
+    """
+    return (
+        x.is_cuda
+        and torch.is_autocast_enabled("cuda")
+        and torch.get_autocast_dtype("cuda") == torch.bfloat16
+        and not torch.compiler.is_compiling()
+        and has_triton()
+    )
 
 
 def resolve_device(device: str) -> str:

@@ -1,7 +1,5 @@
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -52,36 +50,3 @@ def check_alone() -> Callable[..., Encoded]:
         return together
 
     return check
-
-
-@pytest.fixture
-def kernels_on(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The device on which Triton's kernels are tried: a GPU, or else the CPU, by the interpreter; used by default."""
-    pytest.importorskip("triton", reason="Triton, which comes with PyTorch for NVIDIA GPUs, is not installed")
-    monkeypatch.setattr("earmark.encoders.fused_norm.usable", lambda x: True)
-    if torch.cuda.is_available():
-        return "cuda"
-    from triton.runtime import interpreter
-
-    patch_tensor = interpreter._patch_lang_tensor
-
-    def patched(tensor: Any, scope: Any) -> None:
-        patch_tensor(tensor, scope)
-        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())  # its own fails with numpy 2.4
-
-    monkeypatch.setattr(interpreter, "_patch_lang_tensor", patched)
-    monkeypatch.setattr(interpreter.InterpreterBuilder, "create_dot", _dot)
-    return "cpu"
-
-
-def _dot(self: Any, a: Any, b: Any, d: Any, *precision: Any) -> Any:
-    """The interpreter's own multiplies the bits of bfloat16 numbers as if they were integers."""
-    import triton.language as tl
-    from triton.runtime.interpreter import TensorHandle
-
-    def values(x: Any) -> Any:
-        if x.dtype.scalar != tl.bfloat16:
-            return x.data
-        return (x.data.astype(np.uint32) << 16).view(np.float32)
-
-    return TensorHandle(np.matmul(values(a), values(b), dtype=d.data.dtype) + d.data, d.dtype.scalar)

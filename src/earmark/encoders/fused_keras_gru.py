@@ -20,9 +20,9 @@ _UNITS = (16, 32, 64, 128)
 KINDS = {"linear": 0, "sigmoid": 1, "relu": 2, "tanh": 3}
 
 
-def runs(projected: Tensor) -> bool:
-    """Whether the kernels are for projected inputs (row, batch, steps, 3 * units)."""
-    return fused_norm.usable(projected) and projected.shape[-1] // 3 in _UNITS
+def runs(x: Tensor, units: int) -> bool:
+    """Whether the kernels are for these inputs, in the precision around them, and GRUs of so many units."""
+    return fused_norm.usable(x) and units in _UNITS
 
 
 def recur(projected: Tensor, weights: Tensor, kinds: Tensor) -> Tensor:

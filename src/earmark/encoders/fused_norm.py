@@ -15,8 +15,6 @@ between normalisation and pooling is never rounded to bfloat16.
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +22,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from earmark.devices import runs_kernels
 from earmark.masking import MaskedBatchNorm2d
 
 Kind = Literal["linear", "relu", "glu"]
@@ -33,21 +32,7 @@ _FIRST = (16, 32, 64)  # channels of a first convolution whose map is not writte
 _ROWS, _BLOCK, _WARPS = 16, 64, 8  # cells and channels that a program has at a time
 
 
-@functools.cache
-def has_triton() -> bool:
-    """Whether Triton, which comes with PyTorch for NVIDIA GPUs, is installed."""
-    return importlib.util.find_spec("triton") is not None
-
-
-def usable(x: Tensor) -> bool:
-    """Whether x is on an NVIDIA GPU and computed with in bfloat16, and nobody records what is done to it."""
-    return (
-        x.is_cuda
-        and torch.is_autocast_enabled("cuda")
-        and torch.get_autocast_dtype("cuda") == torch.bfloat16
-        and not torch.compiler.is_compiling()
-        and has_triton()
-    )
+usable = runs_kernels  # a map is one for the kernels
 
 
 def fits(conv: nn.Module, norm: nn.Module) -> bool:

@@ -58,21 +58,24 @@ class KerasBiGRUs(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """States of every step, zero beyond each clip's `lengths` (batch,) valid steps (None: all are valid)."""
+        fused = fused_keras_gru.runs(x, self.recurrent.shape[1])
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
             order = None if lengths is None else backwards(lengths, x.shape[1])
             both = torch.stack([x, turned(x, order)] * len(self.candidates)).flatten(1, 2)
             projected = torch.baddbmm(self.bias, both, self.kernel)  # (rows, batch * steps, 3 * units)
             projected = projected.reshape(-1, *x.shape[:2], projected.shape[-1])  # (rows, batch, steps, 3 * units)
-            states = self._recur(projected)  # (rows, batch, steps, units)
+            recur = self._recur_fused if fused else self._recur
+            states = recur(projected)  # (rows, batch, steps, units)
             backward = torch.stack([turned(own, order) for own in states[1::2]])
             out = torch.cat([states[0::2], backward], dim=-1)  # (gru, batch, steps, 2 * units)
             return out if lengths is None else out * valid_steps(lengths, x.shape[1])[:, :, None]
 
+    def _recur_fused(self, projected: Tensor) -> Tensor:
+        return fused_keras_gru.recur(projected, self.recurrent, self.kinds)
+
     def _recur(self, projected: Tensor) -> Tensor:
         """The loop over steps: from projected inputs (rows, batch, steps, 3 * units) to states (..., units)."""
-        if fused_keras_gru.runs(projected):
-            return fused_keras_gru.recur(projected, self.recurrent, self.kinds)
         units = projected.shape[-1] // 3
         gates, inputs = projected.tensor_split([2 * units], dim=-1)
         update_reset, candidate = self.recurrent.tensor_split([2 * units], dim=-1)

@@ -7,6 +7,7 @@
 `mfcc.py`             MFCC with derivatives, of any log-mel
 `logmel_waveform.py`  log-mel and the raw samples of each hop
 `embedding.py`        vectors that were computed elsewhere
+`fused_mel.py`        mel bands of a spectrum in one pass on an NVIDIA GPU, by the kernel of `mel_kernels.py`
 `contract.py`         what every front-end is; `mirror.py`, `scaling.py`: edges, per-band scaling
 """
 

@@ -58,7 +58,9 @@ from torch import Tensor, nn
 
 from earmark.audio.mel import MelScale, mel_filters
 from earmark.clock import Clock
+from earmark.devices import runs_kernels
 from earmark.features.contract import Count, at_least
+from earmark.features.fused_mel import log_bands
 from earmark.features.mirror import mirror_ends
 from earmark.masking import valid_steps
 from earmark.options import Options
@@ -158,10 +160,11 @@ class LogMel(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Log-mel features (batch, frames, bands), always in float32; `lengths` (batch,) in samples, None: all."""
+        fused = runs_kernels(waveform)
         with torch.autocast(waveform.device.type, enabled=False):
             clip, lengths = self._emphasised(waveform.float(), lengths)
             frames = self._frame(clip, lengths)  # (batch, frames, window)
-            features = self._cut_off(self._transform_all(frames), lengths)
+            features = self._cut_off(self._transform_all(frames, fused), lengths)
             return features[:, : self.frames_in(waveform.shape[1])]
 
     @property
@@ -179,12 +182,12 @@ class LogMel(nn.Module):
         lengths = (lengths - 1).clamp(min=0)
         return louder * valid_steps(lengths, louder.shape[1]), lengths
 
-    def _transform_all(self, frames: Tensor) -> Tensor:
+    def _transform_all(self, frames: Tensor, fused: bool) -> Tensor:
         if torch.compiler.is_compiling():  # a traced graph has no loop whose turns depend on the length
             return self._transform(frames)
         block = _BLOCK if not frames.is_cuda else _VALUES_CUDA // self.n_fft
         block = max(1, block // max(1, len(frames)))
-        return torch.cat([self._transform(piece) for piece in torch.split(frames, block, dim=1)], dim=1)
+        return torch.cat([self._transform(piece, fused) for piece in torch.split(frames, block, dim=1)], dim=1)
 
     def _spectra_in(self, samples: Count) -> Count:
         """Number of spectra that are taken of clips of this many samples."""
@@ -217,7 +220,7 @@ class LogMel(nn.Module):
             return _frames_of_blocks(padded, options.window, options.hop, count)
         return padded.unfold(1, options.window, options.hop)[:, :count]
 
-    def _transform(self, frames: Tensor) -> Tensor:
+    def _transform(self, frames: Tensor, fused: bool = False) -> Tensor:
         options = self.options
         if options.emphasis is not None and options.emphasis_of == "frames":
             frames = frames - frames.mean(dim=2, keepdim=True)
@@ -227,6 +230,15 @@ class LogMel(nn.Module):
             mel = self._mel_by_products(frames * self.window)
         else:
             spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft)  # (batch, frames, bins)
+            if fused:
+                return log_bands(
+                    spectrum,
+                    self.filters,
+                    power=options.power,
+                    log=options.log,
+                    floor=options.floor,
+                    floor_kind=options.floor_kind,
+                )
             spectrum = spectrum[..., : self._spans[-1][0].stop]  # beyond lies no filter
             squares = torch.view_as_real(spectrum).square()
             power = squares[..., 0] + squares[..., 1]

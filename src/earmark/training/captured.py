@@ -2,9 +2,9 @@
 
 An update is some hundred kernels, each a few microseconds of work for the host; a GPU would wait for most of them.
 Recorded once and replayed, the forward pass is one launch and the backward pass another. A recording is of one shape of
-batch without padding, of the weights by their place in memory and of the modes of all modules; anything else takes the
-usual way. What a replay draws follows from the seed that the generator has then, so that dropout stays a function of
-(seed, step), the same as without a recording.
+batch, of the weights by their place in memory and of the modes of all modules; anything else takes the usual way. What
+a replay draws follows from the seed that the generator has then, so that dropout stays a function of (seed, step), the
+same as without a recording.
 """
 
 from __future__ import annotations
@@ -15,50 +15,56 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Given = tuple[Tensor, Tensor | None, Tensor]  # features (batch, frames, bands), valid frames (None: all), targets
+Loss = Callable[[Tensor, Tensor | None, Tensor], Tensor]
+
 _MOST = 2  # recordings, each of which holds the memory of an update
 _TRIALS = 2  # before a recording: what happens once, such as the choice of algorithms, happens in these
 
 
 class CapturedLoss:
-    """`loss(features, targets)` of a network in training, recorded for the first kinds of batches that come."""
+    """The loss of a network in training, recorded for the first kinds of batches that come."""
 
-    def __init__(self, network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, network: nn.Module, loss: Loss) -> None:
         self.network, self.loss = network, loss
         self.possible = True  # until a network does what cannot be recorded
         self._made: dict[tuple[Any, ...], Recording] = {}
 
-    def __call__(self, features: Tensor, targets: Tensor) -> Tensor:
+    def __call__(self, features: Tensor, lengths: Tensor | None, targets: Tensor) -> Tensor:
         """The loss, ready for `backward`, which must come before the next loss is asked for."""
         if not self.usable(features):
-            return self.loss(features, targets)
-        kind = self._kind(features, targets)
+            return self.loss(features, lengths, targets)
+        given = features, lengths, targets
+        kind = self._kind(given)
         if kind not in self._made and len(self._made) < _MOST:
-            self._record(kind, features, targets)
+            self._record(kind, given)
         if kind not in self._made:
-            return self.loss(features, targets)
+            return self.loss(features, lengths, targets)
         recording = self._made[kind]
-        found: Tensor = _Replayed.apply(recording, features, targets, *recording.weights)  # type: ignore[no-untyped-call]
+        recording.take(given)
+        found: Tensor = _Replayed.apply(recording, *recording.weights)  # type: ignore[no-untyped-call]
         return found
 
     def usable(self, features: Tensor) -> bool:
         """Whether recordings are for these features, at this moment."""
         return features.is_cuda and self.possible and torch.is_grad_enabled() and not features.requires_grad
 
-    def _kind(self, features: Tensor, targets: Tensor) -> tuple[Any, ...]:
+    def _kind(self, given: Given) -> tuple[Any, ...]:
+        shapes = tuple(None if tensor is None else tuple(tensor.shape) for tensor in given)
         weights = tuple((weight.data_ptr(), weight.requires_grad) for weight in self.network.parameters())
         modes = tuple(module.training for module in self.network.modules())
-        return features.shape, targets.shape, torch.is_autocast_enabled("cuda"), weights, modes
+        return shapes, torch.is_autocast_enabled("cuda"), weights, modes
 
-    def _record(self, kind: tuple[Any, ...], features: Tensor, targets: Tensor) -> None:
+    def _record(self, kind: tuple[Any, ...], given: Given) -> None:
         """Make a recording, where the network does nothing that cannot be recorded; nothing else is changed."""
         buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
-        generator = torch.cuda.default_generators[features.get_device()]
+        generator = torch.cuda.default_generators[given[0].get_device()]
         before, seed, offset = generator.graphsafe_get_state(), generator.initial_seed(), generator.get_offset()
         generator.graphsafe_set_state(generator.clone_state())  # of a recording that fails the state is of no use
         try:
             bf16 = torch.is_autocast_enabled("cuda")
             with torch.autocast("cuda", dtype=torch.bfloat16, enabled=bf16, cache_enabled=False):
-                self._made[kind] = Recording(self.network, self.loss, features, targets)
+                self._made[kind] = Recording(self.network, self.loss, given)
         except RuntimeError:
             self.possible = False
             generator.graphsafe_set_state(before)
@@ -72,25 +78,31 @@ class CapturedLoss:
 class Recording:
     """Forward and backward pass of one kind of batch, with the memory of all that lies between."""
 
-    def __init__(
-        self, network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], features: Tensor, targets: Tensor
-    ) -> None:
+    def __init__(self, network: nn.Module, loss: Loss, given: Given) -> None:
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
-        self.features, self.targets = features.clone(), targets.clone()
+        features, lengths, targets = given
+        self.given: Given = features.clone(), None if lengths is None else lengths.clone(), targets.clone()
         self.slope = torch.ones((), device=features.device)
         beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             for _ in range(_TRIALS):
-                self._slopes(loss(self.features, self.targets))
+                self._slopes(loss(*self.given))
         torch.cuda.current_stream().wait_stream(beside)
         self.forward, self.backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         pool = torch.cuda.graph_pool_handle()
-        with torch.cuda.graph(self.forward, pool=pool):
-            found = loss(self.features, self.targets)
-        with torch.cuda.graph(self.backward, pool=pool):
+        alone = "thread_local"  # other threads may go on to bring batches
+        with torch.cuda.graph(self.forward, pool=pool, capture_error_mode=alone):
+            found = loss(*self.given)
+        with torch.cuda.graph(self.backward, pool=pool, capture_error_mode=alone):
             self.slopes = self._slopes(found)
         self.loss = found.detach()  # and nothing of the graph of operators, which would tie the weights to a stream
+
+    def take(self, given: Given) -> None:
+        """Bring a batch to where the next replay looks for it."""
+        for own, tensor in zip(self.given, given, strict=True):
+            if own is not None and tensor is not None:
+                own.copy_(tensor)
 
     def _slopes(self, loss: Tensor) -> tuple[Tensor | None, ...]:
         return torch.autograd.grad(loss, self.weights, self.slope, allow_unused=True)
@@ -100,9 +112,7 @@ class _Replayed(torch.autograd.Function):
     """A recording, as an operator with a gradient."""
 
     @staticmethod
-    def forward(ctx: Any, recording: Recording, features: Tensor, targets: Tensor, *weights: Tensor) -> Tensor:
-        recording.features.copy_(features)
-        recording.targets.copy_(targets)
+    def forward(ctx: Any, recording: Recording, *weights: Tensor) -> Tensor:
         recording.forward.replay()
         ctx.recording = recording
         return recording.loss.clone()  # the next replay writes there
@@ -115,4 +125,4 @@ class _Replayed(torch.autograd.Function):
                 weight.grad = weight.grad.clone()  # to be added to, and the replay writes there
         recording.slope.copy_(slopes[0])
         recording.backward.replay()
-        return None, None, None, *(None if slope is None else slope.detach() for slope in recording.slopes)
+        return None, *(None if slope is None else slope.detach() for slope in recording.slopes)

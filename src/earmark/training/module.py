@@ -46,7 +46,7 @@ class TrainingModule(lightning.LightningModule):
         self.losses: list[Tensor] = []  # of this epoch's steps
         self.scored: list[tuple[list[int], Tensor, Tensor]] = []  # clips, clip scores, frame scores of a validation
         self.valid_losses: list[Tensor] = []
-        self._captured = CapturedLoss(network, self._whole_loss)
+        self._captured = CapturedLoss(network, self._loss)
         self._underway: tuple[list[int], Tensor, Tensor] | None = None  # scores that the device is still computing
 
     def on_train_epoch_start(self) -> None:
@@ -64,20 +64,37 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, augmented."""
         features, lengths, targets = self.augmented(batch, self.global_step)
-        if lengths is None and self._alone:
-            loss = self._captured(features, targets)
+        if not self._alone:  # several processes exchange gradients while they go back
+            loss = self._loss(features, lengths, targets)
         else:
-            loss = self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
+            if lengths is not None and self._captured.usable(features):
+                features, targets = self._filled(features, targets)
+            loss = self._captured(features, lengths, targets)
         self.losses.append(loss.detach())
         return loss
 
     @property
     def _alone(self) -> bool:
-        """Whether this process trains alone: several exchange gradients while they go back."""
+        """Whether this process trains alone."""
         return self._trainer is None or self._trainer.world_size == 1
 
-    def _whole_loss(self, features: Tensor, targets: Tensor) -> Tensor:
-        return self.loss_of(self.tagger.classify(features), None, targets)
+    def _loss(self, features: Tensor, lengths: Tensor | None, targets: Tensor) -> Tensor:
+        return self.loss_of(self.tagger.classify(features, lengths), lengths, targets)
+
+    def _filled(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Padded clips, filled with more zeros to the frames of the longest clips of all, if they have half of them.
+
+        Padding changes nothing, and batches of one shape can be recorded.
+        """
+        full = self.tagger.front_end.frames_in(round(self.options.clip_seconds * self.tagger.rate))
+        missing = full - features.shape[1]
+        if not 0 < missing <= full // 2:
+            return features, targets
+        features = functional.pad(features, (0, 0, 0, missing))
+        if targets.ndim == 3:
+            steps = self.tagger.steps_of(full)
+            targets = functional.pad(targets, (0, 0, 0, 1 + steps - targets.shape[1]))
+        return features, targets
 
     def loss_of(self, pooled: Pooled, lengths: Tensor | None, targets: Tensor) -> Tensor:
         """The objective: of clip scores, and of frame scores where they are taught; `lengths` (batch,) valid frames."""
