@@ -132,6 +132,22 @@ def runs_kernels(x: torch.Tensor) -> bool:
     )
 
 
+@contextlib.contextmanager
+def recording(graph: torch.cuda.CUDAGraph, pool: Any) -> Iterator[None]:
+    """Within, what is asked of a GPU is recorded in a graph, in memory of a pool, and not done.
+
+    Other threads may go on to use the device. `RuntimeError` where something cannot be recorded, such as a wait for a
+    value; the device's memory is then managed as before.
+    """
+    try:
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            yield
+    except RuntimeError:
+        with contextlib.suppress(RuntimeError):  # PyTorch itself would go on to manage memory as during a recording
+            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), pool)
+        raise
+
+
 def resolve_device(device: str) -> str:
     """`auto` becomes `cuda` where there is one, else `cpu`; an impossible device raises `ConfigError`."""
     if device == "auto":

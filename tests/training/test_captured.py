@@ -140,3 +140,6 @@ def test_what_cannot_be_recorded_is_learned_all_the_same() -> None:
     assert network.linear.weight.grad is not None
     torch.manual_seed(3)
     torch.testing.assert_close(torch.rand(3, device="cuda"), expected)
+    torch.cuda.empty_cache()  # PyTorch refuses it while it takes a recording to be under way
+    other = Small().cuda()
+    updates(other, CapturedLoss(other, loss_of(other)), "cuda", steps=2)

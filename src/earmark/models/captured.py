@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from earmark.devices import recording
 from earmark.models.network import Network
 from earmark.pooling import Pooled
 
@@ -38,8 +39,8 @@ class CapturedNetwork:
         if not (features.is_cuda and lengths is None and len(features) == self.batch and self.possible):
             return self.network.classify(features, lengths)
         with self._lock:
-            recording = self._of(features)
-            return self.network.classify(features) if recording is None else recording(features)
+            made = self._of(features)
+            return self.network.classify(features) if made is None else made(features)
 
     def _of(self, features: Tensor) -> _Recording | None:
         """The recording for these features, which may be made now; None where there are enough, or can be none."""
@@ -71,7 +72,7 @@ class _Recording:
             with torch.cuda.stream(beside):
                 network.classify(self.features)  # what happens once, such as compiling, happens here
             torch.cuda.current_stream().wait_stream(beside)
-            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            with recording(self.graph, torch.cuda.graph_pool_handle()):
                 self.made = network.classify(self.features)
 
     def __call__(self, features: Tensor) -> Pooled:

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from earmark.devices import recording
+
 Given = tuple[Tensor, Tensor | None, Tensor]  # features (batch, frames, bands), valid frames (None: all), targets
 Loss = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 
@@ -40,9 +42,9 @@ class CapturedLoss:
             self._record(kind, given)
         if kind not in self._made:
             return self.loss(features, lengths, targets)
-        recording = self._made[kind]
-        recording.take(given)
-        found: Tensor = _Replayed.apply(recording, *recording.weights)  # type: ignore[no-untyped-call]
+        made = self._made[kind]
+        made.take(given)
+        found: Tensor = _Replayed.apply(made, *made.weights)  # type: ignore[no-untyped-call]
         return found
 
     def usable(self, features: Tensor) -> bool:
@@ -91,10 +93,9 @@ class Recording:
         torch.cuda.current_stream().wait_stream(beside)
         self.forward, self.backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         pool = torch.cuda.graph_pool_handle()
-        alone = "thread_local"  # other threads may go on to bring batches
-        with torch.cuda.graph(self.forward, pool=pool, capture_error_mode=alone):
+        with recording(self.forward, pool):
             found = loss(*self.given)
-        with torch.cuda.graph(self.backward, pool=pool, capture_error_mode=alone):
+        with recording(self.backward, pool):
             self.slopes = self._slopes(found)
         self.loss = found.detach()  # and nothing of the graph of operators, which would tie the weights to a stream
 
@@ -112,17 +113,17 @@ class _Replayed(torch.autograd.Function):
     """A recording, as an operator with a gradient."""
 
     @staticmethod
-    def forward(ctx: Any, recording: Recording, *weights: Tensor) -> Tensor:
-        recording.forward.replay()
-        ctx.recording = recording
-        return recording.loss.clone()  # the next replay writes there
+    def forward(ctx: Any, made: Recording, *weights: Tensor) -> Tensor:
+        made.forward.replay()
+        ctx.made = made
+        return made.loss.clone()  # the next replay writes there
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        recording: Recording = ctx.recording
-        for weight, slope in zip(recording.weights, recording.slopes, strict=True):
+        made: Recording = ctx.made
+        for weight, slope in zip(made.weights, made.slopes, strict=True):
             if weight.grad is not None and slope is not None and weight.grad.data_ptr() == slope.data_ptr():
                 weight.grad = weight.grad.clone()  # to be added to, and the replay writes there
-        recording.slope.copy_(slopes[0])
-        recording.backward.replay()
-        return None, *(None if slope is None else slope.detach() for slope in recording.slopes)
+        made.slope.copy_(slopes[0])
+        made.backward.replay()
+        return None, *(None if slope is None else slope.detach() for slope in made.slopes)
