@@ -75,6 +75,7 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
         if key not in made:
             made.clear()  # one network at a time in the device's memory
             forget()
+            torch.backends.cudnn.benchmark = job != "infer"  # as the engines have it: algorithms of updates are tried
             if job in ("infer", "train"):
                 made[key] = {"infer": _listener, "train": _learner}[job](network, bool(how), device, batch)
             else:
