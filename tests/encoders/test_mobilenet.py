@@ -3,11 +3,13 @@ from fractions import Fraction
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from earmark.encoders import Encoded, MobileNet, MobileNetOptions
 from earmark.encoders.contract import rest_of, shift_of
-from earmark.encoders.mobilenet import SqueezeExcitation, over_all, rounded
+from earmark.encoders.mobilenet import SqueezeExcitation, even_sigmoid, over_all, rounded
 
 SMALL = MobileNetOptions(width=0.1, blocks=6)
 
@@ -86,3 +88,12 @@ def test_statistics_are_of_valid_steps_alone() -> None:
     theirs = dict(padded.named_buffers())
     for name, buffer in alone.named_buffers():
         torch.testing.assert_close(buffer, theirs[name], atol=1e-4, rtol=1e-3)
+
+
+@given(size=st.integers(1, 100), at=st.integers(0, 40))
+@torch.no_grad()
+def test_a_weight_is_the_same_at_every_place_of_an_array(size: int, at: int) -> None:
+    x = 3 * torch.randn(200, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(even_sigmoid(x[at : at + size].clone()), even_sigmoid(x)[at : at + size], rtol=0, atol=0)
+    torch.testing.assert_close(even_sigmoid(x), torch.sigmoid(x), rtol=1e-6, atol=0)
+    assert even_sigmoid(torch.tensor([-200.0, 0.0, 200.0])).tolist() == [0.0, 0.5, 1.0]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from earmark.encoders import CRNNOptions
 from earmark.features import LogMelOptions
 from earmark.models.fusion import Fusion
 from earmark.models.network import Network
 from earmark.models.torch_engine import TorchEngine, engine_of
-from earmark.options import Options
 from earmark.pooling import AttentionOptions, FeatureAttentionOptions, FunctionOptions
 from earmark.runtime.ensemble import Ensemble
 from earmark.runtime.scorer import Scorer
@@ -62,23 +62,32 @@ def test_another_rate_or_window_is_read_apart(network: Callable[..., Network]):
 def test_a_batch_is_as_large_as_its_windows_are_small(network: Callable[..., Network]):
     assert TorchEngine(network()).batch == 4  # 25 frames of 24 bands
     assert TorchEngine(network(window_seconds=1200.0)).batch == 1
+    assert TorchEngine(network(window_seconds=140.0)).batch == 2  # three would fit
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("pooling", [AttentionOptions(), FunctionOptions(hidden=13), FeatureAttentionOptions()])
+CRNN = CRNNOptions(channels=(16,), pools=(4,), last=32, units=16)  # whose maps and states fill vectors, as real ones do
+SYSTEMS = {
+    "attention": {"encoder": CRNN, "pooling": AttentionOptions()},
+    "function": {"encoder": CRNN, "pooling": FunctionOptions(hidden=13)},
+    "feature-attention": {"encoder": CRNN, "pooling": FeatureAttentionOptions()},
+}
+
+
+@pytest.mark.parametrize(("batch", "threads"), [(4, 1), (2, 2), (4, 3)])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_clip_has_the_same_scores_at_every_place_of_a_batch(
-    network: Callable[..., Network], pooling: Options, threads: int
+    network: Callable[..., Network], system: str, batch: int, threads: int
 ):
     # Neither a frame nor a clip fills the vectors of a processor, and a batch is shared by threads (32,768 values).
-    engine = TorchEngine(network(labels=tuple(f"label {number}" for number in range(101)), pooling=pooling))
-    clips = 0.1 * np.random.default_rng(0).standard_normal((12, 32_000)).astype(np.float32)
-    lengths = np.full(4, 32_000, np.int64)
+    engine = TorchEngine(network(labels=tuple(f"label {number}" for number in range(101)), **SYSTEMS[system]))
+    clips = 0.1 * np.random.default_rng(0).standard_normal((12, 40_000)).astype(np.float32)
+    lengths = np.full(batch, 40_000, np.int64)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         found: dict[int, set[bytes]] = {}
         for first in range(12):
-            places = [(first + step) % 12 for step in (0, 1, 3, 7)]
+            places = [(first + step) % 12 for step in (0, 1, 3, 7)[:batch]]
             clip, frames = engine.listen(clips[places], lengths)
             for row, place in enumerate(places):
                 found.setdefault(place, set()).add(clip[row].tobytes() + frames[row].tobytes())

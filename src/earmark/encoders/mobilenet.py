@@ -168,8 +168,19 @@ class SqueezeExcitation(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Weigh x (batch, channels, steps, bands)."""
         means = over_all(x, lengths)  # (batch, channels)
-        weights = torch.sigmoid(self.wide(torch.relu(self.narrow(means))))[:, :, None, None]
+        weights = even_sigmoid(self.wide(torch.relu(self.narrow(means))))[:, :, None, None]
         return x * weights if torch.is_grad_enabled() else x.mul_(weights)  # new, and nobody asks for it again
+
+
+def even_sigmoid(x: Tensor) -> Tensor:
+    """The sigmoid, rounded alike at every place of an array where no gradient is asked for.
+
+    `torch.sigmoid` rounds the last few values of an array in another way than the others (`earmark.models.torch_engine`
+    says what follows); the exponential does not.
+    """
+    if torch.is_grad_enabled() or x.device.type != "cpu":
+        return torch.sigmoid(x)
+    return (1 + (-x.float()).exp()).reciprocal().to(x.dtype)
 
 
 class ConvAct(nn.Module):

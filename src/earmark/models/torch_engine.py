@@ -70,12 +70,16 @@ class TorchEngine:
 
     @property
     def batch(self) -> int:
-        """Windows that keep the device busy at once."""
+        """Windows that keep the device busy at once; on a CPU a power of two.
+
+        Matrix products of three rows, as a recurrence makes of three windows, are rounded by place.
+        """
         if self.device != "cpu":
             return _WINDOWS_GPU
         front = self.network.front_end
         values = front.frames_in(self.plan.size) * front.bands
-        return max(1, min(_WINDOWS, _VALUES // values))
+        fitting = max(1, min(_WINDOWS, _VALUES // values))
+        return 1 << (fitting.bit_length() - 1)
 
     @property
     def alone(self) -> int:
@@ -132,7 +136,8 @@ class TorchEngine:
         PyTorch computes the sigmoid of most values of an array with vector instructions and of the last few, which do
         not fill a vector, in another way; with several threads those are the last few of each thread's part. The
         classes of a frame seldom fill whole vectors, so these few would fall on other frames of a clip at other places
-        of the batch. The channels of encoders and the bands of front-ends do fill them.
+        of the batch. In encoders whole maps do fill them, and `even_sigmoid` (`encoders.mobilenet`) is used where they
+        do not.
         """
         if self.device.startswith("cuda"):
             return self._recorded(features, lengths)
