@@ -84,7 +84,7 @@ def main() -> None:
     if asked.quick:
         asked.batch, asked.times, asked.turns, asked.workers = 2, 1, 1, 2
         asked.files, asked.size, asked.steps, asked.epochs = 40, 512, 2, 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, stop)
     report = Report(asked.limit)
     with tempfile.TemporaryDirectory() as folder:
         sounds = {"folder": os.path.join(folder, "sounds"), "rate": 32_000}
@@ -102,6 +102,12 @@ def main() -> None:
                 except EndedError as error:
                     report.missing.append(f"what would have followed: {error}")
     publish("speed-gpu", report.lines(asked), asked)
+
+
+def stop(number: int, frame: object) -> None:
+    """End the run with the table of what there is; `timeout` asks twice."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @dataclass
@@ -234,7 +240,7 @@ def measure(asked: argparse.Namespace, ours: Worker, files: Worker, writing: thr
     report.peak = max(again("peak"))
     report.say(f"{report.name}: {report.peak / 1000:.1f} TFLOP/s")
     for network in NETWORKS:
-        for job in ("train", "infer"):
+        for job in JOBS:
             report.attempt(f"{network}, {JOBS[job][0]}", partial(alone_on_the_device, network, job, compiled=False))
         writing.join()
         for source in SOURCES if network in alone else ():

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 import tracemalloc
@@ -162,6 +163,49 @@ def test_a_steady_scorer_puts_windows_of_one_length_together() -> None:
         assert scored.job is given
         alone = next(iter(Scorer(engine).score_all([given])))
         same(scored.scores, alone.scores)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> list[Job]:
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        length = (300, 1_000, 4_700, 900, 60_000)[number % 5]
+        soundfile.write(tmp_path / f"{number:02d}.wav", rng.random(length, np.float32), 1_000)
+    (tmp_path / "08.wav").write_bytes(b"no sound at all")
+    return [Job(path.name, path) for path in sorted(tmp_path.iterdir())]
+
+
+def test_threads_that_decode_keep_the_order_and_change_nothing(mixed: list[Job]) -> None:
+    one, several = (list(Scorer(Uneven(), steady=True, readers=count).score_all(mixed)) for count in (1, 4))
+    assert [scored.job for scored in several] == mixed
+    for here, there in zip(one, several, strict=True):
+        assert (here.actions, here.problem, str(here.error)) == (there.actions, there.problem, str(there.error))
+        if here.scores is not None:
+            same(here.scores, there.scores)
+    assert [scored.job.name for scored in several if scored.error] == ["08.wav"]
+
+
+def test_threads_that_decode_end_with_whoever_listens(mixed: list[Job]) -> None:
+    before = threading.active_count()
+    results = Scorer(Uneven(), readers=4).score_all(mixed)
+    next(results)
+    results.close()
+    assert threading.active_count() == before
+
+    def faulty() -> Iterator[Job]:
+        yield from mixed[:12]
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(Scorer(Uneven(), readers=4).score_all(faulty()))
+    assert threading.active_count() == before
+
+
+def test_a_gpu_is_read_for_by_several_threads_and_a_processor_by_one() -> None:
+    engine = Uneven()
+    assert Scorer(engine)._threads() == 1
+    engine.device = "cuda"  # type: ignore[attr-defined]
+    assert Scorer(engine)._threads() == min(8, os.cpu_count() or 1)
 
 
 def test_a_recording_of_a_rare_length_does_not_hold_up_those_after_it() -> None:

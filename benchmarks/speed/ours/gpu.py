@@ -1,6 +1,8 @@
 """Our networks on a GPU, in bfloat16: listening, learning, files in bulk, a whole training, and what the device could.
 
-A job's result is what was done; how long it took is measured outside, except where a job says so.
+A job's result is what was done; how long it took is measured outside, except where a job says so. What is not needed
+to listen is imported where it is: on some machines the engine of the trainings takes longer to load than a row to
+measure.
 """
 
 from __future__ import annotations
@@ -21,9 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.ours.flac import SECONDS, TABLE
 from benchmarks.speed.ours.listening import in_training, save, update
-from benchmarks.speed.ours.loader import endless
 from benchmarks.speed.worker import Jobs
-from earmark import api
 from earmark.data.batches import Batch
 from earmark.data.manifest import read_manifest
 from earmark.data.store import ClipStore, open_store
@@ -36,8 +36,6 @@ from earmark.models.fast import compiled as compile_network
 from earmark.models.network import ModelOptions, Network
 from earmark.recipes import load_recipe
 from earmark.reporter import Counts, Reporter
-from earmark.training.callbacks import Stage
-from earmark.training.loop import SUMMARY, ClipSet, Machine, fit
 
 LABELS = tuple(sorted(VOICES))
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -116,6 +114,8 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
 
     def bulk(network: str, processes: int) -> tuple[float, float]:
         """Files a second that `detect` decides and writes, once it is under way; seconds before."""
+        from earmark import api
+
         made.clear()
         forget()
         model, output = place / network, place / "found"
@@ -131,6 +131,9 @@ def start(folder: str, device: str, batch: int, size: int) -> Jobs:
 
     def epoch(network: str, hold: bool, steps: int) -> list[str]:
         """Where the time of a training's first epoch goes, as `earmark train --profile` says it."""
+        from earmark.training.callbacks import Stage
+        from earmark.training.loop import SUMMARY, ClipSet, Machine, fit
+
         made.clear()
         options = load_recipe().training.model_copy(update={"batch_size": batch, "settle": 0}).lasting(None, steps)
         machine = Machine(device, "bf16", profile=True, hold=hold)
@@ -223,6 +226,9 @@ def _learner(network: str, compiled: bool, device: str, batch: int) -> Callable[
 
 def _fed(network: str, store: ClipStore, device: str, workers: int, batch: int, hold: bool) -> Callable[[], int]:
     """Updates whose clips come from a store by so many workers, or are cut on the device."""
+    from benchmarks.speed.ours.loader import endless
+    from earmark.training.loop import Machine
+
     recipe = load_recipe()
     module, optimiser = in_training(_network(network).to(device), recipe.training)
     options = recipe.training.model_copy(update={"batch_size": batch})

@@ -164,6 +164,7 @@ class HeldClips:
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
         _check_room(2 * int(self._starts[-1]), self.device)
         self._steps = torch.tensor([float(step) for _, step in parts], device=self.device)
+        self._counted = torch.arange(0, device=self.device)
         self._samples = torch.empty(int(self._starts[-1]), dtype=torch.int16, device=self.device)
         for start, (samples, _) in zip(self._starts.tolist(), parts, strict=False):
             own = torch.from_numpy(np.array(samples, np.int16))
@@ -185,18 +186,24 @@ class HeldClips:
 
     def gather(self, cuts: Sequence[Cut]) -> Tensor:
         """Waveforms (batch, samples) float32 on the device; shorter cuts are followed by zeros."""
-        clips, firsts, sizes = (list(part) for part in zip(*cuts, strict=True))
-        begins = self._there([int(self._starts[clip]) + first for clip, first in zip(clips, firsts, strict=True)])
-        lengths, steps = self._there(sizes), self._steps[self._there(clips)]
-        place = torch.arange(max(sizes), device=self.device)
+        clips, firsts, sizes = np.array(cuts, np.int64).T
+        numbers = np.stack([self._starts[clips] + firsts, sizes, clips])
+        begins, lengths, there = torch.from_numpy(numbers).to(self.device, non_blocking=True)  # all in one transfer
+        steps, place = self._steps[there][:, None], self._places(int(sizes.max()))
+        source = begins[:, None] + place
+        if sizes.min() == sizes.max():
+            return self._samples[source].float().mul_(steps)
         within = place < lengths[:, None]
-        source = (begins[:, None] + place) * within  # beyond its end a clip looks at sample 0, and is masked
+        source = source * within  # beyond its end a clip looks at sample 0, and is masked
         if not len(self._samples):
             return torch.zeros(source.shape, device=self.device)
-        return (self._samples[source].float() * steps[:, None]).masked_fill(~within, 0.0)
+        return (self._samples[source].float() * steps).masked_fill(~within, 0.0)
 
-    def _there(self, numbers: Sequence[int]) -> Tensor:
-        return torch.tensor(numbers).to(self.device, non_blocking=True)
+    def _places(self, count: int) -> Tensor:
+        """0, 1, .. on the device: made once, for batches are mostly of one length."""
+        if len(self._counted) != count:
+            self._counted = torch.arange(count, device=self.device)
+        return self._counted
 
 
 def _check_room(needed: int, device: torch.device) -> None:

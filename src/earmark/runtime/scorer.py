@@ -12,9 +12,12 @@ panel after the other. Each engine has an assembly; their scores are averaged (`
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +33,7 @@ from earmark.scores import Scores
 from earmark.stopwatch import Stopwatch, each, stage
 
 _AHEAD = 16  # windows that are read before they are asked for, at least
+_READERS = 8  # threads that decode for a GPU
 
 
 class StoppedError(EarmarkError):
@@ -187,6 +191,7 @@ class Scorer:
     steady: bool = field(default=False, kw_only=True)  # see `_consume`
     stopwatch: Stopwatch | None = field(default=None, kw_only=True, compare=False)  # measures where the time goes
     stop: threading.Event | None = field(default=None, kw_only=True, compare=False)  # set: give up, `StoppedError`
+    readers: int | None = field(default=None, kw_only=True)  # threads that decode; None: one, for a GPU more
 
     def __post_init__(self) -> None:
         self.engines = engines_of(self.model)
@@ -221,14 +226,61 @@ class Scorer:
     def _read_all(self, jobs: Iterable[Job], messages: queue.Queue[_Message], stop: threading.Event) -> None:
         """In the reader's thread."""
         try:
-            for job in jobs:
-                for message in each(self.stopwatch, "decode", self._read(job)):
-                    messages.put(message)
-                    if stop.is_set():
-                        return
+            for message in self._read_one_by_one(jobs) if self._threads() == 1 else self._read_ahead(jobs, stop):
+                messages.put(message)
+                if stop.is_set():
+                    return
             messages.put(_Stop())
         except BaseException as error:  # noqa: BLE001 - handed over, raised in the caller's thread
             messages.put(_Stop(error))
+
+    def _threads(self) -> int:
+        """How many recordings are decoded at once; only one where that is measured."""
+        if self.stopwatch is not None:
+            return 1
+        on_gpu = all(getattr(engine, "device", "cpu") != "cpu" for engine in self.engines)
+        return self.readers or (min(_READERS, os.cpu_count() or 1) if on_gpu else 1)
+
+    def _read_one_by_one(self, jobs: Iterable[Job]) -> Iterator[_Message]:
+        for job in jobs:
+            yield from each(self.stopwatch, "decode", self._read(job))
+
+    def _read_ahead(self, jobs: Iterable[Job], stop: threading.Event) -> Iterator[_Message]:
+        """The same messages in the same order; meanwhile threads decode the recordings that come next.
+
+        A recording whose turn has not come is read as far as a few windows.
+        """
+        lines: deque[queue.Queue[_Message]] = deque()
+        over = threading.Event()
+
+        def read(job: Job, line: queue.Queue[_Message]) -> None:
+            for message in self._read(job):
+                while True:
+                    if over.is_set() or stop.is_set():
+                        return
+                    with contextlib.suppress(queue.Full):
+                        line.put(message, timeout=0.1)
+                        break
+
+        def told(line: queue.Queue[_Message]) -> Iterator[_Message]:
+            while not stop.is_set():
+                with contextlib.suppress(queue.Empty):
+                    message = line.get(timeout=0.1)
+                    yield message
+                    if isinstance(message, _End):
+                        return
+
+        with ThreadPoolExecutor(self._threads()) as pool:
+            try:
+                for job in jobs:
+                    lines.append(queue.Queue(maxsize=_AHEAD // 4))
+                    pool.submit(read, job, lines[-1])
+                    if len(lines) > 2 * self._threads():
+                        yield from told(lines.popleft())
+                while lines:
+                    yield from told(lines.popleft())
+            finally:
+                over.set()
 
     def _read(self, job: Job) -> Generator[_Message, None, None]:
         begun = False
