@@ -76,8 +76,8 @@ def section(folder: pathlib.Path, machine: str) -> str:
             *lines,
             "",
             "Epochs: of the teacher, then of the student. Frame labels in stretches: `onset` and `gap_seconds` of "
-            "`training.self_training`. What the default combines was chosen by the rows above it, on the same dev, which "
-            "flatters it a little; no training of the combination had been seen by then, and none is left out. Command: "
+            "`training.self_training`. What the default combines was chosen by the rows above it, on the same dev, "
+            "which flatters it a little; no training of it had been seen by then, and none is left out. Command: "
             "`python -m benchmarks.accuracy.candidates FIGURES` after `python -m benchmarks.accuracy.crossing` "
             "for each model. In the other sections of this page `default` and `best` are the recipes of 0.1.",
             "",

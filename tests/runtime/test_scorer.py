@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,6 +200,20 @@ def test_threads_that_decode_end_with_whoever_listens(mixed: list[Job]) -> None:
     with pytest.raises(ZeroDivisionError):
         list(Scorer(Uneven(), readers=4).score_all(faulty()))
     assert threading.active_count() == before
+
+
+def test_a_fault_in_a_thread_that_decodes_is_raised(mixed: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer(Uneven(), readers=4)
+    read = scorer._read
+
+    def faulty(job: Job) -> Any:
+        yield from read(job)
+        if job.name == "07.wav":
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(scorer, "_read", lambda job: faulty(job) if job.name != "08.wav" else iter([1 / 0]))
+    with pytest.raises(ZeroDivisionError):
+        list(scorer.score_all(mixed))
 
 
 def test_a_gpu_is_read_for_by_several_threads_and_a_processor_by_one() -> None:

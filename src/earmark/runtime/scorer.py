@@ -17,7 +17,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -250,7 +250,7 @@ class Scorer:
 
         A recording whose turn has not come is read as far as a few windows.
         """
-        lines: deque[queue.Queue[_Message]] = deque()
+        lines: deque[tuple[queue.Queue[_Message], Future[None]]] = deque()
         over = threading.Event()
 
         def read(job: Job, line: queue.Queue[_Message]) -> None:
@@ -262,23 +262,28 @@ class Scorer:
                         line.put(message, timeout=0.1)
                         break
 
-        def told(line: queue.Queue[_Message]) -> Iterator[_Message]:
+        def told(line: queue.Queue[_Message], reading: Future[None]) -> Iterator[_Message]:
             while not stop.is_set():
-                with contextlib.suppress(queue.Empty):
+                ended = reading.done()
+                try:
                     message = line.get(timeout=0.1)
-                    yield message
-                    if isinstance(message, _End):
-                        return
+                except queue.Empty:
+                    if ended:
+                        reading.result()  # raises what it ended with
+                    continue
+                yield message
+                if isinstance(message, _End):
+                    return
 
         with ThreadPoolExecutor(self._threads()) as pool:
             try:
                 for job in jobs:
-                    lines.append(queue.Queue(maxsize=_AHEAD // 4))
-                    pool.submit(read, job, lines[-1])
+                    line: queue.Queue[_Message] = queue.Queue(maxsize=_AHEAD // 4)
+                    lines.append((line, pool.submit(read, job, line)))
                     if len(lines) > 2 * self._threads():
-                        yield from told(lines.popleft())
+                        yield from told(*lines.popleft())
                 while lines:
-                    yield from told(lines.popleft())
+                    yield from told(*lines.popleft())
             finally:
                 over.set()
 
