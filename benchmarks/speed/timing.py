@@ -271,7 +271,7 @@ def publish(name: str, lines: Sequence[str], asked: argparse.Namespace, packages
     from benchmarks.sections import machine, replace_section
 
     told = versions(packages)
-    words = ["REF/bin/python" if word == getattr(asked, "python", "") else word for word in sys.argv[1:]]
+    words = [named_python(word) for word in sys.argv[1:]]
     program = f"benchmarks.speed.{pathlib.Path(sys.argv[0]).stem}"
     write = [] if asked.quick else ["--write"]
     command = " ".join(["python -m", program, *(word for word in words if word != "--write"), *write])
@@ -279,6 +279,17 @@ def publish(name: str, lines: Sequence[str], asked: argparse.Namespace, packages
     print(("A smoke run: the figures mean nothing.\n\n" if asked.quick else "") + text)
     if asked.write:
         replace_section("benchmarks.md", name, text, title="# Benchmarks")
+
+
+def named_python(word: str) -> str:
+    """A word of a command line; of an interpreter elsewhere its environment's name alone.
+
+    >>> named_python("/home/me/REF/bin/python"), named_python("--turns")
+    ('REF/bin/python', '--turns')
+    """
+    path = pathlib.PurePath(word)
+    python = path.is_absolute() and path.parent.name == "bin" and path.name.startswith("python")
+    return "/".join(path.parts[-3:]) if python else word
 
 
 def versions(packages: Sequence[str]) -> str:
