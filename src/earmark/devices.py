@@ -132,6 +132,15 @@ def runs_kernels(x: torch.Tensor) -> bool:
     )
 
 
+def has_shared_memory(x: torch.Tensor, size: int) -> bool:
+    """Whether the multiprocessors of the GPU that x is on have so many bytes for one program."""
+    if not x.is_cuda:
+        return True
+    reserved = 1024  # bytes of each multiprocessor that CUDA keeps for itself
+    found = torch.cuda.get_device_properties(x.device).shared_memory_per_multiprocessor
+    return bool(found - reserved >= size)
+
+
 @contextlib.contextmanager
 def recording(graph: torch.cuda.CUDAGraph, pool: Any) -> Iterator[None]:
     """Within, what is asked of a GPU is recorded in a graph, in memory of a pool, and not done.

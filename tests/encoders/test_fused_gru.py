@@ -40,6 +40,15 @@ def test_only_grus_that_the_kernels_know_are_run() -> None:
     assert not fused_gru.runs(nn.GRU(12, 16), x)  # on a CPU
 
 
+def test_a_gpu_with_little_shared_memory_keeps_to_pytorchs_gru(
+    kernels_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(fused_gru, "has_shared_memory", lambda x, size: bool(sizes.append(size)))
+    assert not fused_gru.runs(nn.GRU(12, 128), torch.zeros(1, 3, 12))
+    assert sizes == [163_840]  # what Triton reserves for the way back of 128 units
+
+
 @pytest.mark.parametrize(
     "gru", [nn.GRU(12, 24), nn.GRU(12, 256), nn.GRU(12, 16, bias=False), nn.GRU(12, 16, 2, dropout=0.5)]
 )

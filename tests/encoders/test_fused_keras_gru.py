@@ -33,5 +33,12 @@ def test_states_and_gradients_are_those_of_the_loop(
         assert (ours - theirs).norm() <= 3e-4 * theirs.norm()
 
 
+def test_a_gpu_with_little_shared_memory_keeps_to_the_loop(kernels_on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(fused_keras_gru, "has_shared_memory", lambda x, size: bool(sizes.append(size)))
+    assert not fused_keras_gru.runs(torch.zeros(1, 3, 12), units=128)
+    assert sizes == [204_800]  # what Triton reserves for 128 units
+
+
 def test_a_cpu_keeps_to_the_loop() -> None:
     assert not fused_keras_gru.runs(torch.zeros(1, 3, 12), units=16)

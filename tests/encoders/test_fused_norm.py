@@ -111,9 +111,10 @@ def test_maps_of_no_cell_and_pools_that_leave_none(kernels_on: str) -> None:
     [
         CRNNOptions(channels=(16, 16), pools=(2, 2), last=32, units=16),
         CRNNOptions(channels=(16,), pools=(2,), last=32, units=16, pool_kind="average"),
+        CRNNOptions(channels=(48, 96), pools=(2, 4), convs=1, last=32, units=16, layers=2),
         CNNOptions(channels=(16, 16), pools=((2, 2), (2, 2)), dropout=0.0),
     ],
-    ids=["gated", "gated-average", "relu-average"],
+    ids=["gated", "gated-average", "no-powers-of-two", "relu-average"],
 )
 def test_an_encoder_is_as_near_to_float32_as_without_the_kernels(
     options: Any, lengths: list[int] | None, kernels_on: str, monkeypatch: pytest.MonkeyPatch

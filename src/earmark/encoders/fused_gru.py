@@ -4,8 +4,8 @@
     n = tanh(x W_n + b_n + r . (h U_n + c_n))   h = n + z . (h - n)
 
 PyTorch's cell (`torch.nn.GRU`), whose products of inputs and weights are one matrix product for all steps. What is
-left is small and has to wait for the step before: 16 clips and a direction are one program that holds U in registers
-and passes the state on to itself, where a library starts kernels for every step. The state is added up in float32 and
+left is small and has to wait for the step before: 16 clips and a direction are one program that keeps U at hand and
+passes the state on to itself, where a library starts kernels for every step. The state is added up in float32 and
 rounded to bfloat16 for the product alone.
 
 The way back is the same loop the other way round, with the gates kept; gradients of the weights are matrix products
@@ -20,16 +20,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from earmark.devices import has_shared_memory
 from earmark.encoders import fused_norm
 
 _ROWS = 16  # clips of a program: the fewest that the matrix units take
 _WARPS = 8
-_UNITS = (16, 32, 64, 128)  # widths for which U fits into the registers
+_UNITS = (16, 32, 64, 128)  # widths that the kernels are made for
 
 
 def runs(gru: nn.GRU, x: Tensor) -> bool:
-    """Whether the kernels are for this GRU and these inputs (batch, steps, inputs)."""
-    return fused_norm.usable(x) and gru.hidden_size in _UNITS and gru.bias and not gru.dropout and gru.proj_size == 0
+    """Whether the kernels are for this GRU and these inputs (batch, steps, inputs), on this GPU."""
+    known = gru.hidden_size in _UNITS and gru.bias and not gru.dropout and gru.proj_size == 0
+    return fused_norm.usable(x) and known and has_shared_memory(x, shared_memory(gru.hidden_size))
+
+
+def shared_memory(units: int) -> int:
+    """Bytes that a program of the way back holds: three matrices in bfloat16, and what two steps read.
+
+    164 kB for 128 units: an A100 or an H100 has them, a GPU for games has not.
+    """
+    return 6 * units**2 + 512 * units
 
 
 def run(gru: nn.GRU, x: Tensor, lengths: Tensor | None) -> Tensor:

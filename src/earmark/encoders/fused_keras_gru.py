@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from earmark.devices import has_shared_memory
 from earmark.encoders import fused_norm
 
 _ROWS, _WARPS = 16, 8
@@ -21,8 +22,13 @@ KINDS = {"linear": 0, "sigmoid": 1, "relu": 2, "tanh": 3}
 
 
 def runs(x: Tensor, units: int) -> bool:
-    """Whether the kernels are for these inputs, in the precision around them, and GRUs of so many units."""
-    return fused_norm.usable(x) and units in _UNITS
+    """Whether the kernels are for these inputs, in the precision around them and on this GPU, and for so many units."""
+    return fused_norm.usable(x) and units in _UNITS and has_shared_memory(x, shared_memory(units))
+
+
+def shared_memory(units: int) -> int:
+    """Bytes that a program holds: three matrices, each as two of bfloat16, and a state; 205 kB for 128 units."""
+    return 12 * units**2 + 64 * units
 
 
 def recur(projected: Tensor, weights: Tensor, kinds: Tensor) -> Tensor:

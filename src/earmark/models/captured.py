@@ -12,6 +12,7 @@ and goes on gives the same scores.
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -22,6 +23,7 @@ from earmark.devices import recording
 from earmark.models.network import Network
 from earmark.pooling import Pooled
 
+_LOG = logging.getLogger(__name__)
 _MOST = 2  # recordings
 
 
@@ -53,8 +55,11 @@ class CapturedNetwork:
             return None
         try:
             self._made[kind] = _Recording(self.network, features, state)
-        except RuntimeError:
+        except RuntimeError as error:
             self.possible = False
+            _LOG.warning(
+                "batches are not recorded as CUDA graphs, so each takes longer: %s", str(error).partition("\n")[0]
+            )
             return None
         return self._made[kind]
 

@@ -9,6 +9,7 @@ same as without a recording.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from earmark.devices import recording
 Given = tuple[Tensor, Tensor | None, Tensor]  # features (batch, frames, bands), valid frames (None: all), targets
 Loss = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 
+_LOG = logging.getLogger(__name__)
 _MOST = 2  # recordings, each of which holds the memory of an update
 _TRIALS = 2  # before a recording: what happens once, such as the choice of algorithms, happens in these
 
@@ -67,8 +69,11 @@ class CapturedLoss:
             bf16 = torch.is_autocast_enabled("cuda")
             with torch.autocast("cuda", dtype=torch.bfloat16, enabled=bf16, cache_enabled=False):
                 self._made[kind] = Recording(self.network, self.loss, given)
-        except RuntimeError:
+        except RuntimeError as error:
             self.possible = False
+            _LOG.warning(
+                "updates are not recorded as CUDA graphs, so each takes longer: %s", str(error).partition("\n")[0]
+            )
             generator.graphsafe_set_state(before)
         generator.manual_seed(seed)
         generator.set_offset(offset)
