@@ -42,7 +42,8 @@ def main() -> None:
         "",
         f"The model in the package on clips of {SECONDS:g} s, one thread; medians of {asked.turns} turns. A whole "
         "process of `earmark detect`, from its start to its last event. The load of the machine was "
-        f"{os.getloadavg()[1]:.1f}: above 2 the seconds are longer than the CPU seconds, on an idle machine they are not.",
+        f"{os.getloadavg()[1]:.1f}: above 2 the seconds are longer than the CPU seconds, on an idle machine they are "
+        "not.",
         "",
         "| engine | s | CPU s | peak memory, MB |",
         "|---|---:|---:|---:|",
