@@ -1,4 +1,7 @@
 import platform
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -94,3 +97,39 @@ def test_seeding_a_step_draws_what_pytorch_draws_and_keeps_nothing() -> None:
         devices.seed_generators(seed, torch.device("cpu"))
     assert torch.equal(torch.rand(4), expected)
     assert [len(getattr(kind, "_queued_calls", ())) for kind in (torch.cuda, torch.xpu)] == kept
+
+
+@pytest.mark.parametrize("missing", ["triton", "compiler", "headers", None])
+def test_kernels_need_triton_a_compiler_and_the_headers_of_python(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str | None
+) -> None:
+    """Triton would otherwise fail at the first kernel, in the middle of a run."""
+    for name in ("CC", "CPATH", "C_INCLUDE_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    if missing != "headers":
+        (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None if missing == "triton" else name)
+    monkeypatch.setattr(devices.shutil, "which", lambda name: None if missing == "compiler" else f"/bin/{name}")
+    monkeypatch.setattr(devices.sysconfig, "get_path", lambda *which: str(tmp_path))
+    devices.has_triton.cache_clear()
+    try:
+        assert devices.has_triton() is (missing is None)
+    finally:
+        monkeypatch.undo()
+        devices.has_triton.cache_clear()
+
+
+def test_kernels_do_not_run_on_a_cpu() -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not devices.runs_kernels(torch.zeros(1))
+
+
+@pytest.mark.parametrize(("size", "enough"), [(231 * 1024, False), (163_840, True)])
+def test_shared_memory_is_what_cuda_leaves_of_a_multiprocessors(
+    monkeypatch: pytest.MonkeyPatch, size: int, enough: bool
+) -> None:
+    known = SimpleNamespace(shared_memory_per_multiprocessor=228 * 1024)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: known)
+    there = cast(torch.Tensor, SimpleNamespace(is_cuda=True, device="cuda:0"))
+    assert devices.has_shared_memory(there, size) is enough
+    assert devices.has_shared_memory(torch.zeros(1), size)

@@ -12,7 +12,10 @@ import ctypes
 import functools
 import importlib.util
 import math
+import os
 import platform
+import shutil
+import sysconfig
 import time
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
@@ -114,8 +117,18 @@ def seed_generators(seed: int, device: torch.device) -> None:
 
 @functools.cache
 def has_triton() -> bool:
-    """Whether Triton, which comes with PyTorch for NVIDIA GPUs, is installed."""
-    return importlib.util.find_spec("triton") is not None
+    """Whether Triton, which comes with PyTorch for NVIDIA GPUs, is installed and can make kernels to be launched.
+
+    For that it needs a C compiler and the headers of Python.
+    """
+    if importlib.util.find_spec("triton") is None:
+        return False
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    scheme = sysconfig.get_default_scheme()
+    headers = [sysconfig.get_path("include", "posix_prefix" if scheme == "posix_local" else scheme)]
+    for name in ("CPATH", "C_INCLUDE_PATH"):
+        headers += os.environ.get(name, "").split(os.pathsep)
+    return compiler is not None and any(os.path.isfile(os.path.join(folder, "Python.h")) for folder in headers)
 
 
 def runs_kernels(x: torch.Tensor) -> bool:
@@ -137,8 +150,8 @@ def has_shared_memory(x: torch.Tensor, size: int) -> bool:
     if not x.is_cuda:
         return True
     reserved = 1024  # bytes of each multiprocessor that CUDA keeps for itself
-    found = torch.cuda.get_device_properties(x.device).shared_memory_per_multiprocessor
-    return bool(found - reserved >= size)
+    found = getattr(torch.cuda.get_device_properties(x.device), "shared_memory_per_multiprocessor", None)
+    return found is None or bool(found - reserved >= size)  # some releases of PyTorch do not tell
 
 
 @contextlib.contextmanager
