@@ -82,7 +82,8 @@ def test_thresholds_are_probabilities_and_wrong_scores_never_lower_them(
 ) -> None:
     found = least(bundled, right, wrong, threshold)
     assert min(bundled.choosing.LOWEST, threshold) <= found <= 1
-    assert found <= least(bundled, right, [*wrong, threshold, threshold, threshold], threshold)
+    more = least(bundled, right, [*wrong, threshold, threshold, threshold], threshold)
+    assert found <= bundled.choosing._ABOVE * more  # thresholds lie that much above a score that was wrong
 
 
 def test_gates_rise_until_music_has_few_wrong_events_and_tags_stay(bundled: Any) -> None:
@@ -143,3 +144,11 @@ def test_events_have_one_setting_which_is_the_best_of_all_that_are_compared(bund
     assert len({part.model_dump_json() for label, part in point.classes.items() if label != "animal"}) == 1
     assert point.of("dog").onset <= 0.3
     assert point.of("animal").gate == 1.0
+
+
+def test_takes_are_ranked_by_their_class_whatever_groups_were_added(bundled: Any) -> None:
+    from tools.bundled.candidates import _of_class
+
+    take = heard(bundled, "dog,animal", name="takes/audio/one.wav", dog=0.6, animal=0.9, rain=0.3)
+    assert _of_class(take).recording.label == "dog"
+    assert bundled.real.ranking([_of_class(take)], ["dog", "music", "rain"])[0] == 1.0

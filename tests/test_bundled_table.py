@@ -268,3 +268,34 @@ def check_parts(recordings: list[Any]) -> None:
         found[row.group].add(row.fold)
     assert not {group: folds for group, folds in found.items() if len(folds) > 1}
     assert {fold for folds in found.values() for fold in folds} == {"train", "held", "test"}
+
+
+def test_the_training_is_one_command_from_scratch_and_may_begin_with_a_model(everyday: Any) -> None:
+    from tools.bundled import __main__ as program
+
+    args = program.arguments().parse_args(["../shared/data", "-o", "RUNS"])
+    words = program.train_command(args)
+    assert words[words.index("--from") + 1] == "none"
+    assert words[words.index("--seed") + 1] == "0"
+    assert program.commands(args)[0] == "python -m tools.bundled RECORDINGS -o RUNS"
+    args = program.arguments().parse_args(["../shared/data", "-o", "RUNS", "--begin", "before", "--seed", "3"])
+    words = program.train_command(args)
+    assert words[words.index("--from") + 1] == str(Path("RUNS") / "begin")
+    assert program.commands(args)[0].endswith("--begin MODEL-BEFORE --seed 3")
+
+
+def test_what_the_model_in_the_package_learnt_from_trains_again(everyday: Any, data: Path, tmp_path: Path) -> None:
+    from tools.bundled import __main__ as program
+
+    sources = tmp_path / "sources.tsv"
+    sources.write_text("file\tpart\nevents/a/shot4.ogg\theld-out\nfield/music/tune7.ogg\ttraining\n")
+    args = program.arguments().parse_args([str(data), "-o", str(tmp_path), "--parts", str(sources)])
+    first = program.make_table(args, tmp_path / "recordings.tsv")
+    by_name = parts(first)
+    assert by_name["events/a/shot4.ogg"] == by_name["events/a/shot5.ogg"] == "held"  # of one source
+    assert by_name["field/music/tune7.ogg"] == "train"
+    own = [
+        f"{row.filename}\t{'training' if row.fold == 'train' else 'held-out'}" for row in first if row.fold != "test"
+    ]
+    sources.write_text("\n".join(["file\tpart", *own]) + "\n")
+    assert program.make_table(args, tmp_path / "recordings.tsv") == first  # whatever its own model stated

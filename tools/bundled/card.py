@@ -33,7 +33,13 @@ _COLLECTIONS = {
     "ambience": "further ambiences",
 }
 
+SCRATCH = "random weights, drawn from the seed"
 BEGUN = "the weights of the bundled model before this one, which had begun with those of earmark/everyday 0.1"
+# Of a model that began with another one.
+REPEATED = (
+    "Its training cannot be repeated: the model that it began with is not in the repository. Without `--begin` the "
+    "same command trains from random weights, and goes on where it was stopped."
+)
 # How often the test recordings were looked at, and what may flatter.
 LOOKS = (
     "Weights and thresholds come from other recordings alone. What the model before this one failed at here was known "
@@ -56,6 +62,11 @@ class Making:
     seed: int
     commands: Sequence[str]
     begun: str  # what it began with
+
+    @property
+    def not_repeated(self) -> list[str]:
+        """A sentence that says why the same training cannot be repeated, where that is so."""
+        return [REPEATED] if self.begun == BEGUN else []
 
 
 def write_card(network: Network, point: OperatingPoint, models: Sequence[Figures], making: Making) -> str:
@@ -82,7 +93,7 @@ def write_card(network: Network, point: OperatingPoint, models: Sequence[Figures
             operating_point=point_table(point),
             tuning=f"{method_text(point)} {point.origin}.",
             calibration=calibration_text(point),
-            limits=limits(models[0], network, said),
+            limits=[*limits(models[0], network, said), *making.not_repeated],
             licence="cc-by-4.0",
             command="\n".join(making.commands),
             in_package=True,
@@ -111,7 +122,7 @@ def measured(models: Sequence[Figures]) -> str:
     )
 
 
-def results(models: Sequence[Figures], command: str) -> str:
+def results(models: Sequence[Figures], making: Making) -> str:
     """The section of docs/results.md."""
     wrong = "; ".join(
         f"{model.name} on music: "
@@ -123,8 +134,8 @@ def results(models: Sequence[Figures], command: str) -> str:
             "## The bundled model on real recordings",
             measured(models),
             f"Wrong tags, the commonest: {wrong}.",
-            f"The training began with {BEGUN}.",
-            f"Command: `{command}`",
+            " ".join([f"The training began with {making.begun}.", *making.not_repeated]),
+            f"Command: `{making.commands[0]}`",
         ]
     )
 

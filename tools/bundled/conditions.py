@@ -192,19 +192,25 @@ def add_groups(labels: str, groups: dict[str, tuple[str, ...]]) -> str:
     return ",".join([*names, *(group for group, of in groups.items() if any(name in of for name in names))])
 
 
-def make_pieces(folder: Path, data: Path, recordings: Sequence[Recording]) -> None:
+def make_pieces(folder: Path, data: Path, recordings: Sequence[Recording], processes: int = 1) -> None:
     """Write recordings as they are, at most five seconds of each: of longer ones the first `PIECES` pieces."""
     (folder / "audio").mkdir(parents=True, exist_ok=True)
-    rows = []
-    for row in recordings:
-        if row.label == BACKGROUND:
-            continue
-        for number, piece in enumerate(_pieces(_decoded(str(data / row.filename)))):
-            name = f"{row.filename.replace('/', '--').removesuffix('.ogg')}-{number}.wav"
-            with write_aside(folder / "audio" / name) as temporary:
-                soundfile.write(temporary, piece, RATE, subtype="PCM_16", format="WAV")
-            rows.append((name, row.label))
+    sounds = [row for row in recordings if row.label != BACKGROUND]
+    rows: list[tuple[str, str]] = []
+    with ProcessPoolExecutor(processes) as pool:
+        for made in pool.map(_write_pieces, [folder] * len(sounds), [data] * len(sounds), sounds, chunksize=16):
+            rows += made
     write_table(folder / "weak.tsv", ["filename", "event_labels"], rows)
+
+
+def _write_pieces(folder: Path, data: Path, row: Recording) -> list[tuple[str, str]]:
+    rows = []
+    for number, piece in enumerate(_pieces(_decoded(str(data / row.filename)))):
+        name = f"{row.filename.replace('/', '--').removesuffix('.ogg')}-{number}.wav"
+        with write_aside(folder / "audio" / name) as temporary:
+            soundfile.write(temporary, piece, RATE, subtype="PCM_16", format="WAV")
+        rows.append((name, row.label))
+    return rows
 
 
 def _pieces(wave: Wave) -> Iterator[Wave]:

@@ -154,5 +154,5 @@ def listed(heard: Sequence[Heard], point: OperatingPoint, groups: bool = True, l
         given,
         silent / max(len(heard), 1),
         wrong / max(minutes, 1e-9),
-        dict(sorted(names.items(), key=lambda item: -item[1])),
+        dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))),
     )
