@@ -299,3 +299,14 @@ def test_what_the_model_in_the_package_learnt_from_trains_again(everyday: Any, d
     ]
     sources.write_text("\n".join(["file\tpart", *own]) + "\n")
     assert program.make_table(args, tmp_path / "recordings.tsv") == first  # whatever its own model stated
+
+
+def test_the_settings_of_the_training_are_those_of_the_recipe_that_lies_beside_the_model(everyday: Any) -> None:
+    """Whatever the default recipe has become since."""
+    from earmark.recipes import load_recipe
+    from tools.bundled import __main__ as program
+
+    asked = load_recipe(str(ROOT / program.RECIPE), list(program.TRAINING))
+    shipped = load_recipe(str(program.BOX / "recipe.yaml"))
+    assert asked.network == shipped.network
+    assert asked.training.lasting(program.EPOCHS_BEGUN) == shipped.training

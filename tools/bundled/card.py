@@ -35,10 +35,13 @@ _COLLECTIONS = {
 
 SCRATCH = "random weights, drawn from the seed"
 BEGUN = "the weights of the bundled model before this one, which had begun with those of earmark/everyday 0.1"
-# Of a model that began with another one.
-REPEATED = (
-    "Its training cannot be repeated: the model that it began with is not in the repository. Without `--begin` the "
-    "same command trains from random weights, and goes on where it was stopped."
+# Of the model that ships: where that model is.
+BEFORE = (
+    "MODEL-BEFORE is what `git archive f78ac07 src/earmark/box/everyday` takes out of the repository's history (its "
+    "weights: sha256 4b1f92b08408ec54); with it the command makes the same sounds and the same first weights again. "
+    "That model began with the one of commit bca0c1c, which began with random weights. Without `--begin` the command "
+    "trains from random weights in one go, and goes on where it was stopped; no such model has been trained to its end "
+    "yet."
 )
 # How often the test recordings were looked at, and what may flatter.
 LOOKS = (
@@ -64,9 +67,9 @@ class Making:
     begun: str  # what it began with
 
     @property
-    def not_repeated(self) -> list[str]:
-        """A sentence that says why the same training cannot be repeated, where that is so."""
-        return [REPEATED] if self.begun == BEGUN else []
+    def before(self) -> list[str]:
+        """Where the model is that the training began with, if it began with one."""
+        return [BEFORE] if self.begun == BEGUN else []
 
 
 def write_card(network: Network, point: OperatingPoint, models: Sequence[Figures], making: Making) -> str:
@@ -93,7 +96,7 @@ def write_card(network: Network, point: OperatingPoint, models: Sequence[Figures
             operating_point=point_table(point),
             tuning=f"{method_text(point)} {point.origin}.",
             calibration=calibration_text(point),
-            limits=[*limits(models[0], network, said), *making.not_repeated],
+            limits=limits(models[0], network, said),
             licence="cc-by-4.0",
             command="\n".join(making.commands),
             in_package=True,
@@ -107,7 +110,7 @@ def write_card(network: Network, point: OperatingPoint, models: Sequence[Figures
         ]
     )
     before, mark, after = text.partition("## Operating point\n")
-    return f"{before}{sections}\n\n{mark}{after}"
+    return "\n\n".join([f"{before}{sections}\n\n{mark}{after}".rstrip("\n"), *making.before]) + "\n"
 
 
 def measured(models: Sequence[Figures]) -> str:
@@ -134,7 +137,7 @@ def results(models: Sequence[Figures], making: Making) -> str:
             "## The bundled model on real recordings",
             measured(models),
             f"Wrong tags, the commonest: {wrong}.",
-            " ".join([f"The training began with {making.begun}.", *making.not_repeated]),
+            " ".join([f"The training began with {making.begun}.", *making.before]),
             f"Command: `{making.commands[0]}`",
         ]
     )
