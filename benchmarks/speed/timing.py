@@ -284,7 +284,7 @@ def publish(name: str, lines: Sequence[str], asked: argparse.Namespace, packages
 def named_python(word: str) -> str:
     """A word of a command line; of an interpreter elsewhere its environment's name alone.
 
-    >>> named_python("/home/me/REF/bin/python"), named_python("--turns")
+    >>> named_python("/REF/bin/python"), named_python("--turns")
     ('REF/bin/python', '--turns')
     """
     path = pathlib.PurePath(word)

@@ -212,7 +212,7 @@ def parameter_count(recipe: Recipe, labels: int | None = None) -> int | None:
     Of a recipe that fuses others, the sum of its members'; of one that fuses its own epochs, those of one epoch.
 
     >>> parameter_count(load_recipe("default")), parameter_count(load_recipe("default"), labels=10)
-    (None, 727892)
+    (None, 1444596)
     """
     if recipe.members:
         counts = [parameter_count(load_recipe(member), labels) for member in recipe.members]
