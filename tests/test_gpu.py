@@ -10,11 +10,14 @@ import soundfile
 import torch
 
 from earmark import api
-from earmark.data.batches import Batch
+from earmark.data.batches import Batch, fill
+from earmark.data.records import Clip
+from earmark.data.store import open_store
 from earmark.devices import arithmetic_of, seed_generators
 from earmark.models.network import ModelOptions, Network
 from earmark.models.torch_engine import TorchEngine
 from earmark.recipes import Recipe, load_recipe, recipe_names
+from earmark.training.loop import ClipSet, Machine, held
 from earmark.training.module import TrainingModule
 
 DEVICE = "cuda"
@@ -132,3 +135,18 @@ def test_a_training_step_never_waits(recipe: Recipe) -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert torch.isfinite(torch.stack(module.losses)).all()
+
+
+def test_clips_go_into_the_memory_of_a_gpu_that_has_plenty(tmp_path: Path) -> None:
+    sounds = flacs(tmp_path / "sounds")
+    clips = [Clip(path, path.name, ("dog",)) for path in sorted(sounds.iterdir())[:6]]
+    store = open_store(clips, 16_000, tmp_path / "cache")
+    train = ClipSet(store, np.ones((len(store), 1), np.bool_))
+    found, _, machine = held(train, None, Machine("cuda", hold=None))
+    assert machine.hold is True
+    cuts = np.array([(0, 100, 30_000), (2, 0, 30_000), (1, 5, 2_000)])
+    plain, there = (fill(inputs, train.targets, cuts).inputs for inputs in (store, found.inputs))
+    assert torch.equal(there.cpu(), plain)
+    narrow = fill(store, train.targets, cuts, narrow=True)
+    assert torch.equal(narrow.on("cuda").inputs.cpu(), plain)
+    assert held(train, None, Machine("cuda", hold=None, workers=1))[2].hold is False

@@ -9,9 +9,10 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from earmark.data.records import Clip
+from earmark.errors import ConfigError
 from earmark.models.network import Network
 from earmark.training.callbacks import Row
-from earmark.training.loop import ClipSet, Machine, fit
+from earmark.training.loop import ClipSet, Machine, fit, held
 from earmark.training.module import Validation
 from earmark.training.options import TrainingOptions
 from earmark.training.weights import average_weights
@@ -152,3 +153,17 @@ def test_planted_sounds_are_learned_and_found_where_they_are(untrained: Make, so
     assert ap > 0.9
     peaks = [pooled[n].frames[0, :, k].argmax() / 25 - test.spans[n] for n, k in np.argwhere(test.targets)]
     assert np.mean([-0.1 <= peak <= 0.4 for peak in peaks]) > 0.9  # a sound lasts 0.3 s
+
+
+def test_clips_stay_where_they_are_unless_a_gpu_has_room(sounds: Callable) -> None:
+    train = ClipSet(sounds(), sounds().targets)
+    for machine in (Machine(hold=None), Machine(hold=False), Machine("cuda", hold=None, workers=2)):
+        found, valid, decided = held(train, None, machine)
+        assert found is train
+        assert valid is None
+        assert decided.hold is False
+    found, _, decided = held(train, None, Machine("cuda", hold=None))  # no sound of 16 bits: not asked of the GPU
+    assert found is train
+    assert decided.hold is False
+    with pytest.raises(ConfigError, match="embeddings"):
+        held(train, None, Machine(hold=True))

@@ -100,7 +100,8 @@ def train(
         _check_members(chosen, source, processes)
     else:
         chosen = load_recipe(recipe, changes, source.network if source else None)
-    machine = Machine(resolve_device(device), precision, processes, workers, profile, hold=cache == "device")
+    hold = {"device": True, "auto": None}.get(cache, False)
+    machine = Machine(resolve_device(device), precision, processes, workers, profile, hold=hold)
     wanted = Wanted(
         path_or_none(valid), path_or_none(valid_audio), valid_fraction, valid_fold, Reading(separator, label_column)
     )

@@ -81,7 +81,8 @@ def command(
         Literal["auto", "on", "off", "device"],
         typer.Option(
             "--cache",
-            help="Decode clips once and keep them on disk beside the model; device: and in the memory of the GPU.",
+            help="Decode clips once and keep them on disk beside the model; device: and in the memory of the GPU. "
+            "auto: on disk where they take less than 20 GB, and in the memory of one GPU that has plenty.",
         ),
     ] = "auto",
     profile: Annotated[

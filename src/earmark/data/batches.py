@@ -100,22 +100,27 @@ class TrainingBatches(Dataset[Batch]):
         self.inputs, self.targets, self.stream, self.narrow = inputs, targets, stream, narrow
         self.batch_size, self.longest, self.seed = batch_size, longest, seed
         self.rank, self.world, self.frames = rank, world, frames
+        self._lengths = lengths_of(inputs)
 
     def __getitem__(self, step: int) -> Batch:
         clips = self.stream.batch(step, self.batch_size)
         chance = np.random.default_rng((self.seed, 2, step)).random(len(clips))
         mine = slice(self.rank, None, self.world)
-        return self._gather(clips[mine].tolist(), chance[mine])
+        return self._gather(clips[mine], chance[mine])
 
-    def _gather(self, clips: list[int], chance: npt.NDArray[np.float64]) -> Batch:
-        cuts = []
-        for clip, where in zip(clips, chance, strict=True):
-            spare = max(0, self.inputs.length(clip) - self.longest)
-            start = int(where * (spare + 1))
-            if self.frames is not None:
-                start -= int(start % self.frames.step)  # the cut and its frame targets begin together
-            cuts.append((clip, start, min(self.inputs.length(clip), self.longest)))
+    def _gather(self, clips: npt.NDArray[np.int64], chance: npt.NDArray[np.float64]) -> Batch:
+        lengths = self._lengths[clips]
+        starts = (chance * (np.maximum(lengths - self.longest, 0) + 1)).astype(np.int64)
+        if self.frames is not None:  # the cut and its frame targets begin together
+            starts = np.array([start - int(start % self.frames.step) for start in starts.tolist()], np.int64)
+        cuts = np.stack([clips, starts, np.minimum(lengths, self.longest)], axis=1)
         return fill(self.inputs, self.targets, cuts, self.frames, self.narrow)
+
+
+def lengths_of(inputs: Inputs) -> npt.NDArray[np.int64]:
+    """Lengths (clips,) of all clips."""
+    known: npt.NDArray[np.int64] | None = getattr(inputs, "lengths", None)
+    return known if known is not None else np.array([inputs.length(index) for index in range(len(inputs))], np.int64)
 
 
 class EvaluationBatches(Dataset[Batch]):
@@ -134,7 +139,7 @@ class EvaluationBatches(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         if number >= len(self):
             raise IndexError(number)
-        cuts = [(clip, 0, min(self.inputs.length(clip), self.longest)) for clip in self._groups[number]]
+        cuts = np.array([(clip, 0, min(self.inputs.length(clip), self.longest)) for clip in self._groups[number]])
         return fill(self.inputs, self.targets, cuts, narrow=self.narrow)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -144,31 +149,34 @@ class EvaluationBatches(Dataset[Batch]):
 def fill(
     inputs: Inputs,
     targets: TargetRows,
-    cuts: Sequence[Cut],
+    cuts: Sequence[Cut] | npt.NDArray[np.int64],
     frames: FrameTargets | None = None,
     narrow: bool = False,
 ) -> Batch:
-    """One batch from cuts (clip, begin, length), on the device where the clips are held, or on the host."""
+    """One batch from cuts (cuts, 3): clip, begin, length; on the device where the clips are held, or on the host."""
+    cuts = np.asarray(cuts, np.int64)
     narrow_steps: Tensor | None = None
     if isinstance(inputs, HeldClips):
         buffer = inputs.gather(cuts)
     elif narrow and isinstance(inputs, Integers):
-        buffer, narrow_steps = _read_narrow(inputs, cuts)
+        buffer, narrow_steps = _read_narrow(inputs, cuts.tolist())
     else:
-        buffer = _read(inputs, cuts)
+        buffer = _read(inputs, cuts.tolist())
     device = buffer.device
-    clips = [clip for clip, _, _ in cuts]
+    clips, lengths = cuts[:, 0].tolist(), cuts[:, 2]
     wanted = targets[clips]
     if frames is not None:
         steps = frames.steps_in(buffer.shape[1])
-        within = np.stack([frames.window(clip, start, steps) for clip, start, _ in cuts])  # (batch, steps, classes)
+        within = np.stack(
+            [frames.window(clip, start, steps) for clip, start, _ in cuts.tolist()]
+        )  # (batch, steps, classes)
         wanted = np.concatenate([wanted[:, None], within], axis=1)
     return Batch(
         buffer,
-        torch.tensor([length for _, _, length in cuts]).to(device, non_blocking=True),
+        torch.from_numpy(lengths.copy()).to(device, non_blocking=True),
         torch.from_numpy(wanted.astype(np.float32)).to(device, non_blocking=True),
         clips,
-        whole=all(length == buffer.shape[1] for _, _, length in cuts),
+        whole=bool((lengths == buffer.shape[1]).all()),
         steps=narrow_steps,
     )
 

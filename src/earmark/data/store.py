@@ -140,7 +140,6 @@ __all__ = ["ClipStore", "DirectClips", "PackedClips", "Progress", "open_store"]
 
 
 Cut = tuple[int, int, int]  # clip, first sample, samples
-_ROOM = 0.5  # share of the device's free memory that clips may take; the network wants the rest
 
 
 @runtime_checkable
@@ -155,14 +154,17 @@ class Integers(Protocol):
 
 
 class HeldClips:
-    """All clips of a pack in the memory of a device. `ConfigError` where they do not fit."""
+    """All clips of a pack in the memory of a device. `ConfigError` where they do not fit.
 
-    def __init__(self, clips: Integers, device: str) -> None:
+    They may take the share `room` of the memory that is free; the network wants the rest.
+    """
+
+    def __init__(self, clips: Integers, device: str, room: float = 0.5) -> None:
         self.device = torch.device(device)
         parts = [clips.integers(index) for index in range(len(clips))]
         self.lengths = np.array([len(samples) for samples, _ in parts], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
-        _check_room(2 * int(self._starts[-1]), self.device)
+        _check_room(2 * int(self._starts[-1]), self.device, room)
         self._steps = torch.tensor([float(step) for _, step in parts], device=self.device)
         self._counted = torch.arange(0, device=self.device)
         self._samples = torch.empty(int(self._starts[-1]), dtype=torch.int16, device=self.device)
@@ -184,9 +186,9 @@ class HeldClips:
         end = whole if length is None else min(whole, begin + max(0, length))
         return self.gather([(index, begin, end - begin)])[0].cpu().numpy()
 
-    def gather(self, cuts: Sequence[Cut]) -> Tensor:
+    def gather(self, cuts: Sequence[Cut] | npt.NDArray[np.int64]) -> Tensor:
         """Waveforms (batch, samples) float32 on the device; shorter cuts are followed by zeros."""
-        clips, firsts, sizes = np.array(cuts, np.int64).T
+        clips, firsts, sizes = np.asarray(cuts, np.int64).T
         numbers = np.stack([self._starts[clips] + firsts, sizes, clips])
         begins, lengths, there = torch.from_numpy(numbers).to(self.device, non_blocking=True)  # all in one transfer
         steps, place = self._steps[there][:, None], self._places(int(sizes.max()))
@@ -206,11 +208,11 @@ class HeldClips:
         return self._counted
 
 
-def _check_room(needed: int, device: torch.device) -> None:
+def _check_room(needed: int, device: torch.device, room: float) -> None:
     if device.type != "cuda":
         return
     free, _ = torch.cuda.mem_get_info(device)
-    if needed > _ROOM * free:
+    if needed > room * free:
         raise ConfigError(
             f"--cache device needs {needed / 1e9:.1f} GB for the clips, and the GPU has {free / 1e9:.1f} GB free, of "
             "which training takes half; use --cache on"

@@ -37,6 +37,7 @@ from earmark.training.module import TrainingModule
 from earmark.training.options import BalanceOptions, TrainingOptions
 from earmark.training.weights import average_weights, epoch_file, save_epoch, settle_norms
 
+_PLENTY = 0.25  # share of a GPU's free memory that clips are given without being asked for
 GPU_WORKERS = 2  # processes that make batches for a GPU, where none are asked for: reading a pack is not much work
 # In the folder of a run's state: the engine's table of what took how long, and where the time went in a few lines.
 PROFILE, SUMMARY = "fit-profile.txt", "profile.txt"
@@ -60,7 +61,7 @@ class Machine:
     processes: int = 1  # GPUs, or processes on CPU
     workers: int = 0  # processes that load data
     profile: bool = False  # write where the time goes to `PROFILE`
-    hold: bool = False  # keep the clips in the device's memory
+    hold: bool | None = False  # keep the clips in the device's memory; None: of a single GPU, where they fit
 
     @property
     def gpu(self) -> bool:
@@ -180,8 +181,7 @@ def fit(
     state = folder / stage.state
     history = History(folder / "log.csv", validate, stage)
     checkpoints = Checkpoints(state, options.model_epochs)
-    if machine.hold:
-        train, valid = hold(train, machine), None if valid is None else hold(valid, machine)
+    train, valid, machine = held(train, valid, machine)
     loaders = Loaders(train, valid, options, rate=network.clip_rate, seed=seed, machine=machine)
     total = loaders.steps_per_epoch * options.epochs
     module = TrainingModule(network, options, total, seed)
@@ -205,13 +205,34 @@ def fit(
     return history.rows
 
 
-def hold(clips: ClipSet, machine: Machine) -> ClipSet:
-    """The same clips, in the memory of the device. `ConfigError` where they are no sound, or do not fit."""
+def held(train: ClipSet, valid: ClipSet | None, machine: Machine) -> tuple[ClipSet, ClipSet | None, Machine]:
+    """The clips in the memory of the device, where the machine is to have them there; and what was decided.
+
+    Where that is left open (`hold` None) they go into the memory of a single GPU that has plenty, unless processes that
+    load data were asked for. `ConfigError` as `hold` raises it, where they must go there.
+    """
+    if machine.hold:
+        return hold(train, machine), None if valid is None else hold(valid, machine), machine
+    if machine.hold is None and machine.gpu and not machine.workers:
+        try:
+            there = hold(train, machine, _PLENTY), None if valid is None else hold(valid, machine, _PLENTY)
+        except ConfigError:
+            pass
+        else:
+            return *there, replace(machine, hold=True)
+    return train, valid, replace(machine, hold=False)
+
+
+def hold(clips: ClipSet, machine: Machine, room: float = 0.5) -> ClipSet:
+    """The same clips, in the memory of the device. `ConfigError` where they are no sound, or do not fit.
+
+    They fit into the share `room` of the memory that is free.
+    """
     if machine.processes > 1:
         raise ConfigError("--cache device is for one GPU: each process would hold all clips; use --cache on")
     if not isinstance(clips.inputs, Integers):
         raise ConfigError("--cache device holds decoded sound, and these clips are embeddings; use --cache on")
-    return replace(clips, inputs=HeldClips(clips.inputs, machine.device))
+    return replace(clips, inputs=HeldClips(clips.inputs, machine.device, room))
 
 
 def _settle(module: TrainingModule, loaders: Loaders, machine: Machine, state: Path) -> None:
