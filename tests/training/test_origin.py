@@ -70,6 +70,22 @@ def test_the_lower_blocks_are_taken_unless_the_whole_encoder_is_clearly_better(
         assert ("the lower blocks of earmark/one" in chosen.reason) == (part is not None)
 
 
+def test_the_lower_blocks_are_not_taken_of_a_model_that_knows_the_labels(
+    train: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known, part in ((0.4, "blocks"), (0.5, None)):
+        tell(monkeypatch, one=Separability(0.7, 0.5, True, blocks=0.8, known=known))
+        chosen = choose_origin(train, MODELS)
+        assert chosen.source is not None
+        assert chosen.source.part == part
+
+
+def test_how_many_labels_a_model_knows_is_counted(train: Manifest, trained: Path) -> None:
+    known = origin.Network.from_pretrained(trained).labels
+    found = origin._separability(train, trained, "cpu", None)
+    assert found.known == sum(label in known for label in train.labels) / len(train.labels) > 0
+
+
 def test_many_clips_begin_anew_without_a_comparison(train: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(monkeypatch, one=Separability(0.9, 0.1, True))
     monkeypatch.setattr(origin, "FEW", len(train))

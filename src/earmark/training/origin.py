@@ -8,9 +8,9 @@ cache; nothing is downloaded.
 
 Of a CRNN the lower blocks are compared too. They alone are taken, for a linear head (recipe `linear-head`), unless the
 whole encoder tells the labels apart clearly better: with less than `CLEARLY` of the error, which is what the mean
-average precision lacks to one. Clips of one recording that lie on both sides of a comparison flatter the whole encoder
-more than the blocks; on held-out recordings of sounds that the model does not know the blocks were better
-(docs/results.md, "Few clips").
+average precision lacks to one; or unless the model knows `FAMILIAR` of the labels itself, whose rows of its head are
+then kept. Clips of one recording that lie on both sides of a comparison flatter the whole encoder more than the blocks;
+on held-out recordings of sounds that the model does not know the blocks were better (docs/results.md, "Few clips").
 
 `new_tagger` makes the network before its first update, its weights drawn or taken over; `fit_scaling` fits its per-band
 scaling.
@@ -72,6 +72,7 @@ def fit_scaling(network: Network, store: ClipStore, progress: Progress | None) -
 FEW = 1_500  # training clips below which a training may begin with a model unasked
 COMPARED = 400  # clips that models are compared on
 CLEARLY = 0.65  # of the error of the lower blocks
+FAMILIAR = 0.5  # share of the labels
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ class Separability:
     features: float  # by what the encoder is given
     has_blocks: bool = False  # of convolutions, that can be frozen
     blocks: float | None = None  # by its lower blocks; None: it has none that can be taken
+    known: float = 0.0  # share of the labels that are the model's too
 
     @property
     def by_blocks(self) -> bool:
         """Whether the lower blocks alone are the better beginning."""
-        return self.blocks is not None and 1 - self.whole >= CLEARLY * (1 - self.blocks)
+        if self.blocks is None or self.known >= FAMILIAR:
+            return False
+        return 1 - self.whole >= CLEARLY * (1 - self.blocks)
 
     @property
     def chosen(self) -> float:
@@ -194,6 +198,7 @@ def _separability(clips: Manifest, directory: Path, device: str, progress: Progr
         separable(features, targets),
         hasattr(network.encoder, "blocks"),
         None if lower is None else separable(embed_features(lower, features, device), targets),
+        sum(label in network.labels for label in clips.labels) / max(1, len(clips.labels)),
     )
 
 
