@@ -15,7 +15,7 @@ import earmark
 SOURCE = Path(earmark.__file__).parent
 BASE = {
     *("errors", "files", "lock", "options", "arrays", "clock", "labels", "events", "scores"),
-    *("engine", "stopwatch", "reporter", "plugins", "problems"),
+    *("engine", "stopwatch", "reporter", "plugins", "problems", "processors"),
 }
 ROOMS = (
     *("base", "formats", "metrics", "decisions", "audio", "runtime", "report", "web"),  # these need no torch

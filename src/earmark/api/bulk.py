@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from earmark.api.models import open_models
 from earmark.errors import ConfigError
@@ -126,12 +126,13 @@ class Bulk:
         from earmark.runtime.bulk import decide_all
 
         with contextlib.ExitStack() as stack:
-            may_share = self.ray is None and may_be_on_gpu(self.device)
-            elsewhere = None if may_share else self._elsewhere(stack)  # opens its models while this one opens its own
-            tagger = self._open()
-            if may_share:
-                elsewhere = self._sharing(tagger, stack) or self._elsewhere(stack)
-            return self._run(tagger, elsewhere or functools.partial(decide_all, tagger, self._work()), sink)
+            tagger, backend = open_both(
+                self._open,
+                lambda: self._elsewhere(stack),
+                lambda tagger: self._sharing(tagger, stack),
+                may_share=self.ray is None and may_be_on_gpu(self.device),
+            )
+            return self._run(tagger, backend or functools.partial(decide_all, tagger, self._work()), sink)
 
     def _run(self, tagger: Tagger, backend: Backend, sink: Sink) -> tuple[Found, Mapping[str, Any] | None]:
         from earmark.formats.outputs import encoding_of
@@ -253,6 +254,27 @@ class Bulk:
         return sharing(tagger.model, around, self._work(), self.processes, self.listing, stack)
 
 
+Opened = TypeVar("Opened")
+
+
+def open_both(
+    here: Callable[[], Opened],
+    elsewhere: Callable[[], Backend | None],
+    share: Callable[[Opened], Backend | None],
+    *,
+    may_share: bool,
+) -> tuple[Opened, Backend | None]:
+    """What `here` opens in this process, and others that work: with models of their own, or around this one.
+
+    Where they `may_share` what is opened here, they are asked for after it, else they open theirs meanwhile.
+    """
+    if may_share:
+        opened = here()
+        return opened, share(opened) or elsewhere()
+    backend = elsewhere()
+    return here(), backend
+
+
 def elsewhere(
     opener: Callable[[], Any], work: Work, processes: int | None, ray: str | None, stack: contextlib.ExitStack
 ) -> Backend | None:
@@ -287,8 +309,8 @@ def sharing(
     stack: contextlib.ExitStack,
 ) -> Backend | None:
     """A backend around a model on a GPU, ended with the stack; None where it is on none, or one process is enough."""
+    from earmark.processors import processors
     from earmark.runtime.ensemble import engines_of
-    from earmark.runtime.processes import processors
     from earmark.runtime.shared_model import SharedBackend
 
     if any(getattr(engine, "device", "cpu") == "cpu" for engine in engines_of(model)):

@@ -65,7 +65,7 @@ def embed(
     Every recording is written as soon as it is done, and the same call goes on where it was stopped; the options are
     those of `detect`.
     """
-    from earmark.api.bulk import elsewhere, may_be_on_gpu, sharing
+    from earmark.api.bulk import elsewhere, may_be_on_gpu, open_both, sharing
     from earmark.audio.listing import Listing, Shard
     from earmark.formats.embeddings import Set, check_choice, write_card
     from earmark.runtime.archive import Archive
@@ -80,14 +80,13 @@ def embed(
     opener = _opener(model, per, device, precision)
     work = Work("embed", root=os.fspath(folder), steady=True)
     with contextlib.ExitStack() as stack:
-        may_share = ray is None and may_be_on_gpu(device)
-        # Others open their models while this process opens its own.
-        backend = None if may_share else elsewhere(opener, work, processes, ray, stack)
-        embedder = opener()
-        if may_share:
-            around = functools.partial(Embedder, per=per)
-            backend = sharing(embedder.model, around, work, processes, listing, stack)
-            backend = backend or elsewhere(opener, work, processes, ray, stack)
+        around = functools.partial(Embedder, per=per)
+        embedder, backend = open_both(
+            opener,
+            lambda: elsewhere(opener, work, processes, ray, stack),
+            lambda embedder: sharing(embedder.model, around, work, processes, listing, stack),
+            may_share=ray is None and may_be_on_gpu(device),
+        )
         card = _card(embedder, model, per, format)
         options: dict[str, Any] = card.model_dump(include={"fingerprint", "arithmetic", "per", "format"})
         run = Archive(

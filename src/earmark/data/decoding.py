@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from earmark.audio import read_audio
 from earmark.errors import AudioError, MissingExtraError
+from earmark.processors import ONE_THREAD
 
 _STEPS = 32_767  # integer that stands for a clip's peak
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 Quantised = tuple[npt.NDArray[np.int16], float]
 
@@ -80,7 +80,7 @@ class Decoders:
         return found
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         words = [sys.executable, "-m", "earmark.data.decoding"]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self._all.append(process)

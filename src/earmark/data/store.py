@@ -35,7 +35,7 @@ from earmark.data.datasets.embeddings import EmbeddingStore
 from earmark.data.pack import PackedClips, open_pack
 from earmark.data.records import Clip, Problem
 from earmark.errors import AudioError, ConfigError, MissingExtraError
-from earmark.runtime.processes import processors
+from earmark.processors import processors
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
 _THREADS = 16  # that decode at once

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -25,11 +24,6 @@ from earmark.runtime.tagger import Tagger
 AHEAD = 40  # tasks with a worker: more than its queue and its batch hold
 TRIES = 2  # workers that may end before they have their models
 _READY, _DONE, _FAULT = "ready", "done", "fault"
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ProcessBackend:

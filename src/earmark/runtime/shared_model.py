@@ -29,13 +29,13 @@ import numpy as np
 from earmark.arrays import FloatArray, IntArray
 from earmark.engine import Engine
 from earmark.errors import EarmarkError, ModelError
+from earmark.processors import ONE_THREAD
 from earmark.runtime.bulk import Decided, Task, Work
 from earmark.runtime.ensemble import Ensemble, Panel, engines_of, panels_of
 from earmark.runtime.processes import ProcessBackend, Worker
 from earmark.runtime.shared_engine import WINDOWS, Line, Opener, describe
 
 _MOST = 10_000  # windows in a batch, whatever an engine asks for
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MOMENT = 0.001  # seconds between two looks at a batch that is under way
 
 
@@ -317,8 +317,8 @@ class SharedBackend(ProcessBackend):
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Processes that are started within compute in one thread each: there are as many as processors."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
     try:
         yield
     finally:
