@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch.utils.data import DataLoader
 
 from earmark.decisions import OperatingPoint, named_point
 from earmark.errors import ConfigError
@@ -156,3 +157,32 @@ def test_a_training_that_diverges_stops_in_one_line_and_keeps_the_last_good_chec
 def test_a_learning_rate_that_is_not_finite_is_refused(recipe: Path, rate: str) -> None:
     with pytest.raises(ConfigError, match="learning_rate"):
         load_recipe(str(recipe), [f"training.learning_rate={rate}"])
+
+
+@pytest.mark.parametrize("loader", [1, 2, 3])
+def test_ctrl_c_stays_ctrl_c_where_the_engine_stumbles_over_a_loader_not_begun(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, loader: int
+) -> None:
+    begun = 0
+
+    def interrupted(self: DataLoader) -> object:
+        nonlocal begun
+        begun += 1
+        if begun == loader:
+            raise KeyboardInterrupt
+        return begin(self)
+
+    begin = DataLoader._get_iterator
+    monkeypatch.setattr(DataLoader, "_get_iterator", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Run(ask("training.epochs=3"), MACHINE).train()
+    assert begun == loader
+
+
+def test_an_error_is_no_ctrl_c(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: DataLoader) -> object:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(DataLoader, "_get_iterator", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        Run(ask("training.epochs=3"), MACHINE).train()

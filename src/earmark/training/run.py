@@ -199,16 +199,35 @@ def _fused_epochs(request: Request, network: Network) -> Fusion:
     return Fusion(members, [epoch_file(request.output, epoch).stem for epoch in request.training.model_epochs])
 
 
+_STUMBLE = "iter(combined_loader)"  # the engine asks for the length of a loader that could not begin
+
+
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """The engine turns Ctrl-C and SIGTERM into exits of its own and goes deaf to Ctrl-C; give both back."""
+    """The engine turns Ctrl-C and SIGTERM into exits of its own and goes deaf to Ctrl-C; give both back.
+
+    It may also stumble while it ends, and raises that instead: what it stumbled over is not what went wrong.
+    """
     before = signal.getsignal(signal.SIGINT)
     try:
         yield
-    except SystemExit as leave:
-        if isinstance(leave.__context__, KeyboardInterrupt):
+    except BaseException as error:
+        met = list(_contexts(error))
+        if any(isinstance(each, KeyboardInterrupt) for each in met):
             raise KeyboardInterrupt from None
-        raise SystemExit(leave.code or 128 + signal.SIGTERM) from None
+        leave = next((each for each in met if isinstance(each, SystemExit)), None)
+        if leave is not None:
+            raise SystemExit(leave.code or 128 + signal.SIGTERM) from None
+        if len(met) > 1 and _STUMBLE in str(error):
+            raise met[1] from met[1].__cause__
+        raise
     finally:
         if signal.getsignal(signal.SIGINT) is not before:
             signal.signal(signal.SIGINT, before)
+
+
+def _contexts(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, that during whose handling it was raised, and so on."""
+    while error is not None:
+        yield error
+        error = error.__context__
