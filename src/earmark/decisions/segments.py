@@ -48,6 +48,13 @@ class Runs:
         """The runs that a mask or an index picks."""
         return Runs(self.column[keep], self.first[keep], self.last[keep], self.score[keep])
 
+    def grouped(self, begins: BoolArray) -> Runs:
+        """One run of each group of neighbours, with its best score; `begins` (runs,) says where a group begins."""
+        heads = np.flatnonzero(begins)
+        tails = np.append(heads[1:], len(self)) - 1
+        best = np.maximum.reduceat(self.score, heads)
+        return Runs(self.column[heads], self.first[heads], self.last[tails], best)
+
 
 def whole_frames(seconds: float, step: Fraction) -> int:
     """Frames that a stretch must have not to be shorter than a duration.
@@ -97,10 +104,7 @@ def fill_gaps(runs: Runs, shortest: IntArray, recording: IntArray | None = None)
     near = (runs.column[1:] == runs.column[:-1]) & (runs.first[1:] - runs.last[:-1] < shortest[runs.column[1:]])
     if recording is not None:
         near &= recording[1:] == recording[:-1]
-    heads = np.flatnonzero(np.concatenate(([True], ~near)))
-    tails = np.concatenate((heads[1:], [len(runs)])) - 1
-    best = np.maximum.reduceat(runs.score, heads)
-    return Runs(runs.column[heads], runs.first[heads], runs.last[tails], best)
+    return runs.grouped(np.concatenate(([True], ~near)))
 
 
 def drop_short(runs: Runs, shortest: IntArray) -> Runs:

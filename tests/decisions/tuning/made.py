@@ -17,6 +17,7 @@ SMALL = ThresholdGrid(
     min_duration_on=(0.0, 0.3),
     offset_share=(1.0,),
     tag_gate=(False,),
+    pad_offset=(0.0,),
 )
 PLAIN = replace(SMALL, median_seconds=(0.0,), min_duration_off=(0.0,), min_duration_on=(0.0,))
 

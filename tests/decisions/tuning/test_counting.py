@@ -26,5 +26,5 @@ def test_a_long_regular_sound_is_counted_however_many_events_could_pair():
     tuned = tune_detection([events], [scores], "event-f1", grid=ThresholdGrid((0.5,), (0.0,), (0.0,), (0.0,), (1.0,)))
     assert tuned.point.of("tick").onset == 0.5
     line = lay_out([scores], [events], np.zeros(1, dtype=np.int64), 1)
-    swept = sweep(line, EventCounter(line), ThresholdGrid((0.5,), (0.0,), (0.0,), (0.0,), (1.0,), (False,)))
+    swept = sweep(line, EventCounter(line), ThresholdGrid((0.5,), (0.0,), (0.0,), (0.0,), (1.0,), (False,), (0.0,)))
     assert swept.counts.ravel().tolist() == [ticks, 0, 0]

@@ -10,7 +10,7 @@ from earmark.decisions.tuning.aims import ErrorRate, macro_f1
 from earmark.decisions.tuning.counting import SegmentCounter
 from earmark.decisions.tuning.detection import OverallErrors, encode_tags
 from earmark.decisions.tuning.shrinkage import assign_folds, choose_by_cross_validation
-from earmark.decisions.tuning.sweep import method_of, sweep, sweep_thresholds
+from earmark.decisions.tuning.sweep import TAIL, method_of, sweep, sweep_thresholds
 from earmark.decisions.tuning.timeline import lay_out
 from earmark.errors import ConfigError
 from earmark.events import Event
@@ -82,6 +82,19 @@ def test_sagging_events_call_for_hysteresis(made):
     tuned = tune_detection(references, scores, "event-f1", grid=replace(PLAIN, offset_share=(1.0, 0.5)))
     assert all(part.offset == pytest.approx(part.onset / 2, abs=1e-6) for part in tuned.point.classes.values())
     assert tuned.report.reached > 0.9
+
+
+def test_curves_that_fall_before_the_sound_is_over_call_for_events_that_end_later(made):
+    references, scores = made(recordings=60, classes=2, noise=0.05, scales=(0, 0))
+    for reference, each in zip(references, scores, strict=True):
+        for event in reference:
+            tail = slice(round(event.offset * 10) - 3, round(event.offset * 10))  # 0.3 s: more than the collar
+            each.frames[tail, each.labels.index(event.label)] = 0.01
+    alone = tune_detection(references, scores, "event-f1", grid=PLAIN)
+    tuned = tune_detection(references, scores, "event-f1", grid=replace(PLAIN, pad_offset=(0.0, TAIL)))
+    assert all(part.pad_offset == TAIL for part in tuned.point.classes.values())
+    assert tuned.report.reached > alone.report.reached + 0.2
+    assert tuned.report.reached > 0.95
 
 
 def test_noisy_curves_call_for_a_median_filter(made):
@@ -170,7 +183,11 @@ def overall_errors(references, scores, point):
     return wrong, there
 
 
-@pytest.mark.parametrize("grid", [SMALL, BoxGrid(merge_absolute=(0.2,), min_duration_on=(0.0,))], ids=["runs", "boxes"])
+@pytest.mark.parametrize(
+    "grid",
+    [SMALL, replace(SMALL, pad_offset=(0.7,)), BoxGrid(merge_absolute=(0.2,), min_duration_on=(0.0,))],
+    ids=["runs", "padded", "boxes"],
+)
 def test_the_error_rate_is_the_overall_one_and_the_joint_choice_never_raises_it(made, grid):
     references, scores = made(recordings=60, classes=4, noise=1.0)
     for each in scores:

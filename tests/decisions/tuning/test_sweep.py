@@ -42,9 +42,10 @@ def slow_events(reference, estimate, label, collar=0.2):
     return [hits, len(found) - hits, len(there) - hits]
 
 
+PADS = (0.0, 0.1, 0.7)
 GRIDS = {
-    "threshold": ThresholdGrid((0.2, 0.5, 0.8), (0.0, 0.3), (0.0, 0.4), (0.0, 0.3), (1.0, 0.6), (False, True)),
-    "boxes": BoxGrid((0.2, 0.5, 0.8), (0.6, 1.0), (0.1, 0.3), (1.5, 3.0), (0.0, 0.3), (False, True)),
+    "threshold": ThresholdGrid((0.2, 0.5, 0.8), (0.0, 0.3), (0.0, 0.4), (0.0, 0.3), (1.0, 0.6), pad_offset=PADS),
+    "boxes": BoxGrid((0.2, 0.5, 0.8), (0.6, 1.0), (0.1, 0.3), (1.5, 3.0), (0.0, 0.3), pad_offset=PADS),
 }
 GATES = np.float32([[0.6, 0.7, 0.8], [0.5, 0.6, 0.95], [0.7, 0.9, 0.8], [0.5, 0.5, 0.5]])  # (folds, classes)
 LABELS = ("c0", "c1", "c2")

@@ -33,6 +33,9 @@ class Counter(Protocol):
 
     there: IntArray  # (folds, classes) units in the references
 
+    def on(self, line: Timeline) -> Counter:
+        """The same counter for the same recordings, laid out in another way."""
+
     def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
         """Of each run (runs,): units that are right, units in all.
 
@@ -62,6 +65,7 @@ class SegmentCounter:
     """
 
     def __init__(self, line: Timeline, length: float = 1.0) -> None:
+        self._length = length
         durations = np.array([scores.duration for scores in line.scores])
         self.sizes = touched(durations, durations, length)[1]  # segments of each recording
         start = np.cumsum(self.sizes) - self.sizes
@@ -85,6 +89,10 @@ class SegmentCounter:
         segment_fold = np.repeat(line.fold, self.sizes)
         within = [self.truth[:, segment_fold == fold].sum(axis=1) for fold in range(line.folds)]
         self.there = np.stack(within) + self.outside
+
+    def on(self, line: Timeline) -> SegmentCounter:
+        """The same counter for the same recordings, laid out in another way."""
+        return SegmentCounter(line, self._length)
 
     def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
         """Of each run: segments that are active in the reference too, and segments; none counted for two runs."""
@@ -115,6 +123,10 @@ class EventCounter:
         classes = len(line.labels)
         cell = line.fold[recording] * classes + column
         self.there = np.bincount(cell, minlength=line.folds * classes).reshape(-1, classes)
+
+    def on(self, line: Timeline) -> EventCounter:
+        """The same counter for the same recordings, laid out in another way."""
+        return EventCounter(line, self._collars.onset, self._collars.offset_share)
 
     def weigh(self, runs: Runs) -> tuple[Weights, Weights]:
         """Of each run: 1 where it is matched, else 0; and 1."""

@@ -69,6 +69,7 @@ class OverallErrors:
         self._reference = counter.truth.sum(axis=0)  # (segments,)
         self._known: dict[tuple[int, int], BoolArray] = {}
         self._lines: dict[int, Timeline] = {}
+        self._padded: dict[float, tuple[Timeline, SegmentCounter]] = {0.0: (line, counter)}
 
     @property
     def fits(self) -> bool:
@@ -120,14 +121,21 @@ class OverallErrors:
             line = self._lines.setdefault(column, self._line.only(column))
             many = runs_by_threshold(line, [ClassPoint(**fields)], self._method, self._swept.thresholds, [share])
             rows: list[npt.NDArray[np.bool_]] = []
-            for runs in many:
+            later, counter = self._at(fields.get("pad_offset", 0.0))
+            for runs in map(later.joined, many):
                 kept = runs.where(line.passes[line.recording[runs.first], 0]) if gated else runs
                 change = np.zeros(len(self._fold) + 1, dtype=np.int64)
-                np.add.at(change, self._counter.first[kept.first], 1)
-                np.add.at(change, self._counter.last[kept.last - 1], -1)
+                np.add.at(change, counter.first[kept.first], 1)
+                np.add.at(change, counter.last[kept.last - 1], -1)
                 rows.append(np.cumsum(change)[:-1] > 0)
             self._known[column, setting] = np.stack(rows)
         return self._known[column, setting]
+
+    def _at(self, pad: float) -> tuple[Timeline, SegmentCounter]:
+        if pad not in self._padded:
+            later = self._line.later(pad)
+            self._padded[pad] = later, self._counter.on(later)
+        return self._padded[pad]
 
 
 JOINT = "per class, then jointly"  # the way taken for the error rate

@@ -1,7 +1,7 @@
 """The operating point from tags alone: no recording says when its events are.
 
-Tag thresholds are chosen as always (see `tagging`). Events follow from three things that tags and the model's own
-curves tell:
+Tag thresholds are chosen as always (see `tagging`). Events follow from what tags and the model's own curves
+tell:
 
 gate        An event is reported only where its tag is given, and where the clip score also reaches the threshold at
             which all tags together have the best F1: in doubt about the label, no event.
@@ -18,6 +18,7 @@ durations   With d the median time for which the curve of a label is active in i
             half the median length of a single active stretch, or a bark apart from others would be lost for the many
             barks in most clips. log d of a label, and log of that length, are shrunk towards the mean of all labels by
             4 pseudo-clips, or as many stretches.
+tail        Events end 0.12 s later than their curve, which falls before the tail of a sound has died away.
 
 The shares and limits (`TagsAloneOptions`) are defaults, fitted once on held-out soundscapes of the bundled model's
 classes, where times are known; benchmarks/accuracy/decisions.py measures what they are worth on other recordings, and
@@ -43,6 +44,7 @@ from earmark.decisions.smoothing import median_filter, odd_frames
 from earmark.decisions.tuning.aims import PooledF1
 from earmark.decisions.tuning.detection import Tuned, point_of
 from earmark.decisions.tuning.shrinkage import assign_folds
+from earmark.decisions.tuning.sweep import TAIL
 from earmark.decisions.tuning.tagging import thresholds_by_fold, tune_tagging
 from earmark.scores import Scores
 
@@ -71,6 +73,7 @@ class TagsAloneOptions:
     gap_share: float = 1.0  # of the same: shorter gaps are filled
     shortest_share: float = 0.2  # of the same: shorter events are dropped ...
     stretch_share: float = 0.5  # ... unless they are longer than this share of a typical active stretch
+    tail: float = TAIL  # seconds that events end later than the curve
     longest: float = 2.0  # seconds; no gap longer than this is filled; median filter and shortest event: half of it
     shrinkage: float = 4.0  # pseudo-clips of the average label added to each label's active time
 
@@ -143,6 +146,7 @@ def event_fields(
             "median_seconds": round(min(options.median_share * seconds, options.longest / 2), 3),
             "min_duration_on": round(shortest, 3),
             "min_duration_off": round(min(options.gap_share * seconds, options.longest), 3),
+            "pad_offset": options.tail,
         }
         rows.append({**levels, **durations})
     return rows

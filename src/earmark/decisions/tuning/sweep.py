@@ -27,6 +27,7 @@ from earmark.decisions.tuning.timeline import Timeline
 
 Method = Literal["threshold", "boxes"]
 Setting = dict[str, Any]  # fields of a ClassPoint, all but the threshold
+TAIL = 0.12  # seconds that events end later than the curve, which falls before the tail of a sound has died away
 
 
 def spread_thresholds(count: int = 49, lowest: float = 0.01) -> tuple[float, ...]:
@@ -49,6 +50,7 @@ class ThresholdGrid:
     min_duration_on: tuple[float, ...] = (0.0, 0.15, 0.4)
     offset_share: tuple[float, ...] = (1.0, 0.5)  # offset threshold = share of the onset threshold; < 1: hysteresis
     tag_gate: tuple[bool, ...] = (False, True)  # events only where the clip is tagged
+    pad_offset: tuple[float, ...] = (0.0, TAIL)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class BoxGrid:
     merge_relative: tuple[float, ...] = (3.0,)
     min_duration_on: tuple[float, ...] = (0.0, 0.25)
     tag_gate: tuple[bool, ...] = (False, True)
+    pad_offset: tuple[float, ...] = (0.0, TAIL)
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,10 @@ def sweep(line: Timeline, counter: Counter, grid: Grid) -> Sweep:
 def sweep_thresholds(line: Timeline, counter: Counter, grid: ThresholdGrid) -> Sweep:
     """Method "threshold": median filter, hysteresis, gaps, durations, gate."""
     classes, step = len(line.labels), line.step
-    axes = (grid.median_seconds, grid.offset_share, grid.min_duration_off, grid.min_duration_on, grid.tag_gate)
-    names = ("median_seconds", "offset_share", "min_duration_off", "min_duration_on", "tag_gate")
+    smoothing = (grid.median_seconds, grid.offset_share, grid.min_duration_off, grid.min_duration_on)
+    axes = (*smoothing, grid.pad_offset, grid.tag_gate)
+    names = ("median_seconds", "offset_share", "min_duration_off", "min_duration_on", "pad_offset", "tag_gate")
+    padded = _padded(line, counter, grid.pad_offset)
     counts = np.zeros((line.folds, classes, *(len(axis) for axis in axes), len(grid.thresholds), 3))
     for m, median in enumerate(grid.median_seconds):
         lengths = np.full(classes, odd_frames(median, step))
@@ -124,7 +129,7 @@ def sweep_thresholds(line: Timeline, counter: Counter, grid: ThresholdGrid) -> S
                 joined = fill_gaps(runs, _frames([off] * classes, line), line.recording[runs.first])
                 for d, on in enumerate(grid.min_duration_on):
                     kept = line.within(drop_short(joined, _frames([on] * classes, line)))
-                    counts[:, :, m, s, g, d, :, t] = _by_gate(line, counter, kept, grid.tag_gate)
+                    counts[:, :, m, s, g, d, :, :, t] = _by_pad_and_gate(padded, kept, grid.tag_gate)
     settings = _settings(names, axes)
     return Sweep(settings, grid.thresholds, counts.reshape(line.folds, classes, -1, len(grid.thresholds), 3))
 
@@ -132,17 +137,19 @@ def sweep_thresholds(line: Timeline, counter: Counter, grid: ThresholdGrid) -> S
 def sweep_boxes(line: Timeline, counter: Counter, grid: BoxGrid) -> Sweep:
     """Method "boxes": the boxes of a setting are found once, a threshold only picks among them."""
     classes = len(line.labels)
-    axes = (grid.step_seconds, grid.merge_absolute, grid.merge_relative, grid.min_duration_on, grid.tag_gate)
-    names = ("step_seconds", "merge_absolute", "merge_relative", "min_duration_on", "tag_gate")
+    found = (grid.step_seconds, grid.merge_absolute, grid.merge_relative)
+    axes = (*found, grid.min_duration_on, grid.pad_offset, grid.tag_gate)
+    names = ("step_seconds", "merge_absolute", "merge_relative", "min_duration_on", "pad_offset", "tag_gate")
+    padded = _padded(line, counter, grid.pad_offset)
     shape = [len(axis) for axis in axes]
     counts = np.zeros((line.folds, classes, int(np.prod(shape[:3])), *shape[3:], len(grid.thresholds), 3))
-    for place, values in enumerate(product(*axes[:3])):
+    for place, values in enumerate(product(*found)):
         boxes = all_boxes(line, [ClassPoint(**dict(zip(names, values, strict=False)))] * classes)
         for d, on in enumerate(grid.min_duration_on):
             kept = drop_short(boxes, _frames([on] * classes, line))
             for t, threshold in enumerate(grid.thresholds):
                 picked = kept.where(kept.score >= np.float32(threshold))
-                counts[:, :, place, d, :, t] = _by_gate(line, counter, picked, grid.tag_gate)
+                counts[:, :, place, d, :, :, t] = _by_pad_and_gate(padded, picked, grid.tag_gate)
     settings = _settings(names, axes)
     return Sweep(settings, grid.thresholds, counts.reshape(line.folds, classes, -1, len(grid.thresholds), 3))
 
@@ -153,7 +160,7 @@ def sweep_fixed(line: Timeline, counter: Counter, grid: FixedGrid) -> Sweep:
     counts = np.zeros((line.folds, len(parts), len(grid.tag_gate), len(grid.thresholds), 3))
     many = runs_by_threshold(line, parts, grid.point.method, grid.thresholds, [1.0] * len(parts))
     for t, runs in enumerate(many):
-        counts[:, :, :, t] = _by_gate(line, counter, runs, grid.tag_gate)
+        counts[:, :, :, t] = _by_pad_and_gate([(line, counter)], runs, grid.tag_gate)[:, :, 0]
     return Sweep(_settings(("tag_gate",), (grid.tag_gate,)), grid.thresholds, counts)
 
 
@@ -199,10 +206,17 @@ def _settings(names: tuple[str, ...], axes: tuple[tuple[Any, ...], ...]) -> tupl
     return tuple(dict(zip(names, values, strict=True)) for values in product(*axes))
 
 
-def _by_gate(line: Timeline, counter: Counter, runs: Runs, gates: tuple[bool, ...]) -> Counts:
-    """Counts (folds, classes, gates, 3), the gates in the grid's order."""
-    counts = count_runs(line, counter, runs, gated=any(gates))
-    return np.moveaxis(counts[[int(gate) for gate in gates]], 0, 2)
+def _padded(line: Timeline, counter: Counter, pads: tuple[float, ...]) -> list[tuple[Timeline, Counter]]:
+    """The recordings and their counter at each pad."""
+    lines = [line.later(pad) for pad in pads]
+    return [(later, counter if later is line else counter.on(later)) for later in lines]
+
+
+def _by_pad_and_gate(padded: list[tuple[Timeline, Counter]], runs: Runs, gates: tuple[bool, ...]) -> Counts:
+    """Counts (folds, classes, pads, gates, 3), pads and gates in the grid's order."""
+    wanted = [int(gate) for gate in gates]
+    counts = [count_runs(line, counter, line.joined(runs), gated=any(gates))[wanted] for line, counter in padded]
+    return np.moveaxis(np.stack(counts), (0, 1), (2, 3))
 
 
 def _reaching(curve: FloatArray, onset: float, offset: float) -> Runs:

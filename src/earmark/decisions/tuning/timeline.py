@@ -37,6 +37,7 @@ class Timeline:
     begins: Seconds  # (places,) seconds at which a frame begins ...
     ends: Seconds  # (places,) ... and ends, none beyond its recording's end
     passes: BoolArray  # (recordings, classes): whether the clip score passes the gate; all do where there is none
+    padded: bool = False  # whether `ends` are later than those of the frames
 
     def curve(self, change: Callable[[FloatArray], FloatArray]) -> FloatArray:
         """All frame scores, each recording changed (smoothed, say) first: (classes, places)."""
@@ -48,6 +49,22 @@ class Timeline:
     def within(self, runs: Runs) -> Runs:
         """Runs that last: those wholly beyond the end of their recording go."""
         return runs.where(self.begins[runs.first] < self.ends[runs.last - 1])
+
+    def later(self, pad: float) -> Timeline:
+        """The same with events that end `pad` seconds later, as `pad_offset` makes them; itself where that is 0."""
+        if not pad:
+            return self
+        last = np.array([each.duration for each in self.scores])[self.recording]
+        return replace(self, ends=np.minimum(self.ends + np.float64(np.float32(pad)), last), padded=True)
+
+    def joined(self, runs: Runs) -> Runs:
+        """Runs of one class and recording as one where padded ends reach the next; as they are without pads."""
+        if not self.padded or len(runs) < 2:
+            return runs
+        recording = self.recording[runs.first]
+        near = (runs.column[1:] == runs.column[:-1]) & (recording[1:] == recording[:-1])
+        near &= self.begins[runs.first[1:]] <= self.ends[runs.last[:-1] - 1]
+        return runs.grouped(np.concatenate(([True], ~near)))
 
     def only(self, column: int) -> Timeline:
         """The same recordings with one label alone."""
