@@ -1,4 +1,3 @@
-import os
 import threading
 import time
 import tracemalloc
@@ -22,6 +21,7 @@ from earmark.labels import Labels
 from earmark.models.directory import load_model
 from earmark.models.network import Network
 from earmark.models.torch_engine import engine_of, probabilities
+from earmark.processors import processors
 from earmark.runtime.scorer import Embeddings, Job, Scored, Scorer, Waveform
 from earmark.runtime.tagger import Tagger
 from earmark.scores import Scores
@@ -220,7 +220,7 @@ def test_a_gpu_is_read_for_by_several_threads_and_a_processor_by_one() -> None:
     engine = Uneven()
     assert Scorer(engine)._threads() == 1
     engine.device = "cuda"  # type: ignore[attr-defined]
-    assert Scorer(engine)._threads() == min(8, os.cpu_count() or 1)
+    assert Scorer(engine)._threads() == min(8, processors())
 
 
 def test_a_recording_of_a_rare_length_does_not_hold_up_those_after_it() -> None:

@@ -46,12 +46,13 @@ def serve(
     recordings, where they are not where `detect` found them.
     """
     from earmark.hub import box
+    from earmark.processors import processors
     from earmark.report.tables import counted
     from earmark.runtime.review import Review
     from earmark.web.server import serve as run
     from earmark.web.settings import Settings
 
-    threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or max(1, (os.cpu_count() or 1) // jobs)  # of each job
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or max(1, processors() // jobs)  # of each job
     opened = None if review is None else Review.open(Path(review), path_or_none(audio))
     taggers = {
         name: open_models(

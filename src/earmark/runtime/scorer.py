@@ -12,7 +12,6 @@ panel after the other. Each engine has an assembly; their scores are averaged (`
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 from collections import deque
@@ -27,6 +26,7 @@ from earmark.audio import Source, from_array, read_blocks
 from earmark.engine import Engine, check_probabilities
 from earmark.errors import AudioError, EarmarkError, recording_error
 from earmark.labels import Labels
+from earmark.processors import processors
 from earmark.runtime.ensemble import Ensemble, Panel, engines_of, fuse, panels_of
 from earmark.runtime.windows import Assembly, Window, cut
 from earmark.scores import Scores
@@ -239,7 +239,7 @@ class Scorer:
         if self.stopwatch is not None:
             return 1
         on_gpu = all(getattr(engine, "device", "cpu") != "cpu" for engine in self.engines)
-        return self.readers or (min(_READERS, os.cpu_count() or 1) if on_gpu else 1)
+        return self.readers or (min(_READERS, processors()) if on_gpu else 1)
 
     def _read_one_by_one(self, jobs: Iterable[Job]) -> Iterator[_Message]:
         for job in jobs:
