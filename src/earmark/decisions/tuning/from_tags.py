@@ -8,13 +8,13 @@ gate        An event is reported only where its tag is given, and where the clip
 level       A clip that carries a label and passes its gate is a confident one. With the median m of the largest frame
             score (smoothed) over all confident clips and labels, and odds(x) = x / (1 - x),
 
-                odds(onset) = odds(m) / 10        odds(offset) = odds(onset) / 10
+                odds(onset) = odds(m) / 15        odds(offset) = odds(onset) / 20
 
             so thresholds follow the scale of a model's frame scores, whatever its pooling and training. The offset of
             a label is never below the 90 % quantile of its frame scores in clips that do not carry it (its floor), or
             an event of a model with little contrast would last as long as its clip.
 durations   With d the median time for which the curve of a label is active in its confident clips: a median filter of
-            d / 20, gaps filled up to d (at most 2 s), events shorter than d / 5 dropped; but none that is as long as
+            d / 20, gaps filled up to d (at most 2 s), events shorter than d / 10 dropped; but none that is as long as
             half the median length of a single active stretch, or a bark apart from others would be lost for the many
             barks in most clips. log d of a label, and log of that length, are shrunk towards the mean of all labels by
             4 pseudo-clips, or as many stretches.
@@ -65,13 +65,13 @@ _STEPS = 1000  # in which frame scores are counted
 class TagsAloneOptions:
     """How events follow from tags and curves; fitted once, see the module."""
 
-    onset_odds: float = 10.0  # odds of a typical peak over those of the onset threshold
-    offset_odds: float = 10.0  # odds of the onset threshold over those of the offset threshold
+    onset_odds: float = 15.0  # odds of a typical peak over those of the onset threshold
+    offset_odds: float = 20.0  # odds of the onset threshold over those of the offset threshold
     floor_quantile: float = 0.9  # of a label's frame scores in clips without it: the least offset threshold
     peak_seconds: float = 0.2  # median filter over frame scores before peaks and active times are taken
     median_share: float = 0.05  # of the typical active time: the median filter
     gap_share: float = 1.0  # of the same: shorter gaps are filled
-    shortest_share: float = 0.2  # of the same: shorter events are dropped ...
+    shortest_share: float = 0.1  # of the same: shorter events are dropped ...
     stretch_share: float = 0.5  # ... unless they are longer than this share of a typical active stretch
     tail: float = TAIL  # seconds that events end later than the curve
     longest: float = 2.0  # seconds; no gap longer than this is filled; median filter and shortest event: half of it
@@ -196,18 +196,19 @@ def _shrunk(seconds: DoubleArray, count: IntArray, shrinkage: float) -> DoubleAr
 
 
 def floors(reference: BoolArray, scores: Sequence[Scores], quantile: float) -> DoubleArray:
-    """A quantile of each label's frame scores in the recordings that do not carry it: (classes,), in steps of 0.001.
+    """A quantile of each label's frame scores in the recordings that do not carry it: (classes,).
 
-    0 for a label that every recording carries.
+    0 for a label that every recording carries. Counted in steps of the scores' fourth roots, which are fine where
+    scores are low: 0.00001 at 0.0004, 0.002 at 0.5.
     """
     classes = reference.shape[1]
     counts = np.zeros((classes, _STEPS + 1), dtype=np.int64)
     for carried, each in zip(reference, scores, strict=True):
         absent = np.flatnonzero(~carried)
-        place = (each.frames[:, absent] * _STEPS).astype(np.int64) + absent * (_STEPS + 1)
+        place = (np.sqrt(np.sqrt(each.frames[:, absent])) * _STEPS).astype(np.int64) + absent * (_STEPS + 1)
         counts += np.bincount(place.ravel(), minlength=counts.size).reshape(counts.shape)
     below = counts.cumsum(axis=1)
-    floor = (below >= quantile * below[:, -1:]).argmax(axis=1) / _STEPS
+    floor = ((below >= quantile * below[:, -1:]).argmax(axis=1) / _STEPS) ** 4
     return np.asarray(floor, dtype=np.float64)
 
 
