@@ -29,6 +29,7 @@ class Candidate:
     epochs: tuple[int, int]  # of teacher and student
 
 
+ON_CPU = "cpu"
 CANDIDATES = (
     Candidate("default", "recipe of 0.1", (12, 6)),
     Candidate("filter", "random filters", (12, 6)),
@@ -42,6 +43,7 @@ CANDIDATES = (
     Candidate("wider", "B with convolutions half as wide again, fewer epochs", (20, 14)),
     Candidate("widegru", "B with both: **the default recipe now**", (24, 16)),
     Candidate("best", "`best`: the three above, fused", (24, 16)),
+    Candidate(ON_CPU, "the default recipe, trained on one core of a processor", (24, 16)),
 )
 
 
@@ -84,8 +86,16 @@ def section(folder: pathlib.Path, machine: str) -> str:
             "benchmarks.accuracy.crossing` for each model. In the sections on weak labels, on trainings by the papers "
             "and on ablations `default` and `best` are the recipes of 0.1.",
             "",
-            f"Trained on {machine}.",
+            f"Trained on {machine}.{on_cpu(found[ON_CPU])}",
         ]
+    )
+
+
+def on_cpu(runs: dict[int, dict[str, float]]) -> str:
+    """What the trainings on a processor took; nothing where there are none."""
+    minutes = ", ".join(f"{found['minutes']:.0f} (seed {seed})" for seed, found in runs.items())
+    return (
+        f" On one core of a processor, bfloat16, minutes at the pace of the fastest epochs: {minutes}." if runs else ""
     )
 
 
