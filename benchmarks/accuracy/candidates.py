@@ -81,8 +81,8 @@ def section(folder: pathlib.Path, machine: str) -> str:
             "`training.self_training`. What the default combines was chosen by the rows above it, on the same dev, "
             "which flatters it a little; no training of it had been seen by then, and none is left out. That tuning "
             "tries events that end later than their curve was found on its three trainings, so their event F1 is "
-            "flattered too; all other rows but one, and soundscapes of other recordings and labels that the bundled model "
-            "scored, bear it out. Command: `python -m benchmarks.accuracy.candidates FIGURES` after `python -m "
+            "flattered too; all other rows but one, and soundscapes of other recordings and labels that the bundled "
+            "model scored, bear it out. Command: `python -m benchmarks.accuracy.candidates FIGURES` after `python -m "
             "benchmarks.accuracy.crossing` for each model. In the sections on weak labels, on trainings by the papers "
             "and on ablations `default` and `best` are the recipes of 0.1.",
             "",

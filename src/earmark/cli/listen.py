@@ -100,6 +100,7 @@ def command(
     """Listen live and report each event once, as it happens."""
     from earmark import api
     from earmark.cli.console import BarReporter, Terminal
+    from earmark.report.tables import counted
 
     terminal = Terminal(quiet)
     if devices:
@@ -134,7 +135,7 @@ def command(
             stop=stop,
             reporter=reporter,
         )
-    terminal.say(f"{outcome.events} events in {outcome.seconds:.1f} s")
+    terminal.say(f"{counted(outcome.events, 'event')} in {outcome.seconds:.1f} s")
 
 
 @contextmanager
