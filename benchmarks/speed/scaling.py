@@ -5,8 +5,8 @@
 10, 100 and 1,000 files of ten seconds, and recordings of 1 min, 10 min and 1 h; with --whole 10,000 files and 10 h as
 well. A model of the default recipe with random weights, 16 kHz wav. Through the times goes the straight line (start
 and cost a unit) with the least relative errors; memory must not grow. Then `--processes 2` against one process over the
-most files, in turns, beside the bound that the CPU time of one process sets. At the end, how long `earmark --help` and
-`import earmark` take. One thread; 6 minutes, with --whole 35.
+most files, in turns, by PyTorch and by ONNX Runtime, beside the bound that the CPU time of one process sets. At the
+end, how long `earmark --help` and `import earmark` take. One thread; 10 minutes, with --whole 40.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ class Cost:
     processor: float = 0.0  # seconds of all processes and threads together
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What computes, and how it is asked for."""
+
+    name: str
+    options: tuple[str, ...]
+
+
 def main() -> None:
     parser = arguments(__doc__, turns=7)
     parser.add_argument("--whole", action="store_true", help="10,000 files and a recording of 10 h as well")
@@ -48,30 +56,31 @@ def main() -> None:
     from earmark.devices import resolve_precision
 
     precision = resolve_precision("auto")  # asked for by name, so that all runs are alike
+    torch = Engine(f"PyTorch, {precision}", ("--engine", "torch", "--precision", precision))
+    engines = (torch, Engine("ONNX Runtime, float32", ("--engine", "onnx")))
     files = FILES + ((MANY_FILES,) if asked.whole else ())
     minutes = MINUTES + ((MANY_MINUTES,) if asked.whole else ())
     if asked.quick:
         files, minutes, asked.turns = (2, 8), (0.1, 0.5), 1
-    shared: dict[int, list[Cost]] = {1: [], 2: []}
+    shared: dict[Engine, dict[int, list[Cost]]] = {engine: {1: [], 2: []} for engine in engines}
     with (
         tempfile.TemporaryDirectory() as folder,
         Worker("ours.scaling:start", {"folder": folder, "classes": 20}) as make,
     ):
         model = make.do("model").result
         many = [
-            detect(f"{count:,} files", count, make.do("files", count, 10.0).result, model, asked.threads, precision)
+            detect(f"{count:,} files", count, make.do("files", count, 10.0).result, model, asked.threads, torch)
             for count in files
         ]
         long = [
-            detect(f"{length:g} min", length, make.do("long", 60 * length).result, model, asked.threads, precision)
+            detect(f"{length:g} min", length, make.do("long", 60 * length).result, model, asked.threads, torch)
             for length in minutes
         ]
         sounds = make.do("files", files[-1] + 1, 10.0).result
         for _ in range(1 if asked.quick or asked.whole else 3):
-            for count, found in shared.items():
-                found.append(
-                    detect(f"{count}", files[-1] + 1, sounds, model, asked.threads, precision, processes=count)
-                )
+            for engine, by_count in shared.items():
+                for count, found in by_count.items():
+                    found.append(detect(f"{count}", files[-1] + 1, sounds, model, asked.threads, engine, count))
     lines = [
         "## Cost against work",
         "",
@@ -80,15 +89,15 @@ def main() -> None:
         "",
         *costs(many, "file"),
         *costs(long, "minute"),
-        *side_by_side(shared),
+        *(line for engine, found in shared.items() for line in side_by_side(engine, found)),
         *start_up(asked.turns),
     ]
     publish("speed-scaling", lines, asked)
 
 
-def detect(name: str, work: float, sounds: str, model: str, threads: int, precision: str, processes: int = 1) -> Cost:
+def detect(name: str, work: float, sounds: str, model: str, threads: int, engine: Engine, processes: int = 1) -> Cost:
     """One run in a process of its own."""
-    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--precision", precision, "--overwrite"]
+    words = ["detect", sounds, "-m", model, "-o", f"{sounds}.csv", "-q", "--overwrite", *engine.options]
     command = [sys.executable, "-m", "benchmarks.speed.ours.command", *words, "--processes", str(processes)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
@@ -122,8 +131,8 @@ def costs(found: Sequence[Cost], unit: str) -> list[str]:
     ]
 
 
-def side_by_side(found: Mapping[int, Sequence[Cost]]) -> list[str]:
-    """One process beside several, and how much faster several can be at most.
+def side_by_side(engine: Engine, found: Mapping[int, Sequence[Cost]]) -> list[str]:
+    """One process of an engine beside several, and how much faster several can be at most.
 
     One process decodes in a thread beside the network, so it keeps more than one core busy. On as many cores as
     there are processes, the work cannot end sooner than its CPU time divided by the cores.
@@ -135,7 +144,7 @@ def side_by_side(found: Mapping[int, Sequence[Cost]]) -> list[str]:
     ratio, bound = one / more[-1], cores * one / spent[1]
     verdict = "met" if ratio >= WANTED_PROCESSES else "missed"
     return [
-        f"| {found[1][0].work:,.0f} files | time | CPU time | cores kept busy |",
+        f"| {found[1][0].work:,.0f} files, {engine.name} | time | CPU time | cores kept busy |",
         "|---|---:|---:|---:|",
         *(
             f"| `--processes {count}` | {spread(each)} s | {figure(spent[count])} s "

@@ -148,6 +148,15 @@ def is_full(path: str | os.PathLike[str]) -> bool:
     return disk.total > 0 and disk.free < _LITTLE
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "event"), counted(0, "recording")
+    ('1 event', '0 recordings')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A guess at a misspelt word, ready to be appended to a message; empty when nothing is near.
 

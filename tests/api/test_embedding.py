@@ -92,7 +92,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_the_same(
     said: list[str] = []
     found = api.embed([sounds], tmp_path / "out", model=trained, precision="float32", reporter=telling(said))
     assert (len(written), found.account.scored) == (6, 6)  # nothing twice
-    assert "continued: 3 recordings were done before, 3 now" in said
+    assert "continued: 3 recordings done before, 3 now" in said
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 

@@ -216,7 +216,7 @@ def test_the_same_command_goes_on_and_other_options_are_refused(
     assert first.code == 0
     table = (tmp_path / "out" / "events.csv").read_bytes()
     again = earmark(*words)
-    assert "all 16 recordings were done before, nothing was done now; --overwrite begins anew\n" in again.err
+    assert "nothing to do: 16 recordings done before; --overwrite begins anew\n" in again.err
     other = earmark(*words, "--threshold", 0.9)
     assert other.code == 2
     assert "was begun with other options (operating point, classes, beep, tag_threshold: " in other.err

@@ -41,7 +41,7 @@ def test_every_planted_fault_is_named(earmark: Callable, collection: Path, mixed
         ("truncated", "half.mp3: cut short"),
         ("duplicate", "twin.wav: sounds exactly like train00.wav"),
         ("silent", "silent.wav: contains digital silence, but is labelled beep"),
-        ("label", "is this one label in several spellings? 'Beep ' (1 clips) and 'beep'"),
+        ("label", "is this one label in several spellings? 'Beep ' (1 clip) and 'beep'"),
         ("column", "column 'onsett' is not used; did you mean 'onset'?"),
     ):
         assert [line for line in told if line.startswith(kind) and words in line], (kind, words, ran.out)

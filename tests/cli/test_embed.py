@@ -9,7 +9,7 @@ def test_it_says_what_it_wrote(earmark: Callable, collection: Path, trained: Pat
     assert (ran.code, ran.out) == (0, "")
     assert "wrote 16 vectors of 16 values for 16 recordings into" in ran.err
     again = earmark("embed", collection / "dev" / "audio", "-o", tmp_path / "out", "-m", trained, "--per", "clip")
-    assert "all 16 recordings were done before, nothing was done now" in again.err
+    assert "nothing to do: 16 recordings done before" in again.err
 
 
 def test_broken_recordings_are_listed(earmark: Callable, mixed: Path, trained: Path, tmp_path: Path) -> None:

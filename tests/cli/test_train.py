@@ -207,7 +207,7 @@ def test_a_label_that_only_validates_is_left_out_and_named(train: Callable, coll
     table.write_text("\n".join(lines) + "\n")
     ran = train(table, tmp_path / "m", "--audio", collection / "train" / "audio")
     assert ran.code == 1
-    assert "  ghost: no training clip has it; left out of 1 validation clips\n" in ran.err
+    assert "  ghost: no training clip has it; left out of 1 validation clip\n" in ran.err
     assert "ghost" not in json.loads((tmp_path / "m" / "config.json").read_text())["labels"]
 
 

@@ -57,7 +57,7 @@ def test_each_illness_is_found_and_named(ward):
         ("missing", f"{ward}/strong.tsv, line 15"),
     }
     told = {problem.where: problem.message for problem in diagnosis.problems}
-    assert "'Siren ' (1 clips) and 'siren' (11 clips)" in told["Siren "]
+    assert "'Siren ' (1 clip) and 'siren' (11 clips)" in told["Siren "]
     assert "ends at 9.000 s, but the recording at 0.500 s" in told["late.wav"]
     assert "sounds exactly like twin.flac (labelled ['siren'] here and ['dog'] there)" in told["well.wav"]
     assert "sample 4000 (0.500 s) is not a number" in told["nan.wav"]

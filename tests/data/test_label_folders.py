@@ -54,7 +54,7 @@ def test_recordings_without_a_label_file_are_left_out_and_counted(recordings, ta
     manifest = read_manifest(root)
     assert events_of(manifest) == {"a": [(0.1, 0.2, "dog")]}
     assert [problem.message for problem in manifest.problems] == [
-        "2 recordings have no label file and are left out (first b.wav)"
+        "2 recordings without a label file left out (first b.wav)"
     ]
 
 

@@ -131,7 +131,7 @@ def test_given_labels_fix_the_classes(recordings, table):
     assert tags(manifest) == {"a.wav": ("Air horn, truck horn",), "b.wav": ("cat",)}
     assert list(manifest.labels) == ["dog", "cat", "Air horn, truck horn"]
     assert str(manifest.problems[0]) == (
-        "dogs: not one of the 3 labels asked for (did you mean 'dog'?); left out of 1 clips"
+        "dogs: not one of the 3 labels asked for (did you mean 'dog'?); left out of 1 clip"
     )
     with pytest.raises(DataError, match="none of its labels"):
         read_manifest(path, labels=Labels(["owl"]))

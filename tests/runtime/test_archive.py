@@ -116,7 +116,7 @@ def test_a_finished_run_says_that_nothing_was_done(tmp_path: Path) -> None:
     source, said = make(tmp_path / "in"), Said()
     detect(source, tmp_path / "out")
     found = detect(source, tmp_path / "out", reporter=said)
-    assert said.lines == ["all 12 recordings were done before, nothing was done now; --overwrite begins anew"]
+    assert said.lines == ["nothing to do: 12 recordings done before; --overwrite begins anew"]
     assert (found.account.scored, found.account.before, found.tracks) == (12, 12, 0)
 
 
@@ -128,7 +128,7 @@ def test_changed_and_new_recordings_are_done_and_vanished_ones_left_out(tmp_path
     (source / "night" / "0004.wav").unlink()
     found = detect(source, tmp_path / "out", reporter=said)
     assert (found.account.before, found.account.gone) == (10, 1)
-    assert any("1 recordings of the run before are not there any more" in line for line in said.lines)
+    assert any("1 recording of the run before not there any more" in line for line in said.lines)
     assert any("night/0004.wav" in line for line in said.lines)
     detect(source, tmp_path / "anew")
     assert content(tmp_path / "out") == content(tmp_path / "anew")  # and no label track of what is gone

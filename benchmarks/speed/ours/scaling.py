@@ -19,11 +19,14 @@ def start(folder: str, classes: int) -> Jobs:
 
     def model() -> str:
         from benchmarks.speed.ours.listening import save
+        from earmark.export import export
         from earmark.models.network import ModelOptions, Network
         from earmark.recipes import load_recipe
 
         labels = tuple(f"sound {number}" for number in range(classes))
-        return str(save(Network(ModelOptions(labels=labels, **dict(load_recipe().network))), place / "model"))
+        folder = save(Network(ModelOptions(labels=labels, **dict(load_recipe().network))), place / "model")
+        export(folder)
+        return str(folder)
 
     def files(count: int, seconds: float) -> str:
         """Files of a few different sounds under many names (hard links: the disk holds each once)."""

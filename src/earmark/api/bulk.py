@@ -135,8 +135,8 @@ class Bulk:
             return self._run(tagger, backend or functools.partial(decide_all, tagger, self._work()), sink)
 
     def _run(self, tagger: Tagger, backend: Backend, sink: Sink) -> tuple[Found, Mapping[str, Any] | None]:
+        from earmark.errors import counted
         from earmark.formats.outputs import encoding_of
-        from earmark.report.tables import counted
         from earmark.runtime.archive import Archive
         from earmark.runtime.bulk import Account, pass_on
         from earmark.runtime.place import Place, Stored

@@ -190,12 +190,12 @@ def _measure(
     model: Path, tagger: Tagger, manifest: Manifest, measuring: Measuring, reporter: Reporter
 ) -> tuple[Measured, Evaluation]:
     """One model on the recordings; scores come from its cache where they are known."""
+    from earmark.errors import counted
     from earmark.evaluation.labelled import evaluate_scored
     from earmark.evaluation.report import Measured
     from earmark.evaluation.score_cache import FOLDER, score_clips_cached
     from earmark.evaluation.tuning import advice
     from earmark.hub import notes_of
-    from earmark.report.tables import counted
 
     folder = notes_of(model) / FOLDER
     scored = score_clips_cached(tagger.scorer, manifest, folder, reporter.stage(f"scoring ({model.name})"))

@@ -45,9 +45,9 @@ def serve(
     `review` is a folder or table that `detect` wrote, to be reviewed on the page; `audio` is the folder of its
     recordings, where they are not where `detect` found them.
     """
+    from earmark.errors import counted
     from earmark.hub import box
     from earmark.processors import processors
-    from earmark.report.tables import counted
     from earmark.runtime.review import Review
     from earmark.web.server import serve as run
     from earmark.web.settings import Settings

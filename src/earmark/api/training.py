@@ -268,7 +268,7 @@ def _check_members(recipe: Recipe, source: Source | None, processes: int) -> Non
 
 def _say_unlabelled(reporter: Reporter, extra: Manifest, recipes: Sequence[Recipe]) -> None:
     """How many clips without labels there are, and whether the recipe had to be changed for them."""
-    from earmark.report.tables import counted
+    from earmark.errors import counted
 
     reporter.say(f"{counted(len(extra), 'clip')} without labels from {extra.source}")
     if any(recipe.training.self_training is None for recipe in recipes):

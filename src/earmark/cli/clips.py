@@ -34,8 +34,7 @@ def command(
     The files and their table are for review, and to train with.
     """
     from earmark import api
-    from earmark.errors import ConfigError
-    from earmark.report.tables import counted
+    from earmark.errors import ConfigError, counted
 
     chosen = [name for name, on in (("confident", confident), ("random", at_random), ("balanced", balanced)) if on]
     if len(chosen) > 1:

@@ -53,8 +53,7 @@ def command(
     the same command goes on where it was stopped.
     """
     from earmark import api
-    from earmark.errors import ConfigError
-    from earmark.report.tables import counted
+    from earmark.errors import ConfigError, counted
 
     if output == Path():
         raise ConfigError("embeddings are written into a folder: add -o FOLDER")

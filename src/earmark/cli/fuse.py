@@ -9,7 +9,7 @@ import typer
 
 from earmark.cli import choices
 from earmark.cli.console import Terminal
-from earmark.report.tables import counted
+from earmark.errors import counted
 
 
 def command(

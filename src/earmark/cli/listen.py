@@ -100,7 +100,7 @@ def command(
     """Listen live and report each event once, as it happens."""
     from earmark import api
     from earmark.cli.console import BarReporter, Terminal
-    from earmark.report.tables import counted
+    from earmark.errors import counted
 
     terminal = Terminal(quiet)
     if devices:

@@ -25,7 +25,7 @@ def command(
     """
     from earmark import api
     from earmark.cli.recordings import say_written
-    from earmark.report.tables import counted
+    from earmark.errors import counted
 
     terminal = Terminal(quiet)
     merged = api.merge(parts, output, formats=formats)

@@ -12,9 +12,8 @@ from typing import Any, Literal, Unpack
 
 from earmark import api
 from earmark.cli.console import NOTHING_DONE, OK, SOME_FAILED, BarReporter, Terminal, printable
-from earmark.errors import OutputError
+from earmark.errors import OutputError, counted
 from earmark.formats.outputs import encoding_of
-from earmark.report.tables import counted
 from earmark.runtime.scorer import Scorer
 from earmark.stopwatch import ASIDE, Stage, Stopwatch
 

@@ -41,7 +41,7 @@ def command(
     """
     from earmark import api
     from earmark.cli.recordings import Printed
-    from earmark.report.tables import counted
+    from earmark.errors import counted
     from earmark.runtime.similar import as_event, as_events
 
     terminal = Terminal(quiet)

@@ -9,7 +9,7 @@ import typer
 
 from earmark.cli import choices
 from earmark.cli.console import OK, SOME_FAILED, BarReporter, Terminal
-from earmark.report.tables import counted
+from earmark.errors import counted
 
 if TYPE_CHECKING:
     from earmark.data.soundscapes.tables import Made

@@ -23,7 +23,7 @@ from earmark.audio import SHORT, read_blocks, scan_folder, too_short
 from earmark.data.datasets.embeddings import RATE, WIDTH, read_vectors, to_numbers
 from earmark.data.manifest import Reading, read_manifest
 from earmark.data.records import Clip, Manifest, Problem
-from earmark.errors import AudioError, DataError, LevelError, MissingExtraError
+from earmark.errors import AudioError, DataError, LevelError, MissingExtraError, counted
 from earmark.events import beyond_end
 from earmark.formats.tables import normalised
 
@@ -204,7 +204,7 @@ def _oddities(clip: Clip, look: Inspection) -> Iterator[Problem]:
         yield Problem("phase", clip.name, f"its {look.cancelling} channels cancel each other out; one of them is used")
     empty = [event for event in clip.events or () if event.offset <= event.onset]
     if empty:
-        yield Problem("event", clip.name, f"{len(empty)} events of no length, {empty[0].label!r} the first")
+        yield Problem("event", clip.name, f"{counted(len(empty), 'event')} of no length, {empty[0].label!r} the first")
 
 
 def _duplicates(manifest: Manifest, looks: dict[str, Inspection]) -> Iterator[Problem]:
@@ -224,7 +224,7 @@ def _duplicates(manifest: Manifest, looks: dict[str, Inspection]) -> Iterator[Pr
 def _misspelt(manifest: Manifest) -> Iterator[Problem]:
     names, counts = list(manifest.labels), manifest.counts()
     for group in same_but_for_form(names):
-        listed = " and ".join(f"{label!r} ({counts[label]} clips)" for label in group)
+        listed = " and ".join(f"{label!r} ({counted(counts[label], 'clip')})" for label in group)
         yield Problem("label", group[0], f"is this one label in several spellings? {listed}")
     grouped = {label for group in same_but_for_form(names) for label in group}
     for label in names:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from earmark.audio import audio_files
 from earmark.data.locate import audio_folders
-from earmark.errors import DataError
+from earmark.errors import DataError, counted
 from earmark.events import Event
 from earmark.formats import json_events
 from earmark.formats.fields import check_separator
@@ -70,7 +70,7 @@ def read_label_folder(folder: Path, audio: Path | None = None, reading: Reading 
         return table if audio is not None else None
     matched = set(match_recordings(table.found, recordings).values())
     if left := [name for name in recordings if name not in matched]:
-        message = f"{len(left)} recordings have no label file and are left out (first {left[0]})"
+        message = f"{counted(len(left), 'recording')} without a label file left out (first {left[0]})"
         table.problems.append(Problem("unlabelled", str(folder), message))
     return table
 

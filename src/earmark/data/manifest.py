@@ -30,7 +30,7 @@ from earmark.data.folders import read_folders
 from earmark.data.label_folders import Reading, read_label_file, read_label_folder
 from earmark.data.locate import audio_folders, locate, why_missing
 from earmark.data.records import Clip, Manifest, Problem
-from earmark.errors import DataError, did_you_mean
+from earmark.errors import DataError, counted, did_you_mean
 from earmark.formats.dcase import read_durations
 from earmark.formats.fields import separator_in
 from earmark.formats.label_table import Entry, LabelTable
@@ -235,7 +235,7 @@ def _finish(
         )
     for name in other:
         guess = did_you_mean(name, labels)
-        message = f"not one of the {len(labels)} labels asked for{guess}; left out of {found[name]} clips"
+        message = f"not one of the {len(labels)} labels asked for{guess}; left out of {counted(found[name], 'clip')}"
         problems.append(Problem("label", name, message))
     kept = []
     for clip in clips:

@@ -20,7 +20,7 @@ from earmark.data.datasets.dcase2017 import development
 from earmark.data.manifest import Reading, read_manifest
 from earmark.data.records import Clip, Manifest, Problem, folded
 from earmark.data.splits import split, split_by_column
-from earmark.errors import DataError
+from earmark.errors import DataError, counted
 from earmark.labels import Labels
 
 
@@ -69,7 +69,7 @@ def _with_training_labels(train: Manifest, valid: Manifest) -> tuple[Manifest, M
     if not len(labels):
         raise DataError(f"{train.source}: none of the {len(train)} training clips has a label")
     problems = [
-        Problem("label", label, f"no training clip has it; left out of {count} validation clips")
+        Problem("label", label, f"no training clip has it; left out of {counted(count, 'validation clip')}")
         for label, count in valid.counts().items()
         if label not in labels and count
     ]

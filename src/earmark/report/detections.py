@@ -21,12 +21,12 @@ from earmark.audio import read_blocks
 from earmark.audio.remote import close_source, open_source
 from earmark.clock import Clock
 from earmark.decisions import score_curve
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, counted
 from earmark.events import Event
 from earmark.report import page
 from earmark.report.lanes import RecordingView, drawn
 from earmark.report.spectrogram import Spectrogram, log_mel
-from earmark.report.tables import Table, counted
+from earmark.report.tables import Table
 from earmark.runtime.scorer import Job
 from earmark.runtime.tagger import Result, Tagger
 from earmark.scores import Scores

@@ -169,12 +169,3 @@ def _markdown_row(cells: Sequence[Value], digits: int) -> str:
 
 def _scalar(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things in words.
-
-    >>> counted(1, "event"), counted(0, "recording")
-    ('1 event', '0 recordings')
-    """
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -27,7 +27,7 @@ import numpy as np
 
 from earmark.audio.listing import Entry, Listing
 from earmark.audio.remote import is_remote, remote_state
-from earmark.errors import ConfigError, EarmarkError
+from earmark.errors import ConfigError, EarmarkError, counted
 from earmark.files import write_aside, write_text, writing
 from earmark.formats.naming import file_names
 from earmark.formats.outputs import encoding_of
@@ -265,10 +265,10 @@ class Archive:
             write_whole(self.place, lambda: map(lines.at, order.tolist()))
         if len(order) and self.account.before and not self.done:
             self.messages.append(
-                f"all {len(order)} recordings were done before, nothing was done now; --overwrite begins anew"
+                f"nothing to do: {counted(len(order), 'recording')} done before; --overwrite begins anew"
             )
         elif self.account.before:
-            self.messages.append(f"continued: {self.account.before} recordings were done before, {self.done} now")
+            self.messages.append(f"continued: {counted(self.account.before, 'recording')} done before, {self.done} now")
         self._mark()
         self._write_end(order)
         self._tell(last=True)
@@ -294,7 +294,9 @@ class Archive:
                     if path not in valid:
                         path.unlink(missing_ok=True)
         shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
-        self.messages.append(f"{len(names)} recordings of the run before are not there any more, left out: {shown}")
+        self.messages.append(
+            f"{counted(len(names), 'recording')} of the run before not there any more, left out: {shown}"
+        )
 
     def _write_end(self, order: Any) -> None:
         listing = self.listing
@@ -349,7 +351,7 @@ class Archive:
                 path.unlink()
                 removed += 1
         if removed:
-            self.messages.append(f"removed {removed} files of the run before")
+            self.messages.append(f"removed {counted(removed, 'file')} of the run before")
         for path in (place.journal, place.end, place.order, place.mark):
             path.unlink(missing_ok=True)
 

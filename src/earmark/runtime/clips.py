@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from earmark.audio import AUDIO_EXTENSIONS, probe, read_blocks
-from earmark.errors import AudioError, DataError, EarmarkError
+from earmark.errors import AudioError, DataError, EarmarkError, counted
 from earmark.events import Event
 from earmark.files import write_aside
 from earmark.formats.fields import format_score, format_seconds, join_labels
@@ -133,7 +133,7 @@ def cut(clips: Sequence[Clip], audio: Mapping[str, Path], folder: Path) -> CutCl
     taken: set[str] = set()
     for recording, wanted in by_recording.items():
         if recording not in audio:
-            done.failed.append(f"{recording}: not found; its {len(wanted)} clips are left out")
+            done.failed.append(f"{recording}: not found; {counted(len(wanted), 'clip')} of it left out")
             continue
         try:
             for clip, samples, rate in _pieces(audio[recording], wanted):

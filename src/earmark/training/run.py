@@ -19,12 +19,11 @@ from dataclasses import dataclass, replace
 import safetensors.torch
 
 from earmark.decisions import FILE_NAME
-from earmark.errors import DataError, MissingExtraError, OutputError
+from earmark.errors import DataError, MissingExtraError, OutputError, counted
 from earmark.files import check_folder, write_text
 from earmark.models.directory import load_model, write_fusion, write_model
 from earmark.models.fusion import Fusion
 from earmark.models.network import Network
-from earmark.report.tables import counted
 from earmark.reporter import QUIET, Reporter
 from earmark.training.card import Trained, write_card
 from earmark.training.loop import Machine

@@ -35,12 +35,11 @@ import safetensors.torch
 
 from earmark.augment import step_seed
 from earmark.data.targets import FrameTargets
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, counted
 from earmark.features import EmbeddingOptions
 from earmark.files import write_aside, write_text
 from earmark.models.network import Network, fill_weights
 from earmark.models.torch_engine import engine_of
-from earmark.report.tables import counted
 from earmark.reporter import Reporter
 from earmark.runtime.scorer import Scorer
 from earmark.training.callbacks import Row, Stage, rows_to_csv

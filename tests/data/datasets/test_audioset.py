@@ -91,7 +91,7 @@ def test_labels_that_are_no_classes(folder, table):
         f"{folder}/eval_segments.csv, line 2: none of the labels of -0BIyqJj9ZU_30.500 is a class; it is left out",
         f"{folder}/eval_segments.csv, line 3: YBfvyPmVMo__20.000 has the label /m/03l, which is none of AudioSet's; "
         "it is left out",
-        "Human sounds: is not in the class list; left out of 1 clips",
+        "Human sounds: is not in the class list; left out of 1 clip",
     ]
 
 
@@ -241,8 +241,8 @@ def test_events_beside_the_tags_of_a_segment_list(folder, table):
     }
     assert tags(manifest) == TAGS
     assert messages(manifest) == [
-        f"{folder}/audioset_eval_strong.tsv: 1 of its 3 segments are in no segment list; they are left out",
-        f"{folder}/audioset_eval_strong.tsv: 1 of its labels are not classes; 1 events are left out",
+        f"{folder}/audioset_eval_strong.tsv: 1 of its 3 segments in no segment list, left out",
+        f"{folder}/audioset_eval_strong.tsv: 1 label of it not among the classes; 1 event left out",
     ]
     assert manifest.labels.names == ("Speech", "Owl, eagle", "Hammer")
 

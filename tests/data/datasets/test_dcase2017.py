@@ -215,7 +215,7 @@ def test_nothing_there_is_refused(folder):
 def test_a_clip_in_two_files_is_told(folder):
     sound(folder / "testing" / f"{TEST[0]}.flac")
     (problem,) = read_manifest(folder).problems
-    assert "1 clips are there in several files; one is used (first " in str(problem)
+    assert "1 clip there in several files; one is used (first " in str(problem)
 
 
 def test_a_models_labels_keep_their_order(folder):

@@ -79,13 +79,13 @@ def test_another_run_sends_what_the_one_before_could_not(tmp_path: Path, other: 
         first.put({"n": number})
     until(lambda: said)
     first.close()
-    assert said[-1] == f"the other: 3 events are kept in {tmp_path} and sent next time"
+    assert said[-1] == f"the other: 3 events kept in {tmp_path}, to be sent next time"
     other.away = False
     second = made(tmp_path, other, said)
     second.put({"n": 3})
     second.close()
     assert other.taken == [0, 1, 2, 3]
-    assert "the other: 3 events from before are still to be sent" in said
+    assert "the other: 3 events from before still to be sent" in said
 
 
 def test_a_message_that_is_refused_is_put_aside_and_holds_up_no_other(

@@ -33,7 +33,7 @@ from pathlib import Path
 from earmark.audio import audio_files
 from earmark.data.datasets.embeddings import embedding_files, read_embeddings
 from earmark.data.records import Clip, Manifest, Problem, folded
-from earmark.errors import DataError
+from earmark.errors import DataError, counted
 from earmark.formats.audioset import (
     Key,
     Segment,
@@ -177,10 +177,11 @@ class _Reading:
                     holder.events = [event for event in segment.events if event.label in self.classes]
                     other.update(event.label for event in segment.events if event.label not in self.classes)
             if lost:
-                message = f"{lost:,} of its {len(listed.found):,} segments are in no segment list; they are left out"
+                message = f"{lost:,} of its {len(listed.found):,} segments in no segment list, left out"
                 self.problems.append(Problem("missing", str(listed.path), message))
             if other:
-                message = f"{len(other)} of its labels are not classes; {other.total():,} events are left out"
+                events = counted(other.total(), "event")
+                message = f"{counted(len(other), 'label')} of it not among the classes; {events} left out"
                 self.problems.append(Problem("label", str(listed.path), message))
 
     def manifest(self, lists: Sequence[Segments]) -> Manifest:
@@ -195,7 +196,9 @@ class _Reading:
                 f" {self.root} for Y{first.video}.wav and the like); say where they are with --audio{hint}"
             )
         for name, count in self.aside.items():
-            self.problems.append(Problem("label", name, f"is not in the class list; left out of {count} clips"))
+            self.problems.append(
+                Problem("label", name, f"is not in the class list; left out of {counted(count, 'clip')}")
+            )
         clips = self.clips
         if not all(split_of(each.path) for each in lists):  # nothing can be divided by it
             clips = [replace(clip, split=None) for clip in clips]

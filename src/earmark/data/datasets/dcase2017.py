@@ -35,7 +35,7 @@ from pathlib import Path
 
 from earmark.audio import audio_files
 from earmark.data.records import Clip, Manifest, Problem
-from earmark.errors import DataError, did_you_mean
+from earmark.errors import DataError, counted, did_you_mean
 from earmark.events import Event
 from earmark.formats.dcase2017 import CLASSES, clip_key, in_class_order, tab_rows, times_in_video
 from earmark.formats.fields import parse_event
@@ -104,12 +104,12 @@ def join(weak: dict[str, Listed], strong: dict[str, Listed], *paths: Path) -> li
     unknown = [entry.name for key, entry in weak.items() if key not in strong]
     more = [entry.name for key, entry in weak.items() if key in strong and set(strong[key].labels) - set(entry.labels)]
     differences = (
-        (alone, paths[1], f"are not in {paths[0].name}; left out"),
-        (unknown, paths[0], f"have tags but no row in {paths[1].name}; their events count as unknown"),
-        (more, paths[1], f"have events of labels that {paths[0].name} lacks; the tags stand"),
+        (alone, paths[1], f"not in {paths[0].name}; left out"),
+        (unknown, paths[0], f"with tags but no row in {paths[1].name}; their events count as unknown"),
+        (more, paths[1], f"with events of labels that {paths[0].name} lacks; the tags stand"),
     )
     return [
-        Problem("conflict", str(path), f"{len(names)} clips {what} (first {', '.join(names[:SHOWN])})")
+        Problem("conflict", str(path), f"{counted(len(names), 'clip')} {what} (first {', '.join(names[:SHOWN])})")
         for names, path, what in differences
         if names
     ]
@@ -213,7 +213,7 @@ def read_collection(collection: Collection, audio: Path | None = None) -> Manife
         )
     used = {clip.path for clip in clips}
     if names := [key for key in twice if files[key] in used]:
-        message = f"{len(names)} clips are there in several files; one is used (first {twice[names[0]]})"
+        message = f"{counted(len(names), 'clip')} there in several files; one is used (first {twice[names[0]]})"
         problems.append(Problem("duplicate", str(collection.source), message))
     return Manifest(collection.source, tuple(clips), Labels(_labels(clips)), tuple(problems))
 

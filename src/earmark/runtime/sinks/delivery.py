@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from earmark.errors import counted
 from earmark.files import check_folder, json_text, write_text
 
 TRIES = 8  # of a message that is refused
@@ -58,7 +59,7 @@ class Delivery:
         self._sent_late = 0
         self._away = False
         if self._waiting:
-            say(f"{whom}: {len(self._waiting)} events from before are still to be sent")
+            say(f"{whom}: {counted(len(self._waiting), 'event')} from before still to be sent")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -85,7 +86,9 @@ class Delivery:
             self._changed.notify()
         self._thread.join(GRACE)
         if self._waiting:
-            self._say(f"{self.whom}: {len(self._waiting)} events are kept in {self.folder} and sent next time")
+            self._say(
+                f"{self.whom}: {counted(len(self._waiting), 'event')} kept in {self.folder}, to be sent next time"
+            )
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:012d}.json"
@@ -129,7 +132,7 @@ class Delivery:
         self._post(message)
         if self._away:
             self._away = False
-            self._say(f"{self.whom} is back; sending {len(self._waiting)} events that were kept")
+            self._say(f"{self.whom} is back; sending {counted(len(self._waiting), 'event')} kept meanwhile")
 
     def _done(self, number: int) -> None:
         with self._changed:
