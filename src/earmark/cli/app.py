@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from earmark import __version__, plugins
+from earmark import __version__
 from earmark.cli import (
     card,
     clips,
@@ -107,8 +107,11 @@ def run(arguments: list[str]) -> int:
         # Further processes inherit the stderr of this one: theirs would be lost with it.
         alone = not any(argument.startswith("--processes") for argument in rest)
         with without_native_messages(alone and not debug):
-            for file in plugin_files:
-                plugins.load_file(Path(file))
+            if plugin_files:
+                from earmark import plugins
+
+                for file in plugin_files:
+                    plugins.load_file(Path(file))
             code = _run(rest, verb)
             sys.stdout.flush()
     except (EarmarkError, OSError) as error:
