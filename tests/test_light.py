@@ -75,8 +75,28 @@ def test_tune_evaluate_doctor_and_card(earmark: Callable[..., object], tmp_path:
     assert "everyday" in earmark("card").out
 
 
+@pytest.mark.parametrize("engine", ["auto", "onnx"])
+def test_what_is_no_model_is_not_said_to_lack_a_file_or_a_library(
+    engine: str, clip: Path, tmp_path: Path, earmark: Callable[..., object]
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    refused = earmark("detect", clip, "-m", nowhere, "--engine", engine)
+    said = f"earmark: no model at {nowhere}: expected a directory made by 'earmark train'\n"
+    assert (refused.code, refused.err) == (2, said)
+    nowhere.mkdir()
+    refused = earmark("detect", clip, "-m", nowhere, "--engine", engine)
+    assert (refused.code, refused.err.partition(": ")[2].partition(":")[0]) == (
+        2,
+        f"{nowhere} is not a model directory",
+    )
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
 def test_what_needs_torch_says_so(clip: Path, earmark: Callable[..., object]) -> None:
     refused = earmark("detect", clip, "--engine", "torch")
-    assert (refused.code, refused.err) == (2, 'earmark: --engine torch needs PyTorch: pip install "earmark[torch]"\n')
-    assert "earmark[" in earmark("train", clip, "-o", clip.parent / "new").err
+    assert refused.code == 2
+    assert refused.err.startswith("earmark: --engine torch needs PyTorch: pip install ")
+    assert refused.err.endswith('pip install "earmark[torch]"\n')
+    trained = earmark("train", clip, "-o", clip.parent / "new")
+    assert trained.err.startswith("earmark: 'earmark train' needs PyTorch: pip install ")
+    assert trained.err.endswith('pip install "earmark[train]"\n')

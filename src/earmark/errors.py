@@ -26,7 +26,10 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from earmark.processors import may_have_gpu
+
 _LOG = logging.getLogger(__name__)
+_CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 
 
 _BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -84,7 +87,10 @@ class MissingExtraError(EarmarkError):
     """An optional dependency that is needed and not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f'{purpose} needs {package}: pip install "earmark[{extra}]"')
+        commands = [f'pip install "earmark[{extra}]"']
+        if package == "PyTorch" and not may_have_gpu():  # else pip takes the build that brings gigabytes of CUDA
+            commands.insert(0, f"pip install torch --index-url {_CPU_BUILDS}")
+        super().__init__(f"{purpose} needs {package}: {' && '.join(commands)}")
 
 
 @contextmanager

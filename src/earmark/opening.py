@@ -16,10 +16,11 @@ import importlib.util
 import os
 import platform
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 from earmark.errors import ConfigError, MissingExtraError, did_you_mean
-from earmark.runtime.directory import has_twin, load_point, open_twin
+from earmark.runtime.directory import check_model, has_twin, load_point, open_twin
 from earmark.runtime.ensemble import Ensemble, fused_point
 from earmark.runtime.onnx import TWIN
 from earmark.runtime.tagger import Tagger
@@ -86,7 +87,8 @@ def choose(
         if engine == "torch" or not light:
             asked = "--engine torch" if engine == "torch" else f"--device {device} --precision {precision}"
             raise MissingExtraError("PyTorch", "torch", asked)
-        if without is not None and os.path.isdir(without):
+        if without is not None:
+            check_model(Path(without))
             raise MissingExtraError("PyTorch", "torch", f"{without} (a model without {TWIN})")
         return "onnx"
     if engine == "torch" or without is not None or not light:

@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -326,10 +325,10 @@ def sharing(
 
 
 def may_be_on_gpu(device: str) -> bool:
-    """Whether a model may be opened on a GPU; found out without PyTorch, which takes seconds to load."""
-    if device != "auto":
-        return device != "cpu"
-    return sys.platform != "linux" or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg")))
+    """Whether a model may be opened on a GPU; found out without PyTorch."""
+    from earmark.processors import may_have_gpu
+
+    return may_have_gpu() if device == "auto" else device != "cpu"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import io
 import logging
 import os
@@ -50,6 +51,7 @@ _EXTRAS = {  # package and extra of a module
     **{name: (name, "torch") for name in ("safetensors", "pooch", "requests")},
     **{name: (name, "web") for name in ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client")},
 }
+_FURTHER = {**dict.fromkeys(("train", "demo", "reproduce"), "train"), "export": "export"}  # verbs: more than PyTorch
 RESUMING = ("train", "demo", "reproduce", "synth", "detect", "tag", "embed")  # verbs that go on where they were stopped
 UsageError = typer.BadParameter.__base__  # whichever library typer takes it from
 
@@ -179,7 +181,9 @@ def _with(verb: str) -> typer.Typer:
 
 def _extra(module: str, verb: str) -> tuple[str, str]:
     package, extra = _EXTRAS[module]
-    return package, "train" if verb in RESUMING else extra  # training needs more than torch
+    if extra in ("torch", "train") and importlib.util.find_spec("torch") is None:
+        package = "PyTorch"  # whatever was asked for first
+    return package, _FURTHER.get(verb, extra)
 
 
 def _usage(error: Exception) -> str:

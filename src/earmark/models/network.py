@@ -37,7 +37,7 @@ from earmark.labels import Labels
 from earmark.masking import valid_steps
 from earmark.options import Options, shown
 from earmark.pooling import AttentionOptions, Pooled, PoolingOptions, build_pooling
-from earmark.runtime.directory import CONFIG, FORMAT_VERSION
+from earmark.runtime.directory import CONFIG, FORMAT_VERSION, check_model
 from earmark.runtime.onnx import TWIN, WEIGHTS
 
 LARGEST, FASTEST = 65_536, 1_000_000  # of any size of a network, and of the sample rate in Hz
@@ -234,11 +234,8 @@ class _Undrawn(TorchFunctionMode):
 
 def read_options(folder: Path) -> ModelOptions:
     """The checked content of config.json; `ModelError` when it is missing, damaged or of a later version."""
+    check_model(folder)
     path = folder / CONFIG
-    if not folder.is_dir():
-        raise ModelError(f"no model at {folder}: expected a directory made by 'earmark train'")
-    if not path.is_file():
-        raise ModelError(f"{folder} is not a model directory: {CONFIG} is missing (was the training finished?)")
     try:
         data: Any = read_json(path)
     except ValueError as error:  # no JSON, no UTF-8, nested too deep

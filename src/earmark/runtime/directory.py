@@ -60,6 +60,14 @@ def fusion_options(folder: Path) -> FusionOptions | None:
         raise ModelError(str(error)) from error
 
 
+def check_model(folder: Path) -> None:
+    """`ModelError` where there is no directory, or no model in it."""
+    if not folder.is_dir():
+        raise ModelError(f"no model at {folder}: expected a directory made by 'earmark train'")
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder} is not a model directory: {CONFIG} is missing (was the training finished?)")
+
+
 def check_members(folder: Path, options: FusionOptions) -> None:
     """`ModelError` for a member that is a link out of the directory, or back up in it."""
     home = folder.resolve()
@@ -94,6 +102,8 @@ def open_twin(directory: str | os.PathLike[str], threads: int | None = None, kee
     folder = Path(directory)
     fusion = fusion_options(folder)
     if fusion is None:
+        if not has_twin(folder):
+            check_model(folder)
         engine = OnnxEngine(folder, threads=threads, keep=keep)
         _check_labels(folder, engine.labels)
         return engine
