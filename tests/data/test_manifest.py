@@ -167,7 +167,7 @@ def test_wrong_places_are_refused(recordings, table):
     with pytest.raises(DataError, match="is a recording"):
         read_manifest(root / "a.wav")
     (root / "weak.tsv").unlink()
-    with pytest.raises(DataError, match="1 recordings but no labels"):
+    with pytest.raises(DataError, match="1 recording but no labels"):
         read_manifest(root)
     (root / "empty").mkdir()
     with pytest.raises(DataError, match=r"no recordings in this folder.*\.wav"):

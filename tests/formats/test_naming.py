@@ -48,6 +48,8 @@ def test_targets_are_files_in_a_folder_or_the_one_file_named(tmp_path):
     assert target_files(tmp_path / "x.csv", ["csv"], SUFFIXES, "events") == {"csv": tmp_path / "x.csv"}
     with pytest.raises(OutputError, match=r"x.csv cannot hold csv and json: give a folder"):
         target_files(tmp_path / "x.csv", ["csv", "json"], SUFFIXES, "events")
+    with pytest.raises(OutputError, match=r"x.json cannot hold csv: .*, a name ending in .csv, or --format json$"):
+        target_files(tmp_path / "x.json", ["csv"], SUFFIXES, "events")
     with pytest.raises(ConfigError, match=r"unknown format 'cvs', choose from csv, json \(did you mean 'csv'\?\)"):
         target_files(tmp_path, ["cvs"], SUFFIXES, "events")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from earmark.audio import AUDIO_EXTENSIONS, audio_files
 from earmark.data.records import Clip, Problem
 from earmark.data.splits import TRAIN_WORDS, VALID_WORDS
-from earmark.errors import DataError
+from earmark.errors import DataError, counted
 
 NO_LABEL = frozenset({"noise", "background", "other", "silence"})  # folders of clips without events
 
@@ -54,6 +54,7 @@ def _why_not(root: Path, loose: list[Path]) -> str:
             f"{root}: no folders of labelled recordings; give a table in it ({', '.join(tables[:5])}) by its own path?"
         )
     if loose:
-        return f"{root}: {len(loose)} recordings but no labels; give a table of labels, or a folder for each label"
+        there = counted(len(loose), "recording")
+        return f"{root}: {there} but no labels; give a table of labels, or a folder for each label"
     looked = " ".join(AUDIO_EXTENSIONS)
     return f"{root}: no recordings in this folder or below it (looked for {looked})"

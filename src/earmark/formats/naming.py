@@ -69,7 +69,8 @@ def target_files(
     if destination.suffix.lower() not in suffixes.values() or destination.is_dir():
         return {form: destination / (name + suffixes[form]) for form in formats}
     if len(formats) != 1 or suffixes[formats[0]] != destination.suffix.lower():
-        ending = f", or a name ending in {suffixes[formats[0]]}" if len(formats) == 1 else ""
+        fitting = next(form for form, suffix in suffixes.items() if suffix == destination.suffix.lower())
+        ending = f", a name ending in {suffixes[formats[0]]}, or --format {fitting}" if len(formats) == 1 else ""
         raise OutputError(f"{destination} cannot hold {' and '.join(formats)}: give a folder instead{ending}")
     return {formats[0]: destination}
 
