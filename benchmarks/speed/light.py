@@ -116,7 +116,7 @@ def environment(python: str) -> str:
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:4]
     told = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in largest)
     return (
-        f"On Python {version} an environment of nothing else holds {(sum(sizes.values()) - tools) / 1e6:.0f} MB of "
+        f"On Python {version} an environment of nothing else holds {(sum(sizes.values()) - tools) / 1e6:.1f} MB of "
         f"packages, and {tools / 1e6:.0f} MB of pip and setuptools (the largest, MB: {told})."
     )
 
