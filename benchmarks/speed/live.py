@@ -35,7 +35,7 @@ def main() -> None:
     from earmark import api
     from earmark.runtime.live import Listener
 
-    tagger = api.open_models([], device="cpu", precision="float32", engine="onnx")
+    tagger = api.open_models([], device="cpu", precision="float32", engine="onnx", threads=1)
     sound = material(asked.audio, tagger.rate)
     long = play(Listener(tagger), sound, lambda spent: spent > 60 * minutes)
     slow = play(Listener(tagger), sound, lambda spent: False, seconds=real, speed=1.0)
