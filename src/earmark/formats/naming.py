@@ -66,12 +66,13 @@ def target_files(
     """
     check_formats(formats, suffixes)
     destination = Path(destination)
-    if destination.suffix.lower() not in suffixes.values() or destination.is_dir():
+    ending = destination.suffix.lower()
+    fitting = next((form for form, suffix in suffixes.items() if suffix == ending), None)
+    if fitting is None or destination.is_dir():
         return {form: destination / (name + suffixes[form]) for form in formats}
-    if len(formats) != 1 or suffixes[formats[0]] != destination.suffix.lower():
-        fitting = next(form for form, suffix in suffixes.items() if suffix == destination.suffix.lower())
-        ending = f", a name ending in {suffixes[formats[0]]}, or --format {fitting}" if len(formats) == 1 else ""
-        raise OutputError(f"{destination} cannot hold {' and '.join(formats)}: give a folder instead{ending}")
+    if len(formats) != 1 or suffixes[formats[0]] != ending:
+        instead = f", a name ending in {suffixes[formats[0]]}, or --format {fitting}" if len(formats) == 1 else ""
+        raise OutputError(f"{destination} cannot hold {' and '.join(formats)}: give a folder instead{instead}")
     return {formats[0]: destination}
 
 

@@ -102,7 +102,7 @@ def open_twin(directory: str | os.PathLike[str], threads: int | None = None, kee
     folder = Path(directory)
     fusion = fusion_options(folder)
     if fusion is None:
-        if not has_twin(folder):
+        if not (folder / TWIN).is_file():
             check_model(folder)
         engine = OnnxEngine(folder, threads=threads, keep=keep)
         _check_labels(folder, engine.labels)
