@@ -19,6 +19,7 @@ from earmark.decisions import OperatingPoint
 from earmark.errors import ModelError
 from earmark.export import export, framing, make_card, network
 from earmark.export.network import Grid, trace, twin_of
+from earmark.export.paired import gains
 from earmark.export.parity import TOLERANCE
 from earmark.export.recurrence import exportable
 from earmark.hub import box
@@ -129,7 +130,7 @@ def test_the_parts_go_through_onnx(
     models = [tagger(features, encoder, pooling) for pooling in poolings]
     plain = EveryPooling([tagger(features, encoder, pooling) for pooling in poolings]).eval()
     card = make_card(models[0], OperatingPoint.plain(models[0].labels), "")
-    grid = Grid(card, 0)
+    grid = Grid(card, 0, even=gains(models[0]))
     names = [f"{name} {kind}" for name in poolings for kind in ("clip", "frames")]
     monkeypatch.setattr(network, "OUTPUTS", names)
     path = tmp_path / TWIN
@@ -192,6 +193,9 @@ VARIANTS: dict[str, Any] = {
         {"features": {"mel_scale": "kaldi", "window_shape": "povey", "emphasis": 0.97, "gain": 32_768}}
         | {"encoder": {"pools": ((2, 4), (2, 4))}},
     ),
+    "wide-cnn": ("logmel", "cnn", {"encoder": {"channels": (32, 64, 32), "pools": ((2, 2), (2, 2), (1, 4))}}),
+    "wide-segments": ("logmel", "segment-cnn", {"encoder": {"channels": (32, 64)}}),
+    "wide-resnet": ("logmel", "resnet", {"encoder": {"width": 32}}),
     "beats-patches": ("logmel", "beats", {"encoder": {"step": 16}}),
     "beats-beyond-the-end": ("logmel", "beats", {"features": {"centre": False, "beyond_end": True}}),
     "talnet": (

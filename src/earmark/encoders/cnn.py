@@ -99,7 +99,7 @@ def norm_bands(norm: MaskedBatchNorm2d, features: Tensor, lengths: Tensor | None
     """Normalise features (batch, frames, bands), every band as a channel."""
     mask = None if lengths is None else valid_steps(lengths, features.shape[1])
     normed: Tensor = norm(features.transpose(1, 2)[..., None], mask)  # (batch, bands, frames, 1)
-    return normed[..., 0].transpose(1, 2)
+    return normed.squeeze(3).transpose(1, 2)
 
 
 def run_blocks(

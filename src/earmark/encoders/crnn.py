@@ -90,7 +90,7 @@ class CRNN(nn.Module):
         if fused_norm.usable(x) and fuses(self.last):
             return fused(self.last, x, mask, bands)[..., 0].relu()
         # amax is the same, and its gradient far slower
-        return nn.functional.max_pool2d(self.last(x, mask), bands)[..., 0].relu()
+        return nn.functional.max_pool2d(self.last(x, mask), bands).squeeze(3).relu()
 
 
 def make_blocks(options: BlocksOptions, bands: int) -> nn.ModuleList:

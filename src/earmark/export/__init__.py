@@ -6,7 +6,7 @@
 The network is traced at lengths of whole steps, where every shape follows from the number of steps; around it the file
 fills a waveform with silence to such a length and cuts the frame scores to those that the waveform has. As padding
 never changes a score, that is the same function at every length. Batch normalisation is folded into the layers before
-it, recurrences are ONNX's own (`recurrence.py`).
+it, recurrences are ONNX's own (`recurrence.py`), and convolutions compute two rows at a time (`paired.py`).
 
 The exporter's optimiser is not used: it deletes the addition of any constant up to 1e-8, and with it the floor under
 the logarithm of silence. onnxruntime optimises when it opens the file, and does not.
@@ -16,6 +16,7 @@ of a second to a minute, alone and in a batch, clip and frame scores within 1e-5
 
 `network`     the network as it is exported
 `recurrence`  GRUs as operators of ONNX
+`paired`      convolutions in two thirds of the multiplications
 `parity`      the check before a file is kept
 """
 

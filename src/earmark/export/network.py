@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.errors import MissingExtraError, ModelError
+from earmark.export.paired import gains, pair_rows
 from earmark.export.recurrence import exportable, translations
 from earmark.models.fast import fold
 from earmark.models.network import Network
@@ -42,12 +43,13 @@ class Traced(nn.Module):
         return pooled.clip, pooled.frames
 
 
-def twin_of(network: Network, card: TwinCard) -> bytes:
+def twin_of(network: Network, card: TwinCard, *, paired: bool = True) -> bytes:
     """The content of the twin's file. The network is used up: it is folded, and can no longer run.
 
+    Convolutions are `paired` where a network has those that gain by it; all scores stay within rounding.
     `ModelError` where the network cannot be traced, `MissingExtraError` where the exporter is not installed.
     """
-    grid = Grid(card, network.options.features.fill or 0)
+    grid = Grid(card, network.options.features.fill or 0, even=paired and gains(network))
     parts = _parts(network)
     exportable(fold(network))
     proto = trace(Traced(network).eval(), grid, parts)
@@ -58,15 +60,19 @@ def twin_of(network: Network, card: TwinCard) -> bytes:
 
 
 class Grid:
-    """Lengths in samples that give whole steps: unit * steps + offset."""
+    """Lengths in samples that give whole steps, or an even number of them: unit * count + offset.
 
-    def __init__(self, card: TwinCard, fill: int) -> None:
+    At an even number the convolutions of the network can be paired, and are.
+    """
+
+    def __init__(self, card: TwinCard, fill: int, even: bool = False) -> None:
         if card.reduction.denominator != 1:
             raise ModelError(f"an encoder of {card.reduction} frames a step cannot be exported")
-        frames = int(card.reduction)  # a step
+        self.even = even
+        frames = int(card.reduction) * (2 if even else 1)  # a step, or two
         self.unit = card.hop * frames
         self.offset = card.first - card.hop - 1  # the longest clip of F frames has first + (F - 1) * hop - 1 samples
-        self.least = max(_LEAST_STEPS, -(-fill // frames))
+        self.least = max(1 if even else _LEAST_STEPS, -(-fill // frames))
 
     def samples(self, steps: Any) -> Any:
         """Samples of this many steps, a number or a dimension that is not known yet."""
@@ -80,7 +86,7 @@ def trace(network: nn.Module, grid: Grid, parts: str) -> Any:
         import onnxscript  # noqa: F401 - the exporter stands on it
     except ImportError as error:
         raise MissingExtraError(str(error.name), "export", "earmark export") from error
-    steps = torch.export.Dim("whole_steps", min=grid.least, max=_MOST_STEPS)
+    steps = torch.export.Dim("whole_steps", min=max(_LEAST_STEPS, grid.least), max=_MOST_STEPS)
     batch = torch.export.Dim("batch", min=1, max=2**16)
     clips, traced = _TRACED
     samples = grid.samples(max(traced, grid.least + 1))
@@ -104,7 +110,10 @@ def trace(network: nn.Module, grid: Grid, parts: str) -> Any:
         raise ModelError(f"{parts} cannot be exported to ONNX: {reason}") from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
-    del proto.graph.value_info[:]
+    if grid.even:
+        pair_rows(proto)
+    else:
+        del proto.graph.value_info[:]
     used = {name for node in proto.graph.node for name in node.input}
     kept = [tensor for tensor in proto.graph.initializer if tensor.name in used]
     del proto.graph.initializer[:]

@@ -253,7 +253,8 @@ class LogMel(nn.Module):
         first, turn, second, filters = (part.to(frames.device) for part in fourier_products(self.n_fft, self._filters))
         batch, count, window = frames.shape
         outer, inner = first.shape[0], turn.shape[2]  # P and Q
-        x = nn.functional.pad(frames, (0, self.n_fft - window)).reshape(batch * count, outer, inner)
+        filled = nn.functional.pad(frames, (0, self.n_fft - window)) if window < self.n_fft else frames
+        x = filled.reshape(batch * count, outer, inner)
         spectra = (x.transpose(1, 2) @ first).transpose(1, 2)  # (frames, 2 (P/2 + 1), Q)
         rows = outer // 2 + 1
         real, imaginary = spectra[:, :rows], spectra[:, rows:]
@@ -261,7 +262,7 @@ class LogMel(nn.Module):
         turned = torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=2)
         spectra = turned @ second  # (frames, P/2 + 1, 2 Q)
         real, imaginary = spectra[:, :, :inner], spectra[:, :, inner:]
-        power = real.square() + imaginary.square()
+        power = real * real + imaginary * imaginary  # the same as squares, of which ONNX makes powers
         magnitude = power.sqrt() if self.options.power == 1 else power
         return (magnitude.reshape(batch * count, filters.shape[0]) @ filters).reshape(batch, count, self.bands)
 
