@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from earmark import opening
 from earmark.errors import ConfigError, MissingExtraError
 from earmark.opening import SHORT_JOB, choose, give_back_at_once, open_tagger
 
@@ -15,9 +16,29 @@ def engine(folder: Path, device: str = "auto", precision: str = "auto", name: st
     return choose([folder], device, precision, name, lambda: seconds)
 
 
-def test_a_short_job_is_not_kept_waiting_for_torch(twin: Path) -> None:
+def test_a_short_job_is_not_kept_waiting_for_torch(twin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "has_bf16", lambda: True)
     assert engine(twin, seconds=5) == engine(twin, seconds=SHORT_JOB) == "onnx"
     assert engine(twin, seconds=SHORT_JOB + 1) == engine(twin, seconds=None) == "torch"
+
+
+@pytest.mark.parametrize(
+    ("bf16", "gpu", "device", "chosen"),
+    [
+        (False, False, "auto", "onnx"),
+        (False, True, "auto", "torch"),
+        (False, True, "cpu", "onnx"),
+        (True, False, "cpu", "torch"),
+        (None, False, "auto", "torch"),
+    ],
+)
+def test_a_long_job_is_pytorchs_where_it_has_a_gpu_or_bf16(
+    twin: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool | None, gpu: bool, device: str, chosen: str
+) -> None:
+    monkeypatch.setattr(opening, "has_bf16", lambda: bf16)
+    monkeypatch.setattr(opening, "may_have_gpu", lambda: gpu)
+    assert engine(twin, device=device, seconds=None) == chosen
+    assert engine(twin, device=device, name="torch", seconds=None) == "torch"
 
 
 def test_what_is_asked_for_by_name_is_given(twin: Path, trained: Path) -> None:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from earmark.processors import ONE_THREAD, processors
+from earmark.processors import ONE_THREAD, has_bf16, processors
 
 ASK = "from earmark.processors import processors; print(processors())"
 
@@ -24,3 +24,11 @@ def test_a_process_begun_with_one_thread_multiplies_in_one() -> None:
     environment = {**os.environ, **ONE_THREAD}
     ran = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, env=environment)
     assert ran.stdout == "1\n"
+
+
+def test_pytorch_says_the_same_of_bf16() -> None:
+    devices = pytest.importorskip("earmark.devices")
+    theirs = devices._has_bf16()
+    if theirs is None or has_bf16() is None:
+        pytest.skip("not everybody says so of this processor")
+    assert has_bf16() == theirs

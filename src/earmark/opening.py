@@ -1,11 +1,13 @@
 """Model directories opened to run, with the engine that suits: PyTorch, or ONNX Runtime by the directory's ONNX twin.
 
 Which one is there sooner, and which one is done sooner, are two questions. PyTorch takes two seconds to load, and then
-has a GPU, or bfloat16 where the processor has it; ONNX Runtime is there at once and computes in float32. So `auto` is
+has a GPU, or bfloat16 where the processor has it; ONNX Runtime is there at once, and the faster one in float32
+(docs/benchmarks.md). So `auto` is
 
     onnx     where PyTorch is not installed
     torch    where a directory has no twin, or a GPU or bf16 is asked for by name
-    onnx     in float32 on the CPU by name, and where there are no more than `SHORT_JOB` seconds to listen to
+    onnx     in float32 on the CPU by name, and where there is neither a GPU nor a processor with bf16
+    onnx     where there are no more than `SHORT_JOB` seconds to listen to
     torch    for whatever is longer, or of unknown length
 """
 
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from earmark.errors import ConfigError, MissingExtraError, did_you_mean
+from earmark.processors import has_bf16, may_have_gpu
 from earmark.runtime.directory import check_model, has_twin, load_point, open_twin
 from earmark.runtime.ensemble import Ensemble, fused_point
 from earmark.runtime.onnx import TWIN
@@ -27,7 +30,7 @@ from earmark.runtime.tagger import Tagger
 
 EngineName = Literal["auto", "torch", "onnx"]
 FEW_SECONDS = 30.0  # of audio in a whole job, for which freed memory is given back rather than kept for what follows
-SHORT_JOB = 600.0  # seconds of audio, up to which loading PyTorch takes longer than it saves
+SHORT_JOB = 1_200.0  # seconds of audio, up to which loading PyTorch takes longer than it saves
 
 
 def open_tagger(
@@ -93,7 +96,8 @@ def choose(
         return "onnx"
     if engine == "torch" or without is not None or not light:
         return "torch"
-    if (device, precision) == ("cpu", "float32"):
+    slow = (device == "cpu" or not may_have_gpu()) and has_bf16() is False
+    if slow or (device, precision) == ("cpu", "float32"):
         return "onnx"
     length = seconds()
     return "onnx" if length is not None and length <= SHORT_JOB else "torch"
