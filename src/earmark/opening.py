@@ -104,7 +104,7 @@ def choose(
 
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # glibc's names for these settings, from malloc.h
-_LARGE = 2**17  # bytes of a buffer that is mapped by itself, and unmapped when it is freed
+_LARGE = 2**15  # bytes of a buffer that is mapped by itself, and unmapped when it is freed
 
 
 def give_back_at_once() -> bool:

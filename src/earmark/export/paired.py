@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class _Rewriting:
 
     def run(self) -> int:
         """Rewrite the graph; returns the number of paired convolutions."""
-        nodes = list(self.graph.node)
+        nodes = self._masked_first(list(self.graph.node))
         del self.graph.node[:], self.graph.value_info[:]  # shapes are told of the new values alone
         wanted = self._wanted(nodes)
         count = 0
@@ -97,6 +98,28 @@ class _Rewriting:
         return count
 
     # What is rewritten
+
+    def _masked_first(self, nodes: list[Any]) -> list[Any]:
+        """Turn a * b * mask into a * mask * b: the same numbers, for a mask is 0 or 1.
+
+        onnxruntime has a mask spread over a map (`_spread`) just before it multiplies a convolution by it; before it
+        multiplies a product by it, it would spread the masks of the whole network at its beginning, and keep them.
+        """
+        uses = Counter(name for node in nodes for name in node.input)
+        products: dict[str, Any] = {}
+        ordered: list[Any] = []
+        for node in nodes:
+            if node.op_type == "Mul" and self._splits(node.output[0]):
+                first, mask = node.input
+                is_masked = self.shapes.get(mask) == _mask_of(self.shapes[node.output[0]])
+                if is_masked and first in products and uses[first] == 1:
+                    product = products[first]
+                    ordered = [each for each in ordered if each is not product]
+                    node.input[1], product.input[1] = product.input[1], mask
+                    ordered.append(product)
+                products[node.output[0]] = node
+            ordered.append(node)
+        return ordered
 
     def _wanted(self, nodes: list[Any]) -> set[str]:
         """Values that a paired convolution reads, or that are computed into what it reads row by row."""
@@ -167,9 +190,9 @@ class _Rewriting:
             self._add("Conv", [rows, kernel, *(bias if index == 1 else [])], shape, pads=[0, 1, 0, 1])
             for index, (rows, kernel) in enumerate(zip(self._rows(source), self._kernels(weights), strict=True))
         )
-        even = self._sum(first, self._sum(both, other))
-        odd = self._sum(last, self._sum(both, self._by_channel(other, [-1], shape)))
-        self.halves[node.output[0]] = (even, odd)
+        total = self._sum(both, other)  # of which their difference is made, so that not both are kept until the end
+        difference = self._sum(total, self._by_channel(other, [-2], shape))
+        self.halves[node.output[0]] = (self._sum(first, total), self._sum(last, difference))
 
     def _rows(self, source: str) -> list[str]:
         """The four combinations of rows that the kernels are applied to."""
