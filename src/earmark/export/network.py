@@ -72,6 +72,7 @@ class Grid:
         frames = int(card.reduction) * (2 if even else 1)  # a step, or two
         self.unit = card.hop * frames
         self.offset = card.first - card.hop - 1  # the longest clip of F frames has first + (F - 1) * hop - 1 samples
+        self.window = max(1, (card.plan.size - self.offset) // self.unit)  # count of the model's window
         self.least = max(1 if even else _LEAST_STEPS, -(-fill // frames))
 
     def samples(self, steps: Any) -> Any:
@@ -111,7 +112,7 @@ def trace(network: nn.Module, grid: Grid, parts: str) -> Any:
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     if grid.even:
-        pair_rows(proto)
+        pair_rows(proto, grid.window)
     else:
         del proto.graph.value_info[:]
     used = {name for node in proto.graph.node for name in node.input}

@@ -18,10 +18,11 @@ the first node that is not computed row by row. All is written such that onnxrun
 (channels in blocks of 16): differences are convolutions of every channel by itself, a mask over time is spread over
 channels and bands by a convolution, and the shapes are told, by which additions go into the convolution before them.
 
-The weights stay as they are in the file; onnxruntime computes the kernels above when it opens it.
+The weights stay as they are in the file; onnxruntime computes the kernels above when it opens it. That takes time and
+memory too, so wide convolutions over few rows and bands, as at the end of PANNs, stay as they are.
 
-Differs from the paper in: one dimension instead of two. Two would save 2.25 of the multiplications for 1.5, but their
-transforms read and write four times as much, which costs more than it saves where channels are 32 to 128.
+Differs from the paper in: one dimension instead of two. Two need a third of the multiplications less than one, and sums
+over four times as many values; that was not tried.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ Halves = tuple[str, str]  # names of the values with the even and with the odd r
 
 _BLOCK = 16  # channels of a block of onnxruntime's layout
 _LEAST = 32  # channels below which the additions cost more than is saved
+# rows times bands of a window, below which computing the kernels takes as long as 40 windows save
+_PLACES = 128
 _POINTWISE = frozenset({"Sigmoid", "Relu", "Identity", "Tanh"})
 _POOLS = frozenset({"MaxPool", "AveragePool"})
 
@@ -55,9 +58,12 @@ def gains(network: nn.Module) -> bool:
     )
 
 
-def pair_rows(proto: Any) -> int:
-    """Rewrite the convolutions of a graph (a `ModelProto` with the shapes of its values); returns how many."""
-    return _Rewriting(proto).run()
+def pair_rows(proto: Any, length: int) -> int:
+    """Rewrite the convolutions of a graph (a `ModelProto` with the shapes of its values); returns how many.
+
+    `length` is the value, in a window of the model, of the one dimension beside the batch that its shapes leave open.
+    """
+    return _Rewriting(proto, length).run()
 
 
 def _wide(inputs: int, outputs: int) -> bool:
@@ -67,8 +73,8 @@ def _wide(inputs: int, outputs: int) -> bool:
 class _Rewriting:
     """One pass over a graph, in the order in which it is computed."""
 
-    def __init__(self, proto: Any) -> None:
-        self.graph = proto.graph
+    def __init__(self, proto: Any, length: int) -> None:
+        self.graph, self.length = proto.graph, length
         self.shapes = {value.name: _dims(value) for value in self.graph.value_info}
         self.weights: dict[str, list[int]] = {tensor.name: list(tensor.dims) for tensor in self.graph.initializer}
         self.nodes: list[Any] = []  # of the new graph
@@ -133,7 +139,9 @@ class _Rewriting:
         if not self._keeps_size(node):
             return False
         outputs, inputs = self.weights[node.input[1]][:2]
-        return _wide(inputs, outputs)
+        rows, bands = self.shapes[node.output[0]][2:]
+        high = rows if isinstance(rows, int) else _factor(rows) * self.length
+        return _wide(inputs, outputs) and high * int(bands) >= _PLACES
 
     def _is_first(self, node: Any) -> bool:
         """Whether a node is a convolution of few channels, which onnxruntime reads as they are."""
@@ -339,7 +347,10 @@ def _is_even(rows: int | str) -> bool:
     >>> [_is_even(rows) for rows in (96, 5, "2*s97", "s97", "3*s97", "16*s1 + 1")]
     [True, False, True, False, False, False]
     """
-    if isinstance(rows, int):
-        return rows > 0 and rows % 2 == 0
+    return (rows if isinstance(rows, int) else _factor(rows)) % 2 == 0
+
+
+def _factor(rows: str) -> int:
+    """The number by which a dimension is a multiple of another; 1 where it is not written as one."""
     factor = re.fullmatch(r"(\d+)\*\w+", rows)
-    return factor is not None and int(factor[1]) % 2 == 0
+    return int(factor[1]) if factor else 1
