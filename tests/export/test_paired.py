@@ -83,16 +83,16 @@ class Layers:
                 half[2] = rows // 2 if isinstance(rows, int) else "2*s" if rows == "4*s" else "s"
                 if rows != "s" and half[2] != 0:
                     self.last = self.put("MaxPool", [self.last], half, kernel_shape=[2, 2], strides=[2, 2])
-            case "mask":
+            case "mask" if self.shapes[self.nodes[0].output[0]][2] == rows:
                 axes = self.tensor(np.array([1, 3]))
                 mask = self.put("ReduceMax", ["maps", axes], [batch, 1, rows, 1])
-                if self.shapes[self.nodes[0].output[0]][2] == rows:
-                    self.last = self.put("Mul", [self.last, mask], shape)
+                self.last = self.put("Mul", [self.last, mask], shape)
             case "residual":
                 before, self.last = self.last, self.conv(int(channels))
                 self.last = self.put("Add", [self.last, before], shape)
             case "pointwise":
-                kernel = self.tensor(self.random.normal(size=(32, int(channels), 1, 1)).astype(np.float32))
+                scale = 1 / np.sqrt(int(channels))
+                kernel = self.tensor((scale * self.random.normal(size=(32, int(channels), 1, 1))).astype(np.float32))
                 self.last = self.put("Conv", [self.last, kernel], [batch, 32, rows, bands])
             case "turned":  # along the rows: what is left must come in its order
                 turned = self.put("Transpose", [self.last], [batch, channels, bands, rows], perm=[0, 1, 3, 2])
