@@ -1,3 +1,4 @@
+import importlib
 import json
 import re
 import sys
@@ -200,14 +201,17 @@ def test_two_plugins_of_one_kind_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_installed_package_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "loudest_package.py", POOLING)
+    from earmark.recipes import load_recipe
+
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="no such kind 'loudest'"):
+        load_recipe("default", ["network.pooling={kind: loudest}"])
+    write(tmp_path / "loudest_package.py", POOLING)  # installed while this process runs
     info = tmp_path / "loudest_package-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loudest-package\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[earmark.plugins]\nloudest = loudest_package\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    from earmark.recipes import load_recipe
-
+    importlib.invalidate_caches()
     pooling = load_recipe("default", ["network.pooling={kind: loudest}"]).network.pooling
     assert pooling.plugin == "loudest_package"
     monkeypatch.delitem(sys.modules, "loudest_package")
