@@ -11,6 +11,8 @@ from typing import Any
 # Small networks run fastest on one thread, and several test processes must not fight over the cores.
 # Set before any test imports torch, which reads it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where a test asks for more, threads without work sleep: another process needs the core on which they would spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Kernels for a GPU run in Triton's interpreter where there is none. Read when Triton is first imported.
 if not os.path.exists("/proc/driver/nvidia"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
