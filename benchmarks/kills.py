@@ -102,10 +102,17 @@ def main() -> None:
 
 def kill_command(name: str, kills: int, rng: random.Random, place: Path) -> None:
     """Kill a command so many times; `AssertionError` where an end differs from that of the undisturbed run."""
-    import lightning  # noqa: F401 - once for all children
-    import torch  # noqa: F401
+    import torch.utils.tensorboard  # noqa: F401 - this and the next, once for all children
 
-    import earmark.cli.app  # noqa: F401
+    import earmark.api.evaluation
+    import earmark.api.training
+    import earmark.cli.app
+    import earmark.cli.training_progress
+    import earmark.data.manifest
+    import earmark.data.soundscapes
+    import earmark.opening
+    import earmark.recipes
+    import earmark.training.run  # noqa: F401
     from benchmarks.odd.stops import VERBS, content, make_data, run
 
     data = place / "data"
