@@ -1,10 +1,11 @@
-"""A training that notes what each step of each process is given: `python ranks_script.py OUT PROCESSES METHOD`.
+"""Trainings that note what each step of each process is given: `python ranks_script.py OUT METHOD...`.
 
-With several processes Lightning runs this script again in each.
+By one process, then by two, for each method of balancing. Lightning runs this script again in the second process.
 """
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ class Noting(lightning.Callback):
             self.rows.append((trainer.global_step, clip, cut, targets.tolist()))
 
 
-def main() -> None:
-    out, processes, method = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+def train(out: Path, processes: int, method: str) -> None:
+    """A training; what this process was given is written to OUT/METHOD-PROCESSES/seen-RANK.json."""
     torch.manual_seed(0)
     encoder = CRNNOptions(channels=(2,), pools=(2,), convs=1, last=4, units=2)
     features = LogMelOptions(rate=RATE, window=512, hop=320, bands=8)
@@ -62,11 +63,21 @@ def main() -> None:
         **{"epochs": 2, "steps_per_epoch": 4, "batch_size": 6, "clip_seconds": 0.4}, balance={"method": method}
     )
     clips, noting = Noise(25), Noting()
+    folder = out / f"{method}-{processes}"
+    folder.mkdir(exist_ok=True)
     machine = Machine(precision="float32", processes=processes)
-    train = ClipSet(clips, clips.targets)
-    fit(network, train, None, options, out, seed=3, machine=machine, progress=[noting])
+    fit(network, ClipSet(clips, clips.targets), None, options, folder, seed=3, machine=machine, progress=[noting])
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-    (out / f"seen-{rank}.json").write_text(json.dumps(noting.rows))
+    (folder / f"seen-{rank}.json").write_text(json.dumps(noting.rows))
+
+
+def main() -> None:
+    out, methods = Path(sys.argv[1]), sys.argv[2:]
+    if "LOCAL_RANK" not in os.environ:  # set once there are several processes
+        for method in methods:
+            train(out, 1, method)
+    for method in methods:
+        train(out, 2, method)
 
 
 if __name__ == "__main__":
