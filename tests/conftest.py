@@ -22,6 +22,8 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, settings
 
+from tests.bred import Breeder
+
 # On a machine that is busy with other work, any example may take long, and so may making it.
 settings.register_profile("earmark", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("earmark")
@@ -158,6 +160,13 @@ def earmark(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(code, out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def bred() -> Iterator[Breeder]:
+    """Commands in processes of their own, for tests of which the process is the point."""
+    with Breeder() as breeder:
+        yield breeder
 
 
 @pytest.fixture

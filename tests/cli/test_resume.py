@@ -1,15 +1,14 @@
 """A training that is stopped, however, goes on and ends as if nothing had happened. Real processes, really killed."""
 
 import csv
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.bred import Breeder, Process
 
 EPOCHS = 24
 PATIENCE = 120  # seconds until something that should happen must have happened
@@ -24,69 +23,9 @@ def words(collection: Path, recipe: Path) -> list[str]:
     return [*data, "--recipe", str(recipe), "--epochs", str(EPOCHS), *changes, "--precision", "float32", "-o"]
 
 
-BREEDER = """
-import os, signal, sys
-import lightning  # what takes longest, once for all commands
-from earmark.cli.app import run
-for line in sys.stdin:  # where messages go, then the words of a command
-    messages, *words = line.rstrip("\\n").split("\\t")
-    if child := os.fork():
-        print(child, flush=True)
-        status = os.waitpid(child, 0)[1]
-        print(os.waitstatus_to_exitcode(status), flush=True)
-        continue
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite run in the background ignores it
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the pipe is the parent's
-    os.dup2(os.open(messages, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), 2)
-    code = 1
-    try:
-        code = run(words)
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-"""
-
-
-class Process:
-    """A command in a process of its own, forked where PyTorch is loaded already: a start takes a tenth of the time."""
-
-    def __init__(self, breeder: subprocess.Popen[str], messages: Path, words: list[str]) -> None:
-        assert breeder.stdin is not None
-        assert breeder.stdout is not None
-        self.breeder, self.messages = breeder.stdout, messages
-        breeder.stdin.write("\t".join([str(messages), *words]) + "\n")
-        breeder.stdin.flush()
-        self.number = int(self.breeder.readline())
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is at work: once it has ended, whoever forked it takes its number away."""
-        try:
-            os.kill(self.number, 0)
-        except ProcessLookupError:
-            return False
-        return True
-
-    def send(self, number: int) -> None:
-        os.kill(self.number, number)
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code, negative for a signal, and what it wrote to stderr."""
-        return int(self.breeder.readline()), self.messages.read_text()
-
-
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[list[str]], Process]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", BREEDER],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as breeder:
-        yield lambda words: Process(breeder, tmp_path / "messages.txt", words)
-        assert breeder.stdin is not None
-        breeder.stdin.close()
+def start(bred: Breeder, tmp_path: Path) -> Callable[[list[str]], Process]:
+    return lambda words: bred.start(tmp_path / "messages.txt", *words)
 
 
 def wait_for(path: Path, process: Process, newer: float = 0.0) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bred import Breeder
+
 ROOT = Path(__file__).parents[2]
-EARMARK = [sys.executable, "-m", "earmark"]
 
 
 def test_killed_at_random_the_same_command_ends_as_if_undisturbed() -> None:
@@ -68,21 +69,24 @@ def test_overwriting_that_was_killed_goes_on(train: Callable, collection: Path, 
     assert (folder / "config.json").is_file()
 
 
-def test_a_second_training_is_kept_out(train: Callable, collection: Path, recipe: Path, tmp_path: Path) -> None:
+def test_a_second_training_is_kept_out(
+    train: Callable, bred: Breeder, collection: Path, recipe: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "m"
-    words = ["train", str(collection / "train"), "-o", str(folder), "--recipe", str(recipe), "--epochs", "500"]
-    with subprocess.Popen([*EARMARK, *words], stderr=subprocess.DEVNULL) as first:
-        end = time.monotonic() + 120
-        while not (folder / "training" / "last.ckpt").exists():
-            assert first.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        for more in ((), ("--overwrite",)):
-            ran = train(collection / "train", folder, "--epochs", 500, *more)
-            assert ran.code == 2
-            assert f"{folder}: another run is writing here (process {first.pid} on " in ran.err
-        assert (folder / "training" / "last.ckpt").exists()
-        first.send_signal(signal.SIGKILL)
+    words = ["train", collection / "train", "-o", folder, "--recipe", recipe, "--epochs", 500]
+    first = bred.start(tmp_path / "messages.txt", *words)
+    end = time.monotonic() + 120
+    while not (folder / "training" / "last.ckpt").exists():
+        assert first.runs, first.end()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    for more in ((), ("--overwrite",)):
+        ran = train(collection / "train", folder, "--epochs", 500, *more)
+        assert ran.code == 2
+        assert f"{folder}: another run is writing here (process {first.number} on " in ran.err
+    assert (folder / "training" / "last.ckpt").exists()
+    first.send(signal.SIGKILL)
+    assert first.end()[0] == -signal.SIGKILL
     ran = train(collection / "train", folder, "--overwrite")  # the lock of a killed run is stale
     assert ran.code == 0, ran.err
     assert not (folder / "training" / "lock").exists()
@@ -134,41 +138,35 @@ def test_soundscapes_killed_before_their_mark_begin(earmark: Callable, tmp_path:
     assert (ran.code, "exists and contains no soundscapes" in ran.err) == (2, True)
 
 
-SMALL = 'mount -t tmpfs -o size="$1" tmpfs "$2" || exit 77; shift 2; exec "$@"'
-
-
-def on_a_small_disk(size: str, place: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Run a command that sees a disk of a few kilobytes at `place`."""
-    if shutil.which("unshare") is None:
-        pytest.skip("no disk can be made here (unshare is missing)")
-    command = ["unshare", "-rm", "sh", "-c", SMALL, "sh", size, str(place), *EARMARK, *map(str, words)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode in (1, 77) and "earmark" not in ran.stderr:
-        pytest.skip(f"no disk can be made here ({ran.stderr.strip()})")
-    return ran
+def on_a_small_disk(bred: Breeder, folder: Path, size: str, *words: object) -> str:
+    """What a command says that sees a disk of a few kilobytes at `folder`/disk, and stops."""
+    (folder / "disk").mkdir()
+    code, err = bred.start(folder / "messages.txt", *words, disk=(str(folder / "disk"), size)).end()
+    if code == 77:
+        pytest.skip(f"no disk can be made here ({err.strip()})")
+    assert code == 2, err
+    return err
 
 
 @pytest.mark.parametrize(("size", "what"), [("16k", "/m/training"), ("28k", "/m/training/last.ckpt")])
-def test_a_full_disk_stops_a_training(collection: Path, recipe: Path, tmp_path: Path, size: str, what: str) -> None:
-    (tmp_path / "disk").mkdir()
+def test_a_full_disk_stops_a_training(
+    bred: Breeder, collection: Path, recipe: Path, tmp_path: Path, size: str, what: str
+) -> None:
     words = ("train", collection / "train", "-o", tmp_path / "disk" / "m", "--recipe", recipe, "--cache", "off", "-q")
-    ran = on_a_small_disk(size, tmp_path / "disk", *words, "--epochs", 3)
-    assert ran.returncode == 2, ran.stderr
-    assert ran.stderr.startswith(f"earmark: cannot write {tmp_path}/disk{what}: disk full (No space left on device); ")
-    assert ran.stderr.endswith("free some space, and the same command goes on\n")
-    assert ran.stderr.count("\n") == 1
+    err = on_a_small_disk(bred, tmp_path, size, *words, "--epochs", 3)
+    assert err.startswith(f"earmark: cannot write {tmp_path}/disk{what}: disk full (No space left on device); ")
+    assert err.endswith("free some space, and the same command goes on\n")
+    assert err.count("\n") == 1
 
 
-def test_a_full_disk_stops_soundscapes(collection: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_soundscapes(bred: Breeder, tmp_path: Path) -> None:
     sys.path.insert(0, str(ROOT))
     from benchmarks.odd.stops import make_data
 
     sys.path.remove(str(ROOT))
     make_data(tmp_path / "data")
-    (tmp_path / "disk").mkdir()
     words = ("synth", tmp_path / "data" / "sounds", "-o", tmp_path / "disk" / "set", "--rate", 8000, "--duration", 2)
-    ran = on_a_small_disk("100k", tmp_path / "disk", *words, "-n", 20, "-q")
-    assert ran.returncode == 2, ran.stderr
-    assert "/disk/set/audio/synth-0-0000" in ran.stderr
-    assert "disk full; what was done so far is kept" in ran.stderr
-    assert ran.stderr.count("\n") == 1
+    err = on_a_small_disk(bred, tmp_path, "100k", *words, "-n", 20, "-q")
+    assert "/disk/set/audio/synth-0-0000" in err
+    assert "disk full; what was done so far is kept" in err
+    assert err.count("\n") == 1

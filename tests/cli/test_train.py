@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import earmark as package
+from tests.bred import Breeder
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -248,18 +249,14 @@ def test_several_processes_train_one_model_and_speak_with_one_voice(
 KEPT = "what was done so far is kept: free some space, and the same command goes on"
 
 
-def test_a_full_disk_is_told_in_one_line(collection: Path, recipe: Path, tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
+def test_a_full_disk_is_told_in_one_line(bred: Breeder, collection: Path, recipe: Path, tmp_path: Path) -> None:
+    pytest.importorskip("resource")
     words = ["train", collection / "train", "-o", tmp_path / "m", "--recipe", recipe, "--epochs", 2, "--cache", "off"]
-    done = subprocess.run(
-        [sys.executable, "-m", "earmark.cli", *map(str, words), "--precision", "float32"],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),  # bytes a file may hold
-    )
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    last = done.stderr.splitlines()[-1]
+    run = bred.start(tmp_path / "messages.txt", *words, "--precision", "float32", largest=20_000)  # bytes a file
+    code, err = run.end()
+    assert code == 2, err
+    assert "Traceback" not in err
+    last = err.splitlines()[-1]
     assert (
         last == f"earmark: cannot write {tmp_path / 'm' / 'training' / 'last.ckpt'}: disk full (File too large); {KEPT}"
     )
