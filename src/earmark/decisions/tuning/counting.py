@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from earmark.arrays import BoolArray, IntArray
+from earmark.arrays import IntArray
 from earmark.decisions.segments import Runs
 from earmark.decisions.tuning.aims import Counts
 from earmark.decisions.tuning.timeline import Timeline
@@ -48,14 +48,15 @@ def count_runs(line: Timeline, counter: Counter, runs: Runs, gated: bool = False
     classes, recording = len(line.labels), line.recording[runs.first]
     cell = line.fold[recording] * classes + runs.column
     hits, size = counter.weigh(runs)
-    masks: list[BoolArray | int] = [1, line.passes[recording, runs.column]] if gated else [1]
-    sums = [
-        np.bincount(cell, weights=weight * mask, minlength=line.folds * classes).reshape(-1, classes)
-        for mask in masks
-        for weight in (hits, size)
-    ]
-    right, found = np.stack(sums[0::2]), np.stack(sums[1::2])
-    return np.stack([right, found - right, counter.there - right], axis=-1)
+    passes = line.passes[recording, runs.column] if gated else None
+    counts = np.empty((1 + gated, line.folds, classes, 3))  # filled in place: a sweep calls this very often
+    for gate, (right, found, missed) in enumerate(counts.transpose(0, 3, 1, 2)):
+        for weight, into in ((hits, right), (size, found)):
+            weight = weight if passes is None or not gate else weight * passes
+            into[:] = np.bincount(cell, weight, line.folds * classes).reshape(-1, classes)
+        found -= right
+        np.subtract(counter.there, right, out=missed)
+    return counts
 
 
 class SegmentCounter:

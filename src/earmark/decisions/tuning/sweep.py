@@ -214,9 +214,13 @@ def _padded(line: Timeline, counter: Counter, pads: tuple[float, ...]) -> list[t
 
 def _by_pad_and_gate(padded: list[tuple[Timeline, Counter]], runs: Runs, gates: tuple[bool, ...]) -> Counts:
     """Counts (folds, classes, pads, gates, 3), pads and gates in the grid's order."""
-    wanted = [int(gate) for gate in gates]
-    counts = [count_runs(line, counter, line.joined(runs), gated=any(gates))[wanted] for line, counter in padded]
-    return np.moveaxis(np.stack(counts), (0, 1), (2, 3))
+    first, _ = padded[0]
+    found = np.empty((first.folds, len(first.labels), len(padded), len(gates), 3))
+    for pad, (line, counter) in enumerate(padded):
+        counts = count_runs(line, counter, line.joined(runs), gated=any(gates))
+        for place, gate in enumerate(gates):
+            found[:, :, pad, place] = counts[int(gate)]
+    return found
 
 
 def _reaching(curve: FloatArray, onset: float, offset: float) -> Runs:
