@@ -13,6 +13,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Where a test asks for more, threads without work sleep: another process needs the core on which they would spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# What PyTorch's tracer computes of shapes is hardly ever asked for twice here; keeping it takes a third of the time of
+# tracing a network, which the tests of export and of compilation do most.
+os.environ.setdefault("TORCH_FAKE_TENSOR_DISPATCH_CACHE", "0")
 # Kernels for a GPU run in Triton's interpreter where there is none. Read when Triton is first imported.
 if not os.path.exists("/proc/driver/nvidia"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
