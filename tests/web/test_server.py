@@ -180,7 +180,8 @@ def test_it_lets_those_who_are_listened_to_hear_the_end(tmp_path: Path) -> None:
 
 def test_a_player_that_holds_a_recording_does_not_hold_the_server(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros((96_000 * 50, 2)), 96_000)  # 19 MB, more than a connection holds
-    with running("--root", tmp_path, "-o", tmp_path / "page") as (process, address):
+    program = f"import earmark.web.server; earmark.web.server.SENDING = 2; {COMMAND}"  # seconds, not 10
+    with running("--root", tmp_path, "-o", tmp_path / "page", program=program) as (process, address):
         _, made, _ = ask(f"{address}/api/recordings", b'{"path": "a.wav"}', **{"content-type": "application/json"})
         parts = urlsplit(address)
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=120) as player:
