@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,6 @@ spec.loader.exec_module(matrix)
 HEARING = {"wavegram": "logmel-waveform"}  # encoders that another front-end than log-mel is made for
 WHOLE = ("cnn",)  # encoders behind which every pooling is exported
 PLAIN = ("mlp", "crnn")  # encoders that every front-end is exported before: without states, and with them
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_a_cache_of_shapes() -> Iterator[None]:
-    """What the tracer computes of shapes is not looked up twice here; to keep it takes a quarter of the time."""
-    with torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
-        yield
 
 
 def chosen(features: str, encoder: str) -> list[str]:
