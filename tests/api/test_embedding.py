@@ -136,6 +136,17 @@ def test_shards_are_searched_together(sounds: Path, trained: Path, tmp_path: Pat
     )
 
 
+def test_a_shard_without_a_recording_is_a_shard(sounds: Path, trained: Path, tmp_path: Path) -> None:
+    parts = [tmp_path / f"part{number}" for number in (1, 2, 3)]
+    made = [
+        api.embed([sounds / "dev00.wav"], part, model=trained, shard=f"{number}/3")
+        for number, part in enumerate(parts, 1)
+    ]
+    assert sorted(each.account.scored for each in made) == [0, 0, 1]
+    [match] = api.similar(sounds / "dev00.wav", parts, top=1).matches
+    assert match.recording.endswith("dev00.wav")
+
+
 ON_RAY = """
 import ray
 from earmark import api

@@ -240,6 +240,28 @@ def test_lists_and_shards_and_their_merge(earmark: Callable, collection: Path, t
     assert earmark("detect", folder, "-m", trained, "--shard", "5/4").err.startswith("earmark: shard '5/4' does not")
 
 
+def test_a_shard_without_a_recording_or_with_none_that_can_be_used_is_a_shard(
+    earmark: Callable, collection: Path, trained: Path, tmp_path: Path
+) -> None:
+    good = next((collection / "dev" / "audio").iterdir())
+    (tmp_path / "broken.wav").write_text("no sound")
+    (tmp_path / "list.csv").write_text(f"path\n{good}\n{tmp_path / 'broken.wav'}\n")
+    words = ("--files-from", tmp_path / "list.csv", "-m", trained)
+    whole = earmark("detect", *words, "-o", tmp_path / "whole")
+    parts, said = [], ""
+    for number in range(1, 8):
+        parts.append(tmp_path / f"part{number}")
+        ran = earmark("detect", *words, "--shard", f"{number}/7", "-o", parts[-1])
+        assert ran.code in ((1, 2) if "could not be used" in ran.err else (0,))
+        assert (parts[-1] / "events.csv").read_text().startswith("filename,onset,offset,event_label,score\n")
+        said += ran.err
+    assert said.count("holds none of the recordings (2 in all)") in (5, 6)  # a shard follows from a file's path
+    merged = earmark("merge", *parts, "-o", tmp_path / "merged")
+    assert (whole.code, merged.code) == (1, 1)
+    for name in ("events.csv", "failures.csv"):
+        assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_processes_give_the_same_table(earmark: Callable, collection: Path, trained: Path, tmp_path: Path) -> None:
     words = ("detect", collection / "dev" / "audio", "-m", trained, "--precision", "float32")
     one = earmark(*words, "-o", tmp_path / "one.csv")

@@ -103,7 +103,7 @@ def embed(
         account = run.execute(backend or functools.partial(decide_all, embedder, work))
     for message in run.messages:
         reporter.say(message)
-    if not account.scored:
+    if not account.scored and shard is None:
         raise ConfigError(f"nothing could be embedded: {account.failed[0] if account.failed else 'no recordings'}")
     write_card(folder, card)
     found = Set.open(folder)

@@ -99,7 +99,7 @@ class Archive:
                 for task, decided in backend(self._tasks()):
                     self._take(task, decided)
                 self._finish()
-        if not self.account.scored:
+        if not self.account.scored and self.listing.shard is None:
             self._leave_nothing()
         return self.account
 
@@ -270,8 +270,17 @@ class Archive:
         elif self.account.before:
             self.messages.append(f"continued: {counted(self.account.before, 'recording')} done before, {self.done} now")
         self._mark()
+        if self.listing.shard is not None and not self.account.scored:
+            self._write_headers()
         self._write_end(order)
         self._tell(last=True)
+
+    def _write_headers(self) -> None:
+        """Tables of a shard without a recording that could be used: a shard is one of several, whatever it holds."""
+        if not len(self.order):
+            self.messages.append(f"shard {self.listing.shard} holds none of the recordings ({self.listing.all} in all)")
+        for table in self.tables.values():
+            write_text(table.path, (table.encoding.header or "") + table.encoding.footer)
 
     def _rebuild(self, order: Any) -> None:
         self.account.clear()
