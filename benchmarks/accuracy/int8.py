@@ -26,13 +26,12 @@ from earmark.data.manifest import read_manifest
 from earmark.decisions import Decision, decide
 from earmark.engine import rounded_to_one
 from earmark.events import Event
-from earmark.export import make_card
 from earmark.export.network import twin_of
 from earmark.hub import locate
 from earmark.metrics.event import event_metrics
 from earmark.models.network import Network
 from earmark.runtime.directory import load_point
-from earmark.runtime.onnx import TWIN, WEIGHTS, TwinCard, open_session, weights_hash
+from earmark.runtime.onnx import TWIN, TwinCard, open_session
 from earmark.scores import Scores
 
 RANGES, TURNS = 60, 40  # recordings that the ranges of activations are taken from, and runs that are timed
@@ -53,7 +52,8 @@ def main() -> None:
     records = clips(args.scapes / "dev", args.clips)
     with tempfile.TemporaryDirectory() as place:
         files = {"all in float32": plain}
-        apart = unpaired(folder, pathlib.Path(place) / "unpaired.onnx")
+        apart = pathlib.Path(place) / "unpaired.onnx"  # each convolution is one node, which can be quantised
+        apart.write_bytes(twin_of(Network.from_pretrained(folder), card, paired=False))
         for kept in KEPT:
             name = f"all but the first {kept} in int8"
             files[name] = pathlib.Path(place) / f"{kept}.onnx"
@@ -91,14 +91,6 @@ def main() -> None:
 
 def clips(folder: pathlib.Path, count: int) -> list[Any]:
     return list(itertools.islice(read_manifest(folder).clips, count))
-
-
-def unpaired(folder: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-    """The model's file with each convolution as one node, which is what ONNX Runtime knows how to quantise."""
-    network = Network.from_pretrained(folder)
-    card = make_card(network, load_point(folder, network.labels), weights_hash(folder / WEIGHTS))
-    target.write_bytes(twin_of(network, card, paired=False))
-    return target
 
 
 def quantise(source: pathlib.Path, target: pathlib.Path, sounds: list[np.ndarray], kept: int) -> None:

@@ -145,11 +145,11 @@ def steady(turns: int) -> list[str]:
         "",
         *table(rows, "clips"),
         "",
-        bound(operations, peak, statistics.median(spent["torch, float32"])),
+        of_convolutions(operations, peak, statistics.median(spent["torch, float32"])),
     ]
 
 
-def bound(operations: float, peak: float, plain: float) -> str:
+def of_convolutions(operations: float, peak: float, plain: float) -> str:
     """What the convolutions alone take where every product is computed; seconds of a window."""
     least = operations / peak
     return (

@@ -96,8 +96,9 @@ def choose(
         return "onnx"
     if engine == "torch" or without is not None or not light:
         return "torch"
-    slow = (device == "cpu" or not may_have_gpu()) and has_bf16() is False
-    if slow or (device, precision) == ("cpu", "float32"):
+    if (device, precision) == ("cpu", "float32"):
+        return "onnx"
+    if (device == "cpu" or not may_have_gpu()) and has_bf16() is False:  # float32 here too, whoever computes
         return "onnx"
     length = seconds()
     return "onnx" if length is not None and length <= SHORT_JOB else "torch"

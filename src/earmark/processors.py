@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from pathlib import Path
 
@@ -27,5 +26,6 @@ def has_bf16() -> bool | None:
     listed = Path("/proc/cpuinfo")
     if platform.machine() != "x86_64" or not listed.is_file():
         return None
-    flags = re.search(r"^flags\s*:(.*)$", listed.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-    return bool({"avx512_bf16", "amx_bf16"} & set(flags[1].split())) if flags else None
+    with listed.open(encoding="utf-8", errors="replace") as lines:  # the first processor's: a list of many takes long
+        flags = next((line.split() for line in lines if line.startswith("flags")), None)
+    return None if flags is None else not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)

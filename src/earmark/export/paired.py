@@ -79,7 +79,10 @@ class _Rewriting:
         self.weights: dict[str, list[int]] = {tensor.name: list(tensor.dims) for tensor in self.graph.initializer}
         self.nodes: list[Any] = []  # of the new graph
         self.halves: dict[str, Halves] = {}  # of every value that is kept in halves
-        self.made: dict[Any, Any] = {}  # names of what is computed once for several users
+        self.rows: dict[str, list[str]] = {}  # combinations of the rows of a value, for all its convolutions
+        self.parts: dict[tuple[Any, ...], str] = {}  # halves of what was computed whole, masks spread over maps
+        self.wholes: dict[str, str] = {}  # values put together of their halves
+        self.constants: dict[tuple[Any, ...], str] = {}
         self.names = itertools.count(1)
 
     def run(self) -> int:
@@ -204,24 +207,22 @@ class _Rewriting:
 
     def _rows(self, source: str) -> list[str]:
         """The four combinations of rows that the kernels are applied to."""
-        if ("rows", source) not in self.made:
+        if source not in self.rows:
             shape = self._half(source)
             if source in self.halves:
                 even, odd = self.halves[source]
-                made = [
+                self.rows[source] = [
                     self._by_channel(odd, [1, -1], shape, pads=[1, 0, 0, 0]),
                     self._sum(even, odd),
                     self._sum(odd, self._by_channel(even, [-1], shape)),
                     self._by_channel(even, [1, -1], shape, pads=[0, 0, 1, 0]),
                 ]
             else:
-                made = [
+                self.rows[source] = [
                     self._by_channel(source, taps, shape, pads=[1, 0, 1, 0], strides=[2, 1])
                     for taps in ([1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1])
                 ]
-            self.made["rows", source] = made
-        found: list[str] = self.made["rows", source]
-        return found
+        return self.rows[source]
 
     def _kernels(self, weights: str) -> list[str]:
         """The four kernels of 1 x 3, the sign of the last turned."""
@@ -246,15 +247,12 @@ class _Rewriting:
         """The even (0) or the odd rows (1) of a map, or of a mask spread over the channels and bands of `full`."""
         if name in self.halves:
             return self.halves[name][which]
-        key = ("half", name, which, *full)
-        if key not in self.made:
+        key = (name, which, *full)
+        if key not in self.parts:
             begin, end, rows, two = (self._constant(np.array([each])) for each in (which, 2**31 - 1, 2, 2))
-            made = self._add("Slice", [name, begin, end, rows, two], self._half(name))
-            if self.shapes[name] != full:
-                made = self._spread(made, self._halved(full))
-            self.made[key] = made
-        half: str = self.made[key]
-        return half
+            half = self._add("Slice", [name, begin, end, rows, two], self._half(name))
+            self.parts[key] = half if self.shapes[name] == full else self._spread(half, self._halved(full))
+        return self.parts[key]
 
     def _spread(self, mask: str, shape: Shape) -> str:
         """A mask (batch, 1, rows, 1) as a map, by a convolution, whose value is in the blocked layout."""
@@ -267,13 +265,12 @@ class _Rewriting:
         """The rows of a value in their order again; a value that is not kept in halves as it is."""
         if name not in self.halves:
             return name
-        if ("whole", name) not in self.made:
+        if name not in self.wholes:
             _, channels, _, bands = shape = self.shapes[name]
             axis, size = self._constant(np.array([3])), self._constant(np.array([0, channels, -1, bands]))
             apart = [self._add("Unsqueeze", [half, axis]) for half in self.halves[name]]
-            self.made["whole", name] = self._add("Reshape", [self._add("Concat", apart, axis=3), size], shape)
-        whole: str = self.made["whole", name]
-        return whole
+            self.wholes[name] = self._add("Reshape", [self._add("Concat", apart, axis=3), size], shape)
+        return self.wholes[name]
 
     # Nodes
 
@@ -301,12 +298,11 @@ class _Rewriting:
         """The name of a tensor of the file; equal ones are there once."""
         from onnx import numpy_helper
 
-        key = ("constant", array.dtype, array.shape, array.tobytes())
-        if key not in self.made:
-            self.made[key] = self._name("constant")
-            self.graph.initializer.append(numpy_helper.from_array(array, self.made[key]))
-        name: str = self.made[key]
-        return name
+        key = (array.dtype, array.shape, array.tobytes())
+        if key not in self.constants:
+            self.constants[key] = self._name("constant")
+            self.graph.initializer.append(numpy_helper.from_array(array, self.constants[key]))
+        return self.constants[key]
 
     def _name(self, kind: str) -> str:
         return f"earmark_{kind}_{next(self.names)}"

@@ -269,6 +269,8 @@ class Archive:
             )
         elif self.account.before:
             self.messages.append(f"continued: {counted(self.account.before, 'recording')} done before, {self.done} now")
+        elif self.listing.shard is not None and not len(order):
+            self.messages.append(f"shard {self.listing.shard} holds none of the recordings ({self.listing.all} in all)")
         self._mark()
         if self.listing.shard is not None and not self.account.scored:
             self._write_headers()
@@ -277,8 +279,6 @@ class Archive:
 
     def _write_headers(self) -> None:
         """Tables of a shard without a recording that could be used: a shard is one of several, whatever it holds."""
-        if not len(self.order):
-            self.messages.append(f"shard {self.listing.shard} holds none of the recordings ({self.listing.all} in all)")
         for table in self.tables.values():
             write_text(table.path, (table.encoding.header or "") + table.encoding.footer)
 
