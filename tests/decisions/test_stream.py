@@ -152,6 +152,21 @@ def test_a_begin_and_an_end_come_as_soon_as_is_stated(scores, point, data):
             assert heard - update.offset <= ahead.end + 1e-6
 
 
+def test_a_sound_within_the_pads_that_proves_too_short_is_part_of_the_stated_time():
+    labels = Labels(["dog"])
+    part = ClassPoint(onset=0.5, offset=0.5, min_duration_on=0.2, pad_onset=0.05, pad_offset=0.05)
+    point = OperatingPoint(classes={"dog": part})
+    curve = np.float32([*[0.9] * 10, 0, 0, *[0.9] * 4, *[0] * 20])[:, None]  # frames of 0.04 s
+    ahead = look_ahead(point, labels, CLOCK)
+    decoder = StreamDecoder(point, labels, CLOCK)
+    news = [update for frame in curve for update in decoder.push(frame[None])]
+    [end] = [update for update in news if update.kind == "end"]
+    late = CLOCK.time(end.known) - end.offset
+    assert late == pytest.approx(0.23)  # the four frames of the second sound had to be over
+    assert late <= ahead.end
+    assert not ahead.conditional
+
+
 def test_an_event_is_announced_when_it_is_long_enough_and_ends_when_the_gap_is():
     point = OperatingPoint(classes={"dog": ClassPoint(min_duration_on=0.2, min_duration_off=0.4)})
     labels = Labels(["dog"])

@@ -9,6 +9,7 @@ alone (`look_ahead`), in frames after the frame that matters:
 
     begin   half the median filter + shortest duration              (h + max(min_duration_on, 1 frame))
     end     half the median filter + shortest gap, or both pads     (h + max(min_duration_off, pads, 1 frame))
+            + shortest duration where pads join events              (a sound within the pads may prove too short)
 
 Three things take as long as the sound does: a curve that stays between `offset` and `onset` is an event only when it
 reaches `onset`, a gated label only when the clip score passes its gate, and a sound in bits that are each too short
@@ -92,7 +93,7 @@ def look_ahead(point: OperatingPoint, labels: Labels, clock: Clock) -> LookAhead
     merges = _merges(point, labels)
     rules = [_Rule.of(point, label, clock, merges) for label in labels if _can_be_an_event(point.of(label))]
     begins = [(rule.half + max(rule.shortest, 1)) * float(clock.step) + rule.pad_onset for rule in rules]
-    ends = [(rule.half + rule.wait) * float(clock.step) - rule.pad_offset for rule in rules]
+    ends = [(rule.half + rule.wait + rule.unsure) * float(clock.step) - rule.pad_offset for rule in rules]
     waits = any(each.offset < each.onset or each.gate > 0 or (each.shortest > 1 < each.gap) for each in rules)
     return LookAhead(round(max(begins, default=0.0), 9), round(max(ends, default=0.0), 9), waits)
 
@@ -133,6 +134,7 @@ class _Rule:
     short_end: bool  # an event ends where its last frame begins
     merges: bool
     wait: int  # frames after an event's last until it is certain that nothing joins it
+    unsure: int  # and further ones of a sound within the pads that may prove too short to join it
 
     @classmethod
     def of(cls, point: OperatingPoint, label: str, clock: Clock, merges: bool, patience: int = 0) -> _Rule:
@@ -155,6 +157,7 @@ class _Rule:
             short_end=point.last_frame == "begins",
             merges=merges,
             wait=max(gap, pads, 1),
+            unsure=max(whole_frames(part.min_duration_on, step) - 1, 0) if pads > 1 else 0,
         )
 
 
